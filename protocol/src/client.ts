@@ -1,0 +1,211 @@
+import * as z from 'zod/mini';
+import { type CommandEvents, defineCommand, defineEvent, type RequestOf, type ResponseOf, type PayloadOf, type ServerEvents } from './contract.ts';
+import { ConsumerId, ParticipantId, ProducerId, RequestId, SessionId, TransportId } from './ids.ts';
+import { LIMITS } from './limits.ts';
+import { DtlsParameters, IceParameters, IceServer, MediaKind, MediaSource, RtpCapabilities, RtpParameters, TransportParameters } from './media.ts';
+import { Grant, VisitChange, VisitView } from './visit.ts';
+
+/** Socket.IO `auth` of the client's handshake. The visit id is also the query parameter `visit`, for the balancer. */
+export const ClientHandshake = z.object({
+  token: z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength)),
+  versions: z.object({ min: z.int(), max: z.int() }),
+  /** The session to resume after a dropped socket. */
+  sessionId: z.optional(SessionId),
+});
+export type ClientHandshake = z.infer<typeof ClientHandshake>;
+
+const request = { requestId: RequestId };
+const Empty = z.object({});
+
+/** What a listener receives of one producer. */
+export const ConsumerParameters = z.object({
+  consumerId: ConsumerId,
+  producerId: ProducerId,
+  /** Whose it is. */
+  participantId: ParticipantId,
+  kind: MediaKind,
+  source: MediaSource,
+  rtpParameters: RtpParameters,
+  /** The sender muted it. */
+  producerPaused: z.boolean(),
+  /** Linear gain the plan asks the listener to apply, 0 to 1. */
+  gain: z.number().check(z.minimum(0), z.maximum(1)),
+});
+export type ConsumerParameters = z.infer<typeof ConsumerParameters>;
+
+const consumers = z.array(ConsumerParameters).check(z.maxLength(LIMITS.consumersPerParticipant));
+const consumerIds = z.array(ConsumerId).check(z.maxLength(LIMITS.consumersPerParticipant));
+
+/** How a consumer should be delivered; decided by the tile that shows it. */
+export const ConsumerPreference = z.object({
+  consumerId: ConsumerId,
+  /** The tile is not visible: send nothing. */
+  paused: z.boolean(),
+  /** Simulcast or SVC layers wanted at the most; higher is larger or smoother. */
+  spatialLayer: z.optional(z.int().check(z.minimum(0), z.maximum(3))),
+  temporalLayer: z.optional(z.int().check(z.minimum(0), z.maximum(3))),
+});
+export type ConsumerPreference = z.infer<typeof ConsumerPreference>;
+
+/** Commands from the SDK to the gateway. */
+export const clientCommands = {
+  join: defineCommand({
+    summary:
+      'Take part with media. Sent once after `welcome`; again after `media-lost`, when it replaces all transports, producers and consumers of the session. The consumers are live as soon as the receiving transport is connected.',
+    request: z.object({ ...request, rtpCapabilities: RtpCapabilities }),
+    response: z.object({
+      sendTransport: TransportParameters,
+      recvTransport: TransportParameters,
+      consumers,
+      visit: VisitView,
+    }),
+    errors: ['visit-ended', 'limit-reached', 'media-unsupported', 'capacity', 'media-unavailable', 'state-unavailable', 'moved'],
+  }),
+  resume: defineCommand({
+    summary: 'After a `welcome` with `resumed: true`: make the consumers equal to the plan again. Media has gone on meanwhile.',
+    request: z.object({ ...request, consumerIds }),
+    response: z.object({ added: consumers, removed: consumerIds, visit: VisitView }),
+    errors: ['not-joined', 'media-lost', 'media-unavailable'],
+  }),
+  'connect-transport': defineCommand({
+    summary: 'The client\u2019s DTLS parameters for one of its transports. Need not be awaited before `produce`.',
+    request: z.object({ ...request, transportId: TransportId, dtlsParameters: DtlsParameters }),
+    response: Empty,
+    errors: ['not-joined', 'not-found', 'media-unavailable'],
+  }),
+  'restart-ice': defineCommand({
+    summary: 'New ICE credentials for one transport, after the network changed or ICE failed.',
+    request: z.object({ ...request, transportId: TransportId }),
+    response: z.object({ iceParameters: IceParameters }),
+    errors: ['not-joined', 'not-found', 'media-unavailable'],
+  }),
+  produce: defineCommand({
+    summary: 'Send a track. One producer per source and participant.',
+    request: z.object({
+      ...request,
+      transportId: TransportId,
+      source: MediaSource,
+      rtpParameters: RtpParameters,
+      paused: z.boolean(),
+    }),
+    response: z.object({ producerId: ProducerId }),
+    errors: ['not-joined', 'not-found', 'forbidden', 'conflict', 'limit-reached', 'media-unsupported', 'media-unavailable', 'state-unavailable'],
+  }),
+  'pause-producer': defineCommand({
+    summary: 'Mute or unmute one\u2019s own producer, for everybody.',
+    request: z.object({ ...request, producerId: ProducerId, paused: z.boolean() }),
+    response: Empty,
+    errors: ['not-joined', 'not-found', 'media-unavailable'],
+  }),
+  'close-producer': defineCommand({
+    summary: 'Stop sending a track.',
+    request: z.object({ ...request, producerId: ProducerId }),
+    response: Empty,
+    errors: ['not-joined', 'not-found', 'media-unavailable'],
+  }),
+  'prefer-consumers': defineCommand({
+    summary: 'What the tiles need now: pause what is not seen, pick layers by size. Never more than the plan allows.',
+    request: z.object({
+      ...request,
+      preferences: z.array(ConsumerPreference).check(z.minLength(1), z.maxLength(LIMITS.participantsPerVisit * 2)),
+    }),
+    response: Empty,
+    errors: ['not-joined', 'not-found', 'media-unavailable'],
+  }),
+  'renew-token': defineCommand({
+    summary: 'A fresh token for the same visit, participant and role, before the old one expires.',
+    request: z.object({ ...request, token: z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength)) }),
+    response: z.object({ expiresInMs: z.int().check(z.nonnegative()) }),
+    errors: ['unauthorized'],
+  }),
+  leave: defineCommand({
+    summary: 'Leave the visit for good; the session can not be resumed. The participant may join again.',
+    request: z.object({ ...request }),
+    response: Empty,
+    errors: [],
+  }),
+  end: defineCommand({
+    summary: 'End the visit for everybody. Needs the grant `end`.',
+    request: z.object({ ...request }),
+    response: Empty,
+    errors: ['forbidden', 'state-unavailable'],
+  }),
+};
+
+export const CloseReason = z.enum(['replaced', 'removed', 'visit-ended', 'token-expired', 'shutting-down', 'moved']);
+export type CloseReason = z.infer<typeof CloseReason>;
+
+/** Events from the gateway to the SDK. */
+export const clientEvents = {
+  welcome: defineEvent({
+    summary: 'First message on every socket: all that the client needs to prepare before `join`.',
+    payload: z.object({
+      version: z.int(),
+      participantId: ParticipantId,
+      sessionId: SessionId,
+      /** True where the handshake named a session that lives: send `resume`, not `join`. */
+      resumed: z.boolean(),
+      grants: z.array(Grant),
+      /** The same constant set on every node of the cluster: a Device loaded once serves all visits. */
+      rtpCapabilities: RtpCapabilities,
+      iceServers: z.array(IceServer).check(z.maxLength(8)),
+      /** Milliseconds for which a session outlives its socket. */
+      graceMs: z.int(),
+      /** Milliseconds until the token expires: renew before. */
+      tokenExpiresInMs: z.int(),
+      visit: VisitView,
+    }),
+  }),
+  changed: defineEvent({
+    summary: 'The visit changed.',
+    payload: z.object({ seq: z.int(), changes: z.array(VisitChange).check(z.maxLength(256)) }),
+  }),
+  consumers: defineEvent({
+    summary:
+      'The plan for this listener changed. Acknowledge once the added consumers are set up: they start then. `updated` changes gain.',
+    payload: z.object({
+      added: consumers,
+      removed: consumerIds,
+      updated: z
+        .array(z.object({ consumerId: ConsumerId, gain: z.number().check(z.minimum(0), z.maximum(1)) }))
+        .check(z.maxLength(LIMITS.consumersPerParticipant)),
+    }),
+    ack: true,
+  }),
+  speaker: defineEvent({
+    summary: 'Who speaks now, or null for silence. At most about three a second.',
+    payload: z.object({ participantId: z.nullable(ParticipantId) }),
+  }),
+  quality: defineEvent({
+    summary: 'Connection quality of participants whose level changed: 0 lost, 1 poor, 2 fair, 3 good.',
+    payload: z.object({
+      participants: z
+        .array(z.object({ participantId: ParticipantId, level: z.int().check(z.minimum(0), z.maximum(3)) }))
+        .check(z.maxLength(LIMITS.participantsPerVisit)),
+    }),
+  }),
+  'transport-failed': defineEvent({
+    summary: 'The node sees that this transport lost its path: restart ICE.',
+    payload: z.object({ transportId: TransportId }),
+  }),
+  'media-lost': defineEvent({
+    summary: 'The node that carried the media is gone. All transports are dead: send `join` again.',
+    payload: Empty,
+  }),
+  closing: defineEvent({
+    summary: 'The gateway is about to close this socket, and why. Reconnect only for `shutting-down` and `moved`.',
+    payload: z.object({ reason: CloseReason, retryAfterMs: z.optional(z.int().check(z.nonnegative())) }),
+  }),
+};
+
+export type ClientCommands = typeof clientCommands;
+export type ClientCommandName = keyof ClientCommands;
+export type ClientRequest<Name extends ClientCommandName> = RequestOf<ClientCommands, Name>;
+export type ClientResponse<Name extends ClientCommandName> = ResponseOf<ClientCommands, Name>;
+export type ClientEventMap = typeof clientEvents;
+export type ClientEventName = keyof ClientEventMap;
+export type ClientEventPayload<Name extends ClientEventName> = PayloadOf<ClientEventMap, Name>;
+
+/** For `new Server<ClientToGateway, GatewayToClient>` and its mirror in the SDK. */
+export type ClientToGateway = CommandEvents<ClientCommands>;
+export type GatewayToClient = ServerEvents<ClientEventMap>;

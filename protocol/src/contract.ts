@@ -1,0 +1,91 @@
+import * as z from 'zod/mini';
+import { BedsideError, ErrorBody, type ErrorCode } from './errors.ts';
+
+/**
+ * A command: one Socket.IO event with an acknowledgement. The event's only argument is the request;
+ * the acknowledgement's only argument is `{ ok: true, data }` or `{ ok: false, error }`.
+ */
+export interface CommandDefinition<Request extends z.ZodMiniType, Response extends z.ZodMiniType> {
+  summary: string;
+  request: Request;
+  response: Response;
+  /** Codes this command answers with, besides COMMON_ERRORS. */
+  errors: readonly ErrorCode[];
+}
+
+/** An event: one way, or with an acknowledgement where `ack` is set (its argument is empty). */
+export interface EventDefinition<Payload extends z.ZodMiniType> {
+  summary: string;
+  payload: Payload;
+  /** Whether the receiver acknowledges once it has acted on the event. */
+  ack?: boolean;
+}
+
+/** Every command may be answered with these. */
+export const COMMON_ERRORS = [
+  'invalid-request',
+  'unknown-command',
+  'rate-limited',
+  'deadline',
+  'shutting-down',
+  'internal',
+] as const satisfies readonly ErrorCode[];
+
+export const defineCommand = <Request extends z.ZodMiniType, Response extends z.ZodMiniType>(
+  definition: CommandDefinition<Request, Response>,
+): CommandDefinition<Request, Response> => definition;
+
+export const defineEvent = <Payload extends z.ZodMiniType, const Definition extends EventDefinition<Payload>>(
+  definition: Definition & EventDefinition<Payload>,
+): Definition => definition;
+
+export type CommandMap = Record<string, CommandDefinition<z.ZodMiniType, z.ZodMiniType>>;
+export type EventMap = Record<string, EventDefinition<z.ZodMiniType>>;
+
+export type RequestOf<Commands extends CommandMap, Name extends keyof Commands> = z.infer<Commands[Name]['request']>;
+export type ResponseOf<Commands extends CommandMap, Name extends keyof Commands> = z.infer<Commands[Name]['response']>;
+export type PayloadOf<Events extends EventMap, Name extends keyof Events> = z.infer<Events[Name]['payload']>;
+
+export type Ack<Data> = { ok: true; data: Data } | { ok: false; error: ErrorBody };
+
+/** Socket.IO's event map of a set of commands, for `Socket<...>` type parameters. */
+export type CommandEvents<Commands extends CommandMap> = {
+  [Name in keyof Commands]: (
+    request: RequestOf<Commands, Name>,
+    ack: (answer: Ack<ResponseOf<Commands, Name>>) => void,
+  ) => void;
+};
+
+/** Socket.IO's event map of a set of events. */
+export type ServerEvents<Events extends EventMap> = {
+  [Name in keyof Events]: Events[Name] extends { ack: true }
+    ? (payload: PayloadOf<Events, Name>, ack: () => void) => void
+    : (payload: PayloadOf<Events, Name>) => void;
+};
+
+/**
+ * The value as the schema types it.
+ * @throws BedsideError `invalid-request` that names the first wrong field.
+ */
+export function parse<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): z.infer<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data as z.infer<Schema>;
+  const field = result.error.issues[0]?.path.map(String).join('.') || '(root)';
+  throw new BedsideError('invalid-request', { field: field.slice(0, 256) });
+}
+
+/** Shape of an acknowledgement whose data a command's response schema checks. */
+export const AckEnvelope = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), data: z.unknown() }),
+  z.object({ ok: z.literal(false), error: ErrorBody }),
+]);
+
+/**
+ * The data of an acknowledgement.
+ * @throws BedsideError the error it carries, or `invalid-request` where it is no acknowledgement.
+ */
+export function unwrap<Schema extends z.ZodMiniType>(schema: Schema, answer: unknown): z.infer<Schema> {
+  const envelope = parse(AckEnvelope, answer);
+  if (!envelope.ok) throw BedsideError.fromBody(envelope.error);
+  return parse(schema, envelope.data);
+}

@@ -1,0 +1,237 @@
+import * as z from 'zod/mini';
+import { type CommandEvents, defineCommand, defineEvent, type PayloadOf, type RequestOf, type ResponseOf, type ServerEvents } from './contract.ts';
+import { ConsumerId, GatewayId, NodeId, PeerId, ProducerId, TransportId, VisitKey } from './ids.ts';
+import { LIMITS } from './limits.ts';
+import { DtlsParameters, IceParameters, MediaKind, RtpCapabilities, RtpParameters, TransportParameters } from './media.ts';
+
+/** Socket.IO `auth` of the gateway's handshake with a node. */
+export const ControlHandshake = z.object({
+  /** A service JWT: HS256 under the control secret, aud `bedside-control`, lives a minute. */
+  token: z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength)),
+  versions: z.object({ min: z.int(), max: z.int() }),
+  gatewayId: GatewayId,
+});
+export type ControlHandshake = z.infer<typeof ControlHandshake>;
+
+/** Every command names its visit and the epoch of the lease under which the gateway acts. */
+const scope = { visit: VisitKey, epoch: z.int().check(z.nonnegative()) };
+const Empty = z.object({});
+const layer = z.int().check(z.minimum(0), z.maximum(3));
+
+/** One producer for one listener, as the media plan wants it. */
+export const Flow = z.object({
+  producerId: ProducerId,
+  paused: z.boolean(),
+  /** mediasoup's consumer priority: who keeps quality when bandwidth falls. 1 lowest, 255 highest. */
+  priority: z.int().check(z.minimum(1), z.maximum(255)),
+  maxSpatialLayer: z.optional(layer),
+  maxTemporalLayer: z.optional(layer),
+});
+export type Flow = z.infer<typeof Flow>;
+const flows = z.array(Flow).check(z.maxLength(LIMITS.consumersPerParticipant));
+
+export const NodeConsumer = z.object({
+  consumerId: ConsumerId,
+  producerId: ProducerId,
+  kind: MediaKind,
+  rtpParameters: RtpParameters,
+  producerPaused: z.boolean(),
+});
+export type NodeConsumer = z.infer<typeof NodeConsumer>;
+
+export const PeerPlan = z.object({ peer: PeerId, flows });
+export type PeerPlan = z.infer<typeof PeerPlan>;
+
+/** What the node did to make one listener's consumers equal to the plan. */
+export const PeerPlanResult = z.object({
+  peer: PeerId,
+  added: z.array(NodeConsumer),
+  removed: z.array(ConsumerId),
+  /** Producers this listener can not consume, with the reason as an error code. */
+  refused: z.array(z.object({ producerId: ProducerId, code: z.string() })),
+});
+export type PeerPlanResult = z.infer<typeof PeerPlanResult>;
+
+export const NodeLoad = z.object({
+  workers: z.array(
+    z.object({
+      /** Share of one core, 0 to 1, over the last sample. */
+      cpu: z.number(),
+      memoryBytes: z.number(),
+      routers: z.int(),
+      consumers: z.int(),
+    }),
+  ),
+});
+export type NodeLoad = z.infer<typeof NodeLoad>;
+
+export const controlCommands = {
+  'open-peer': defineCommand({
+    summary:
+      'Both transports and all planned consumers of one peer, in one call; opens the visit\u2019s router where it is not open. A repeat answers with what is there. Consumers are live once the receiving transport connects.',
+    request: z.object({ ...scope, peer: PeerId, rtpCapabilities: RtpCapabilities, flows }),
+    response: z.object({
+      sendTransport: TransportParameters,
+      recvTransport: TransportParameters,
+      consumers: z.array(NodeConsumer),
+      refused: z.array(z.object({ producerId: ProducerId, code: z.string() })),
+    }),
+    errors: ['stale-epoch', 'capacity', 'media-unsupported', 'media-unavailable'],
+  }),
+  'connect-transport': defineCommand({
+    summary: 'Start DTLS. A repeat with the same parameters changes nothing.',
+    request: z.object({ ...scope, peer: PeerId, transportId: TransportId, dtlsParameters: DtlsParameters }),
+    response: Empty,
+    errors: ['stale-epoch', 'not-found', 'media-unavailable'],
+  }),
+  'restart-ice': defineCommand({
+    summary: 'New ICE credentials of one transport.',
+    request: z.object({ ...scope, peer: PeerId, transportId: TransportId }),
+    response: z.object({ iceParameters: IceParameters }),
+    errors: ['stale-epoch', 'not-found', 'media-unavailable'],
+  }),
+  produce: defineCommand({
+    summary: 'Open a producer under an id that the gateway chose. A repeat changes nothing.',
+    request: z.object({
+      ...scope,
+      peer: PeerId,
+      producerId: ProducerId,
+      kind: MediaKind,
+      rtpParameters: RtpParameters,
+      paused: z.boolean(),
+      /** Whether active speaker detection listens to it. */
+      observed: z.boolean(),
+    }),
+    response: Empty,
+    errors: ['stale-epoch', 'not-found', 'media-unsupported', 'media-unavailable'],
+  }),
+  'pause-producer': defineCommand({
+    summary: 'Pause or resume a producer.',
+    request: z.object({ ...scope, producerId: ProducerId, paused: z.boolean() }),
+    response: Empty,
+    errors: ['stale-epoch', 'not-found', 'media-unavailable'],
+  }),
+  'close-producer': defineCommand({
+    summary: 'Close a producer and all its consumers. One that is not there is closed already.',
+    request: z.object({ ...scope, producerId: ProducerId }),
+    response: Empty,
+    errors: ['stale-epoch', 'media-unavailable'],
+  }),
+  'apply-plan': defineCommand({
+    summary:
+      'Make the consumers of these listeners equal to the plan: add, close, pause, resume, prioritise. Added consumers start with `start-consumers`, or when the receiving transport connects if it is not yet connected.',
+    request: z.object({ ...scope, listeners: z.array(PeerPlan).check(z.maxLength(LIMITS.consumersPerParticipant)) }),
+    response: z.object({ listeners: z.array(PeerPlanResult) }),
+    errors: ['stale-epoch', 'not-found', 'media-unavailable'],
+  }),
+  'start-consumers': defineCommand({
+    summary: 'The listener is ready for these consumers: resume those that the plan does not pause.',
+    request: z.object({ ...scope, peer: PeerId, consumerIds: z.array(ConsumerId).check(z.maxLength(LIMITS.consumersPerParticipant)) }),
+    response: Empty,
+    errors: ['stale-epoch', 'not-found', 'media-unavailable'],
+  }),
+  'prefer-consumers': defineCommand({
+    summary: 'What the listener\u2019s tiles need, within the plan.',
+    request: z.object({
+      ...scope,
+      peer: PeerId,
+      preferences: z
+        .array(
+          z.object({
+            consumerId: ConsumerId,
+            paused: z.boolean(),
+            spatialLayer: z.optional(layer),
+            temporalLayer: z.optional(layer),
+          }),
+        )
+        .check(z.maxLength(LIMITS.participantsPerVisit * 2)),
+    }),
+    response: Empty,
+    errors: ['stale-epoch', 'not-found', 'media-unavailable'],
+  }),
+  'close-peer': defineCommand({
+    summary: 'Close all that a peer has. One that is not there is closed already.',
+    request: z.object({ ...scope, peer: PeerId }),
+    response: Empty,
+    errors: ['stale-epoch'],
+  }),
+  'close-visit': defineCommand({
+    summary: 'Close the visit\u2019s router and all in it. One that is not there is closed already.',
+    request: z.object({ ...scope }),
+    response: Empty,
+    errors: ['stale-epoch'],
+  }),
+  'describe-visit': defineCommand({
+    summary: 'What the node has of a visit, for a gateway that takes it over; raises the epoch.',
+    request: z.object({ ...scope }),
+    response: z.object({
+      peers: z.array(
+        z.object({
+          peer: PeerId,
+          sendTransportId: TransportId,
+          recvTransportId: TransportId,
+          producers: z.array(z.object({ producerId: ProducerId, kind: MediaKind, paused: z.boolean() })),
+          consumers: z.array(NodeConsumer),
+        }),
+      ),
+    }),
+    errors: ['stale-epoch', 'media-unavailable'],
+  }),
+};
+
+const score = z.number().check(z.minimum(0), z.maximum(10));
+
+/** Events from the node. Those of a visit go to the gateway that last acted on it. */
+export const controlEvents = {
+  welcome: defineEvent({
+    summary: 'First message on every control link.',
+    payload: z.object({
+      version: z.int(),
+      nodeId: NodeId,
+      /** New at every start of the process: the node lost all it had if this changes. */
+      bootId: z.string(),
+      region: z.string(),
+      state: z.enum(['starting', 'ready', 'draining']),
+      rtpCapabilities: RtpCapabilities,
+      load: NodeLoad,
+    }),
+  }),
+  load: defineEvent({ summary: 'Load of the node, every few seconds.', payload: z.object({ state: z.enum(['starting', 'ready', 'draining']), load: NodeLoad }) }),
+  'transport-state': defineEvent({
+    summary: 'ICE or DTLS of a transport changed.',
+    payload: z.object({
+      visit: VisitKey,
+      peer: PeerId,
+      transportId: TransportId,
+      ice: z.enum(['new', 'connected', 'completed', 'disconnected', 'closed']),
+      dtls: z.enum(['new', 'connecting', 'connected', 'failed', 'closed']),
+    }),
+  }),
+  scores: defineEvent({
+    summary: 'Scores of producers (best encoding) and consumers that changed, 0 worst to 10 best; collected over a second.',
+    payload: z.object({
+      visit: VisitKey,
+      producers: z.array(z.object({ producerId: ProducerId, score })),
+      consumers: z.array(z.object({ peer: PeerId, consumerId: ConsumerId, score, producerScore: score })),
+    }),
+  }),
+  speaker: defineEvent({
+    summary: 'The dominant speaker\u2019s producer, or null for silence.',
+    payload: z.object({ visit: VisitKey, producerId: z.nullable(ProducerId) }),
+  }),
+  'visits-lost': defineEvent({
+    summary: 'The media of these visits is gone.',
+    payload: z.object({ visits: z.array(VisitKey), reason: z.enum(['worker-died', 'worker-hung', 'shutting-down']) }),
+  }),
+};
+
+export type ControlCommands = typeof controlCommands;
+export type ControlCommandName = keyof ControlCommands;
+export type ControlRequest<Name extends ControlCommandName> = RequestOf<ControlCommands, Name>;
+export type ControlResponse<Name extends ControlCommandName> = ResponseOf<ControlCommands, Name>;
+export type ControlEventMap = typeof controlEvents;
+export type ControlEventName = keyof ControlEventMap;
+export type ControlEventPayload<Name extends ControlEventName> = PayloadOf<ControlEventMap, Name>;
+
+export type GatewayToNode = CommandEvents<ControlCommands>;
+export type NodeToGateway = ServerEvents<ControlEventMap>;

@@ -1,0 +1,92 @@
+import type {
+  ClientCommandName,
+  ClientEventName,
+  ClientEventPayload,
+  ClientRequest,
+  ClientResponse,
+  CloseReason,
+  CreateVisit,
+  Grant,
+  LanguageTag,
+  ParticipantId,
+  Role,
+  SessionId,
+  TenantId,
+  VisitId,
+  VisitResource,
+} from '@bedside/protocol';
+
+/**
+ * Where the two halves of the gateway meet: `sockets/` and `rest/` (who speaks, and may they connect)
+ * call Visits; the visit's actor (what happens) answers, and speaks to a page through ClientLink.
+ */
+
+/** What a verified token says. */
+export interface Identity {
+  tenant: TenantId;
+  visit: VisitId;
+  participant: ParticipantId;
+  role: Role;
+  name?: string | undefined;
+  lang?: LanguageTag | undefined;
+  /** Grants of the token; undefined means those of the role. */
+  grants?: readonly Grant[] | undefined;
+  /** Milliseconds since 1970 at which the token expires. */
+  expiresAt: number;
+}
+
+/** One page's socket, as the actor sees it. Never throws; a link that is gone ignores what is sent. */
+export interface ClientLink {
+  send<Name extends Exclude<ClientEventName, 'consumers' | 'welcome' | 'closing'>>(
+    name: Name,
+    payload: ClientEventPayload<Name>,
+  ): void;
+  /** Resolves true once the page has acted on it, false when it is gone or the deadline passed. */
+  sendConsumers(payload: ClientEventPayload<'consumers'>): Promise<boolean>;
+  /** Says `closing` and closes the socket. */
+  close(reason: CloseReason, retryAfterMs?: number): void;
+}
+
+/** What the actor contributes to `welcome`; the socket layer adds version, ICE servers and the token's expiry. */
+export type WelcomePart = Pick<
+  ClientEventPayload<'welcome'>,
+  'participantId' | 'sessionId' | 'resumed' | 'grants' | 'rtpCapabilities' | 'graceMs' | 'visit'
+>;
+
+/** Commands that the actor runs; `renew-token` stays with the socket layer. */
+export type VisitCommandName = Exclude<ClientCommandName, 'renew-token'>;
+
+/** One page in one visit, from the handshake to the end of its socket. */
+export interface VisitConnection {
+  readonly welcome: WelcomePart;
+  /** @throws BedsideError */
+  command<Name extends VisitCommandName>(name: Name, request: ClientRequest<Name>): Promise<ClientResponse<Name>>;
+  /** The socket is gone; the session waits for its grace time. Idempotent. */
+  disconnected(): void;
+}
+
+/** All visits this gateway owns or can open. Every method throws BedsideError. */
+export interface Visits {
+  /** A page comes in. Opens the visit where it is not open; resumes the session where it lives; replaces an older page of the same participant. */
+  connect(identity: Identity, link: ClientLink, sessionId?: SessionId): Promise<VisitConnection>;
+  create(tenant: TenantId, request: CreateVisit): Promise<{ created: boolean; visit: VisitResource }>;
+  read(tenant: TenantId, visit: VisitId): Promise<VisitResource>;
+  end(tenant: TenantId, visit: VisitId): Promise<VisitResource>;
+  /** Whether a new visit could be opened now (a node is linked, Redis answers): for `/readyz`. */
+  readiness(): { ready: boolean; reasons: string[] };
+  /** Commits what is unwritten, releases the leases; media goes on at the nodes. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** What the actor's side reports to metrics; `metrics.ts` implements it. Durations in seconds. */
+export interface VisitTelemetry {
+  command(name: VisitCommandName, outcome: 'ok' | string, seconds: number): void;
+  joinPhase(phase: 'load' | 'decide' | 'node' | 'commit' | 'total', seconds: number): void;
+  redis(operation: string, outcome: 'ok' | 'error', seconds: number): void;
+  nodeCall(command: string, outcome: 'ok' | string, seconds: number): void;
+  nodeLink(state: 'connected' | 'disconnected', count: number): void;
+  /** Present counts; called when they change. */
+  visits(count: number): void;
+  participants(role: Role, count: number): void;
+  unwrittenChanges(count: number): void;
+}
