@@ -1,8 +1,25 @@
 import * as z from 'zod/mini';
-import { type CommandEvents, defineCommand, defineEvent, type RequestOf, type ResponseOf, type PayloadOf, type ServerEvents } from './contract.ts';
+import {
+  type CommandEvents,
+  defineCommand,
+  defineEvent,
+  type PayloadOf,
+  type RequestOf,
+  type ResponseOf,
+  type ServerEvents,
+} from './contract.ts';
 import { ConsumerId, ParticipantId, ProducerId, RequestId, SessionId, TransportId } from './ids.ts';
 import { LIMITS } from './limits.ts';
-import { DtlsParameters, IceParameters, IceServer, MediaKind, MediaSource, RtpCapabilities, RtpParameters, TransportParameters } from './media.ts';
+import {
+  DtlsParameters,
+  IceParameters,
+  IceServer,
+  MediaKind,
+  MediaSource,
+  RtpCapabilities,
+  RtpParameters,
+  TransportParameters,
+} from './media.ts';
 import { Grant, VisitChange, VisitView } from './visit.ts';
 
 /** Socket.IO `auth` of the client's handshake. The visit id is also the query parameter `visit`, for the balancer. */
@@ -59,16 +76,26 @@ export const clientCommands = {
       consumers,
       visit: VisitView,
     }),
-    errors: ['visit-ended', 'limit-reached', 'media-unsupported', 'capacity', 'media-unavailable', 'state-unavailable', 'moved'],
+    errors: [
+      'visit-ended',
+      'limit-reached',
+      'media-unsupported',
+      'capacity',
+      'media-unavailable',
+      'state-unavailable',
+      'moved',
+    ],
   }),
   resume: defineCommand({
-    summary: 'After a `welcome` with `resumed: true`: make the consumers equal to the plan again. Media has gone on meanwhile.',
+    summary:
+      'After a `welcome` with `resumed: true`: make the consumers equal to the plan again. Media has gone on meanwhile.',
     request: z.object({ ...request, consumerIds }),
     response: z.object({ added: consumers, removed: consumerIds, visit: VisitView }),
     errors: ['not-joined', 'media-lost', 'media-unavailable'],
   }),
   'connect-transport': defineCommand({
-    summary: 'The client\u2019s DTLS parameters for one of its transports. Need not be awaited before `produce`.',
+    summary:
+      'The client\u2019s DTLS parameters for one of its transports. Need not be awaited before `produce`.',
     request: z.object({ ...request, transportId: TransportId, dtlsParameters: DtlsParameters }),
     response: Empty,
     errors: ['not-joined', 'not-found', 'media-unavailable'],
@@ -89,7 +116,16 @@ export const clientCommands = {
       paused: z.boolean(),
     }),
     response: z.object({ producerId: ProducerId }),
-    errors: ['not-joined', 'not-found', 'forbidden', 'conflict', 'limit-reached', 'media-unsupported', 'media-unavailable', 'state-unavailable'],
+    errors: [
+      'not-joined',
+      'not-found',
+      'forbidden',
+      'conflict',
+      'limit-reached',
+      'media-unsupported',
+      'media-unavailable',
+      'state-unavailable',
+    ],
   }),
   'pause-producer': defineCommand({
     summary: 'Mute or unmute one\u2019s own producer, for everybody.',
@@ -104,22 +140,29 @@ export const clientCommands = {
     errors: ['not-joined', 'not-found', 'media-unavailable'],
   }),
   'prefer-consumers': defineCommand({
-    summary: 'What the tiles need now: pause what is not seen, pick layers by size. Never more than the plan allows.',
+    summary:
+      'What the tiles need now: pause what is not seen, pick layers by size. Never more than the plan allows.',
     request: z.object({
       ...request,
-      preferences: z.array(ConsumerPreference).check(z.minLength(1), z.maxLength(LIMITS.participantsPerVisit * 2)),
+      preferences: z
+        .array(ConsumerPreference)
+        .check(z.minLength(1), z.maxLength(LIMITS.participantsPerVisit * 2)),
     }),
     response: Empty,
     errors: ['not-joined', 'not-found', 'media-unavailable'],
   }),
   'renew-token': defineCommand({
     summary: 'A fresh token for the same visit, participant and role, before the old one expires.',
-    request: z.object({ ...request, token: z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength)) }),
+    request: z.object({
+      ...request,
+      token: z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength)),
+    }),
     response: z.object({ expiresInMs: z.int().check(z.nonnegative()) }),
     errors: ['unauthorized'],
   }),
   leave: defineCommand({
-    summary: 'Leave the visit for good; the session can not be resumed. The participant may join again.',
+    summary:
+      'Leave the visit for good; the session can not be resumed. The participant may join again.',
     request: z.object({ ...request }),
     response: Empty,
     errors: [],
@@ -132,7 +175,14 @@ export const clientCommands = {
   }),
 };
 
-export const CloseReason = z.enum(['replaced', 'removed', 'visit-ended', 'token-expired', 'shutting-down', 'moved']);
+export const CloseReason = z.enum([
+  'replaced',
+  'removed',
+  'visit-ended',
+  'token-expired',
+  'shutting-down',
+  'moved',
+]);
 export type CloseReason = z.infer<typeof CloseReason>;
 
 /** Events from the gateway to the SDK. */
@@ -167,7 +217,9 @@ export const clientEvents = {
       added: consumers,
       removed: consumerIds,
       updated: z
-        .array(z.object({ consumerId: ConsumerId, gain: z.number().check(z.minimum(0), z.maximum(1)) }))
+        .array(
+          z.object({ consumerId: ConsumerId, gain: z.number().check(z.minimum(0), z.maximum(1)) }),
+        )
         .check(z.maxLength(LIMITS.consumersPerParticipant)),
     }),
     ack: true,
@@ -177,10 +229,16 @@ export const clientEvents = {
     payload: z.object({ participantId: z.nullable(ParticipantId) }),
   }),
   quality: defineEvent({
-    summary: 'Connection quality of participants whose level changed: 0 lost, 1 poor, 2 fair, 3 good.',
+    summary:
+      'Connection quality of participants whose level changed: 0 lost, 1 poor, 2 fair, 3 good.',
     payload: z.object({
       participants: z
-        .array(z.object({ participantId: ParticipantId, level: z.int().check(z.minimum(0), z.maximum(3)) }))
+        .array(
+          z.object({
+            participantId: ParticipantId,
+            level: z.int().check(z.minimum(0), z.maximum(3)),
+          }),
+        )
         .check(z.maxLength(LIMITS.participantsPerVisit)),
     }),
   }),
@@ -193,8 +251,12 @@ export const clientEvents = {
     payload: Empty,
   }),
   closing: defineEvent({
-    summary: 'The gateway is about to close this socket, and why. Reconnect only for `shutting-down` and `moved`.',
-    payload: z.object({ reason: CloseReason, retryAfterMs: z.optional(z.int().check(z.nonnegative())) }),
+    summary:
+      'The gateway is about to close this socket, and why. Reconnect only for `shutting-down` and `moved`.',
+    payload: z.object({
+      reason: CloseReason,
+      retryAfterMs: z.optional(z.int().check(z.nonnegative())),
+    }),
   }),
 };
 

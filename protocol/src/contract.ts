@@ -35,16 +35,25 @@ export const defineCommand = <Request extends z.ZodMiniType, Response extends z.
   definition: CommandDefinition<Request, Response>,
 ): CommandDefinition<Request, Response> => definition;
 
-export const defineEvent = <Payload extends z.ZodMiniType, const Definition extends EventDefinition<Payload>>(
+export const defineEvent = <
+  Payload extends z.ZodMiniType,
+  const Definition extends EventDefinition<Payload>,
+>(
   definition: Definition & EventDefinition<Payload>,
 ): Definition => definition;
 
 export type CommandMap = Record<string, CommandDefinition<z.ZodMiniType, z.ZodMiniType>>;
 export type EventMap = Record<string, EventDefinition<z.ZodMiniType>>;
 
-export type RequestOf<Commands extends CommandMap, Name extends keyof Commands> = z.infer<Commands[Name]['request']>;
-export type ResponseOf<Commands extends CommandMap, Name extends keyof Commands> = z.infer<Commands[Name]['response']>;
-export type PayloadOf<Events extends EventMap, Name extends keyof Events> = z.infer<Events[Name]['payload']>;
+export type RequestOf<Commands extends CommandMap, Name extends keyof Commands> = z.infer<
+  Commands[Name]['request']
+>;
+export type ResponseOf<Commands extends CommandMap, Name extends keyof Commands> = z.infer<
+  Commands[Name]['response']
+>;
+export type PayloadOf<Events extends EventMap, Name extends keyof Events> = z.infer<
+  Events[Name]['payload']
+>;
 
 export type Ack<Data> = { ok: true; data: Data } | { ok: false; error: ErrorBody };
 
@@ -67,7 +76,10 @@ export type ServerEvents<Events extends EventMap> = {
  * The value as the schema types it.
  * @throws BedsideError `invalid-request` that names the first wrong field.
  */
-export function parse<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): z.infer<Schema> {
+export function parse<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  value: unknown,
+): z.infer<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data as z.infer<Schema>;
   const field = result.error.issues[0]?.path.map(String).join('.') || '(root)';
@@ -84,7 +96,10 @@ export const AckEnvelope = z.discriminatedUnion('ok', [
  * The data of an acknowledgement.
  * @throws BedsideError the error it carries, or `invalid-request` where it is no acknowledgement.
  */
-export function unwrap<Schema extends z.ZodMiniType>(schema: Schema, answer: unknown): z.infer<Schema> {
+export function unwrap<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  answer: unknown,
+): z.infer<Schema> {
   const envelope = parse(AckEnvelope, answer);
   if (!envelope.ok) throw BedsideError.fromBody(envelope.error);
   return parse(schema, envelope.data);

@@ -1,8 +1,23 @@
 import * as z from 'zod/mini';
-import { type CommandEvents, defineCommand, defineEvent, type PayloadOf, type RequestOf, type ResponseOf, type ServerEvents } from './contract.ts';
+import {
+  type CommandEvents,
+  defineCommand,
+  defineEvent,
+  type PayloadOf,
+  type RequestOf,
+  type ResponseOf,
+  type ServerEvents,
+} from './contract.ts';
 import { ConsumerId, GatewayId, NodeId, PeerId, ProducerId, TransportId, VisitKey } from './ids.ts';
 import { LIMITS } from './limits.ts';
-import { DtlsParameters, IceParameters, MediaKind, RtpCapabilities, RtpParameters, TransportParameters } from './media.ts';
+import {
+  DtlsParameters,
+  IceParameters,
+  MediaKind,
+  RtpCapabilities,
+  RtpParameters,
+  TransportParameters,
+} from './media.ts';
 
 /** Socket.IO `auth` of the gateway's handshake with a node. */
 export const ControlHandshake = z.object({
@@ -80,7 +95,12 @@ export const controlCommands = {
   }),
   'connect-transport': defineCommand({
     summary: 'Start DTLS. A repeat with the same parameters changes nothing.',
-    request: z.object({ ...scope, peer: PeerId, transportId: TransportId, dtlsParameters: DtlsParameters }),
+    request: z.object({
+      ...scope,
+      peer: PeerId,
+      transportId: TransportId,
+      dtlsParameters: DtlsParameters,
+    }),
     response: Empty,
     errors: ['stale-epoch', 'not-found', 'media-unavailable'],
   }),
@@ -120,13 +140,21 @@ export const controlCommands = {
   'apply-plan': defineCommand({
     summary:
       'Make the consumers of these listeners equal to the plan: add, close, pause, resume, prioritise. Added consumers start with `start-consumers`, or when the receiving transport connects if it is not yet connected.',
-    request: z.object({ ...scope, listeners: z.array(PeerPlan).check(z.maxLength(LIMITS.consumersPerParticipant)) }),
+    request: z.object({
+      ...scope,
+      listeners: z.array(PeerPlan).check(z.maxLength(LIMITS.consumersPerParticipant)),
+    }),
     response: z.object({ listeners: z.array(PeerPlanResult) }),
     errors: ['stale-epoch', 'not-found', 'media-unavailable'],
   }),
   'start-consumers': defineCommand({
-    summary: 'The listener is ready for these consumers: resume those that the plan does not pause.',
-    request: z.object({ ...scope, peer: PeerId, consumerIds: z.array(ConsumerId).check(z.maxLength(LIMITS.consumersPerParticipant)) }),
+    summary:
+      'The listener is ready for these consumers: resume those that the plan does not pause.',
+    request: z.object({
+      ...scope,
+      peer: PeerId,
+      consumerIds: z.array(ConsumerId).check(z.maxLength(LIMITS.consumersPerParticipant)),
+    }),
     response: Empty,
     errors: ['stale-epoch', 'not-found', 'media-unavailable'],
   }),
@@ -156,7 +184,8 @@ export const controlCommands = {
     errors: ['stale-epoch'],
   }),
   'close-visit': defineCommand({
-    summary: 'Close the visit\u2019s router and all in it. One that is not there is closed already.',
+    summary:
+      'Close the visit\u2019s router and all in it. One that is not there is closed already.',
     request: z.object({ ...scope }),
     response: Empty,
     errors: ['stale-epoch'],
@@ -170,7 +199,9 @@ export const controlCommands = {
           peer: PeerId,
           sendTransportId: TransportId,
           recvTransportId: TransportId,
-          producers: z.array(z.object({ producerId: ProducerId, kind: MediaKind, paused: z.boolean() })),
+          producers: z.array(
+            z.object({ producerId: ProducerId, kind: MediaKind, paused: z.boolean() }),
+          ),
           consumers: z.array(NodeConsumer),
         }),
       ),
@@ -196,7 +227,10 @@ export const controlEvents = {
       load: NodeLoad,
     }),
   }),
-  load: defineEvent({ summary: 'Load of the node, every few seconds.', payload: z.object({ state: z.enum(['starting', 'ready', 'draining']), load: NodeLoad }) }),
+  load: defineEvent({
+    summary: 'Load of the node, every few seconds.',
+    payload: z.object({ state: z.enum(['starting', 'ready', 'draining']), load: NodeLoad }),
+  }),
   'transport-state': defineEvent({
     summary: 'ICE or DTLS of a transport changed.',
     payload: z.object({
@@ -208,11 +242,14 @@ export const controlEvents = {
     }),
   }),
   scores: defineEvent({
-    summary: 'Scores of producers (best encoding) and consumers that changed, 0 worst to 10 best; collected over a second.',
+    summary:
+      'Scores of producers (best encoding) and consumers that changed, 0 worst to 10 best; collected over a second.',
     payload: z.object({
       visit: VisitKey,
       producers: z.array(z.object({ producerId: ProducerId, score })),
-      consumers: z.array(z.object({ peer: PeerId, consumerId: ConsumerId, score, producerScore: score })),
+      consumers: z.array(
+        z.object({ peer: PeerId, consumerId: ConsumerId, score, producerScore: score }),
+      ),
     }),
   }),
   speaker: defineEvent({
@@ -221,7 +258,10 @@ export const controlEvents = {
   }),
   'visits-lost': defineEvent({
     summary: 'The media of these visits is gone.',
-    payload: z.object({ visits: z.array(VisitKey), reason: z.enum(['worker-died', 'worker-hung', 'shutting-down']) }),
+    payload: z.object({
+      visits: z.array(VisitKey),
+      reason: z.enum(['worker-died', 'worker-hung', 'shutting-down']),
+    }),
   }),
 };
 

@@ -8,8 +8,13 @@ import { LIMITS } from './limits.ts';
  */
 const short = z.string().check(z.maxLength(256));
 const uint = z.int().check(z.nonnegative());
-const codecParameters = z.record(z.string().check(z.maxLength(64)), z.union([short, z.number(), z.boolean()]));
-const rtcpFeedback = z.array(z.looseObject({ type: short, parameter: z.optional(short) })).check(z.maxLength(16));
+const codecParameters = z.record(
+  z.string().check(z.maxLength(64)),
+  z.union([short, z.number(), z.boolean()]),
+);
+const rtcpFeedback = z
+  .array(z.looseObject({ type: short, parameter: z.optional(short) }))
+  .check(z.maxLength(16));
 
 export const MediaKind = z.enum(['audio', 'video']);
 export type MediaKind = z.infer<typeof MediaKind>;
@@ -67,10 +72,18 @@ export const RtpParameters = z.looseObject({
   ),
   encodings: z.optional(
     z
-      .array(z.looseObject({ ssrc: z.optional(uint), rid: z.optional(short), scalabilityMode: z.optional(short) }))
+      .array(
+        z.looseObject({
+          ssrc: z.optional(uint),
+          rid: z.optional(short),
+          scalabilityMode: z.optional(short),
+        }),
+      )
       .check(z.maxLength(LIMITS.encodings)),
   ),
-  rtcp: z.optional(z.looseObject({ cname: z.optional(short), reducedSize: z.optional(z.boolean()) })),
+  rtcp: z.optional(
+    z.looseObject({ cname: z.optional(short), reducedSize: z.optional(z.boolean()) }),
+  ),
 });
 export type RtpParameters = z.infer<typeof RtpParameters>;
 

@@ -19,7 +19,12 @@ export const VisitResource = z.object({
   startedAt: z.optional(z.string()),
   endedAt: z.optional(z.string()),
   participants: z.array(
-    z.object({ participant: z.string(), role: Role, state: ParticipantState, connection: ConnectionState }),
+    z.object({
+      participant: z.string(),
+      role: Role,
+      state: ParticipantState,
+      connection: ConnectionState,
+    }),
   ),
 });
 export type VisitResource = z.infer<typeof VisitResource>;

@@ -15,7 +15,10 @@ export interface VersionRange {
 }
 
 /** The range this build speaks, as sent in the handshake. */
-export const SUPPORTED_VERSIONS: VersionRange = { min: PROTOCOL_VERSION_MIN, max: PROTOCOL_VERSION };
+export const SUPPORTED_VERSIONS: VersionRange = {
+  min: PROTOCOL_VERSION_MIN,
+  max: PROTOCOL_VERSION,
+};
 
 /** The highest version in both ranges, or undefined where they do not meet. */
 export function negotiateVersion(

@@ -27,7 +27,9 @@ export const Grant = z.enum([
 export type Grant = z.infer<typeof Grant>;
 
 /** A BCP 47 language tag, signed languages included (ase, bfi). */
-export const LanguageTag = z.string().check(z.maxLength(35), z.regex(/^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/));
+export const LanguageTag = z
+  .string()
+  .check(z.maxLength(35), z.regex(/^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/));
 export type LanguageTag = z.infer<typeof LanguageTag>;
 
 export const DisplayName = z.string().check(z.minLength(1), z.maxLength(LIMITS.nameLength));
@@ -90,6 +92,10 @@ export type LeaveReason = z.infer<typeof LeaveReason>;
 export const VisitChange = z.discriminatedUnion('type', [
   z.object({ type: z.literal('visit'), state: VisitState }),
   z.object({ type: z.literal('participant'), participant: ParticipantView }),
-  z.object({ type: z.literal('participant-left'), participantId: ParticipantId, reason: LeaveReason }),
+  z.object({
+    type: z.literal('participant-left'),
+    participantId: ParticipantId,
+    reason: LeaveReason,
+  }),
 ]);
 export type VisitChange = z.infer<typeof VisitChange>;

@@ -16,7 +16,11 @@ import type {
 export type ConnectionState = 'disconnected' | 'connecting' | 'connected' | 'reconnecting';
 
 /** Why a visit is `disconnected`. `idle`: not connected yet; `failed`: see `visit.error`. */
-export type DisconnectReason = 'idle' | 'left' | 'failed' | Exclude<CloseReason, 'shutting-down' | 'moved'>;
+export type DisconnectReason =
+  | 'idle'
+  | 'left'
+  | 'failed'
+  | Exclude<CloseReason, 'shutting-down' | 'moved'>;
 
 export interface VisitOptions {
   /** Address of the gateway or its balancer: "https://visits.example.org". */
@@ -26,7 +30,12 @@ export interface VisitOptions {
   tokenProvider?: () => string | Promise<string>;
   /** Ideal capture size and rate of the camera. Default 1280 x 720 at 30 frames a second. */
   video?: { width?: number; height?: number; frameRate?: number; deviceId?: string };
-  audio?: { deviceId?: string; echoCancellation?: boolean; noiseSuppression?: boolean; autoGainControl?: boolean };
+  audio?: {
+    deviceId?: string;
+    echoCancellation?: boolean;
+    noiseSuppression?: boolean;
+    autoGainControl?: boolean;
+  };
 }
 
 /** One track of a participant, whether or not it has arrived. */
@@ -83,8 +92,16 @@ export interface VisitEvents {
   participantDisconnected: (participant: Participant) => void;
   /** Anything of a participant changed: state, connection, mute, tracks, quality, speaking. */
   participantChanged: (participant: Participant) => void;
-  trackSubscribed: (track: MediaStreamTrack, publication: TrackPublication, participant: Participant) => void;
-  trackUnsubscribed: (track: MediaStreamTrack, publication: TrackPublication, participant: Participant) => void;
+  trackSubscribed: (
+    track: MediaStreamTrack,
+    publication: TrackPublication,
+    participant: Participant,
+  ) => void;
+  trackUnsubscribed: (
+    track: MediaStreamTrack,
+    publication: TrackPublication,
+    participant: Participant,
+  ) => void;
   localTrackPublished: (publication: TrackPublication) => void;
   localTrackUnpublished: (publication: TrackPublication) => void;
   activeSpeakerChanged: (participant: Participant | undefined) => void;
@@ -142,7 +159,12 @@ export interface VisitApi {
   activeDevice(kind: DeviceKind): string | undefined;
   switchActiveDevice(kind: DeviceKind, deviceId: string): Promise<void>;
   /** The size, in CSS pixels, at which a video is shown; 0 x 0 while it is hidden. Chooses layers. */
-  setVideoSize(participantId: ParticipantId, source: MediaSource, width: number, height: number): void;
+  setVideoSize(
+    participantId: ParticipantId,
+    source: MediaSource,
+    width: number,
+    height: number,
+  ): void;
   getStats(): Promise<VisitStats>;
   on<Name extends keyof VisitEvents>(name: Name, listener: VisitEvents[Name]): this;
   off<Name extends keyof VisitEvents>(name: Name, listener: VisitEvents[Name]): this;

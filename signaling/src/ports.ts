@@ -60,7 +60,10 @@ export type VisitCommandName = Exclude<ClientCommandName, 'renew-token'>;
 export interface VisitConnection {
   readonly welcome: WelcomePart;
   /** @throws BedsideError */
-  command<Name extends VisitCommandName>(name: Name, request: ClientRequest<Name>): Promise<ClientResponse<Name>>;
+  command<Name extends VisitCommandName>(
+    name: Name,
+    request: ClientRequest<Name>,
+  ): Promise<ClientResponse<Name>>;
   /** The socket is gone; the session waits for its grace time. Idempotent. */
   disconnected(): void;
 }
@@ -69,7 +72,10 @@ export interface VisitConnection {
 export interface Visits {
   /** A page comes in. Opens the visit where it is not open; resumes the session where it lives; replaces an older page of the same participant. */
   connect(identity: Identity, link: ClientLink, sessionId?: SessionId): Promise<VisitConnection>;
-  create(tenant: TenantId, request: CreateVisit): Promise<{ created: boolean; visit: VisitResource }>;
+  create(
+    tenant: TenantId,
+    request: CreateVisit,
+  ): Promise<{ created: boolean; visit: VisitResource }>;
   read(tenant: TenantId, visit: VisitId): Promise<VisitResource>;
   end(tenant: TenantId, visit: VisitId): Promise<VisitResource>;
   /** Whether a new visit could be opened now (a node is linked, Redis answers): for `/readyz`. */
