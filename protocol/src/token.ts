@@ -24,3 +24,9 @@ export const TokenClaims = z.object({
   jti: z.string().check(z.minLength(1), z.maxLength(128)),
 });
 export type TokenClaims = z.infer<typeof TokenClaims>;
+
+/**
+ * The control secret of a cluster that lives on one machine, for development. Gateway and node refuse
+ * to start with it where any of their addresses is not loopback.
+ */
+export const LOOPBACK_CONTROL_SECRET = 'bedside-loopback-only-control-secret';

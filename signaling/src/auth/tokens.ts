@@ -1,0 +1,145 @@
+import { BedsideError, CLOCK_SKEW_SECONDS, TOKEN_AUDIENCE, TokenClaims } from '@bedside/protocol';
+import { createLocalJWKSet, createRemoteJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import type { Algorithm, Tenant } from '../config.ts';
+import type { TokenFailure } from '../metrics.ts';
+import type { Identity } from '../ports.ts';
+
+/** A refused token. The reason is for metrics; the client gets `unauthorized`, whatever the reason. */
+export class TokenRefused extends Error {
+  override readonly name = 'TokenRefused';
+  readonly reason: TokenFailure;
+
+  constructor(reason: TokenFailure) {
+    super(`token refused: ${reason}`);
+    this.reason = reason;
+  }
+}
+
+/** A tenant's keys, by the kind of algorithm: a secret never checks what a public key should, and the reverse. */
+export interface Keyring {
+  tenant: Tenant;
+  secrets: ReadonlyMap<string, Uint8Array>;
+  publicKeys: JWTVerifyGetKey | undefined;
+}
+
+/** The address of a tenant's keys must answer within this, milliseconds. */
+const JWKS_TIMEOUT_MS = 3000;
+/** At most one look for an unknown kid in this time, so that made-up kids do not become requests. */
+const JWKS_COOLDOWN_MS = 30_000;
+const JWKS_MAX_AGE_MS = 600_000;
+
+export function createKeyrings(tenants: readonly Tenant[]): ReadonlyMap<string, Keyring> {
+  return new Map(
+    tenants.map((tenant) => [
+      tenant.id,
+      {
+        tenant,
+        secrets: new Map(tenant.secrets.map(({ kid, secret }) => [kid, new TextEncoder().encode(secret)])),
+        publicKeys: publicKeysOf(tenant),
+      },
+    ]),
+  );
+}
+
+function publicKeysOf(tenant: Tenant): JWTVerifyGetKey | undefined {
+  if (tenant.jwks === undefined) return undefined;
+  if (typeof tenant.jwks !== 'string') return createLocalJWKSet(structuredClone({ keys: tenant.jwks.keys }));
+  return createRemoteJWKSet(new URL(tenant.jwks), {
+    timeoutDuration: JWKS_TIMEOUT_MS,
+    cooldownDuration: JWKS_COOLDOWN_MS,
+    cacheMaxAge: JWKS_MAX_AGE_MS,
+  });
+}
+
+const ASYMMETRIC: readonly Algorithm[] = ['EdDSA', 'ES256', 'RS256'];
+
+/**
+ * The claims of a JWT that one of the tenants signed for this audience.
+ * @throws TokenRefused; BedsideError `deadline` where the tenant's keys can not be fetched.
+ */
+export async function verifyJwt(
+  keyrings: ReadonlyMap<string, Keyring>,
+  token: string,
+  audience: string,
+): Promise<{ claims: JWTPayload; tenant: Tenant }> {
+  const { alg, kid, issuer } = readUnverified(token);
+  const keyring = keyrings.get(issuer);
+  if (keyring === undefined) throw new TokenRefused('unknown-tenant');
+  const { tenant } = keyring;
+
+  const options = {
+    issuer: tenant.id,
+    audience,
+    clockTolerance: CLOCK_SKEW_SECONDS,
+    requiredClaims: ['exp'],
+  };
+  const allowed = tenant.algorithms.find((algorithm) => algorithm === alg);
+  if (allowed === undefined) throw new TokenRefused('algorithm');
+  try {
+    if (allowed === 'HS256') {
+      const secret = secretOf(keyring, kid);
+      if (secret === undefined) throw new TokenRefused('unknown-key');
+      const { payload } = await jwtVerify(token, secret, { ...options, algorithms: ['HS256'] });
+      return { claims: payload, tenant };
+    }
+    if (keyring.publicKeys === undefined) throw new TokenRefused('unknown-key');
+    const algorithms = ASYMMETRIC.filter((algorithm) => algorithm === allowed);
+    const { payload } = await jwtVerify(token, keyring.publicKeys, { ...options, algorithms });
+    return { claims: payload, tenant };
+  } catch (error) {
+    throw refusalOf(error);
+  }
+}
+
+/** Who a client is. @throws as verifyJwt */
+export async function verifyToken(
+  keyrings: ReadonlyMap<string, Keyring>,
+  token: string,
+): Promise<{ identity: Identity; tenant: Tenant }> {
+  const { claims, tenant } = await verifyJwt(keyrings, token, TOKEN_AUDIENCE);
+  const parsed = TokenClaims.safeParse(claims);
+  if (!parsed.success) throw new TokenRefused('claims');
+  const { iss, visit, sub, role, name, lang, grants, exp } = parsed.data;
+  return {
+    tenant,
+    identity: { tenant: iss, visit, participant: sub, role, name, lang, grants, expiresAt: exp * 1000 },
+  };
+}
+
+function readUnverified(token: string): { alg: string; kid: string | undefined; issuer: string } {
+  try {
+    const { alg, kid } = decodeProtectedHeader(token);
+    const { iss } = decodeJwt(token);
+    if (typeof alg !== 'string' || typeof iss !== 'string') throw new TokenRefused('malformed');
+    return { alg, kid, issuer: iss };
+  } catch {
+    throw new TokenRefused('malformed');
+  }
+}
+
+/** By kid; a token without one is taken where the tenant has a single secret. */
+function secretOf(keyring: Keyring, kid: string | undefined): Uint8Array | undefined {
+  if (kid !== undefined) return keyring.secrets.get(kid);
+  const [only, ...others] = keyring.secrets.values();
+  return others.length === 0 ? only : undefined;
+}
+
+function refusalOf(error: unknown): Error {
+  if (error instanceof TokenRefused) return error;
+  if (error instanceof errors.JWTExpired) return new TokenRefused('expired');
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return new TokenRefused(error.claim === 'aud' ? 'audience' : 'claims');
+  }
+  if (error instanceof errors.JWSSignatureVerificationFailed) return new TokenRefused('signature');
+  if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported) return new TokenRefused('algorithm');
+  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
+    return new TokenRefused('unknown-key');
+  }
+  // The keys could not be fetched: no fault of the token, and the same one may work in a moment.
+  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return new BedsideError('deadline', { cause: error });
+  if (error instanceof errors.JOSEError) {
+    return error.code === 'ERR_JOSE_GENERIC' ? new BedsideError('deadline', { cause: error }) : new TokenRefused('malformed');
+  }
+  if (error instanceof TypeError) return new BedsideError('deadline', { cause: error });
+  return new TokenRefused('malformed');
+}

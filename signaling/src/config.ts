@@ -1,0 +1,306 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { GatewayId, IceServer, LOOPBACK_CONTROL_SECRET, TenantId } from '@bedside/protocol';
+import * as z from 'zod/mini';
+
+/** Algorithms by which a tenant may sign tokens. HS256 goes with `secrets`, the others with `jwks`. */
+export const ALGORITHMS = ['HS256', 'EdDSA', 'ES256', 'RS256'] as const;
+export type Algorithm = (typeof ALGORITHMS)[number];
+
+const Jwk = z.looseObject({ kty: z.string(), kid: z.optional(z.string()), d: z.optional(z.undefined()) });
+
+/** One customer: who signs tokens for its visits, and who may call `/v1` for it. */
+export const Tenant = z.strictObject({
+  id: TenantId,
+  secrets: z._default(
+    z.array(
+      z.strictObject({ kid: z.string().check(z.minLength(1), z.maxLength(128)), secret: z.string().check(z.minLength(32)) }),
+    ),
+    [],
+  ),
+  /** Public keys in place, or the https address that serves them. */
+  jwks: z.optional(z.union([z.url(), z.strictObject({ keys: z.array(Jwk) })])),
+  /** Narrows what is accepted; without it, all that the kinds of keys allow. */
+  algorithms: z._default(z.array(z.enum(ALGORITHMS)), [...ALGORITHMS]),
+  apiKeys: z._default(z.array(z.string().check(z.minLength(24), z.maxLength(512))), []),
+  /** Origins whose pages may show this tenant's visits; without it, those of the gateway. */
+  allowedOrigins: z.optional(z.array(z.string())),
+});
+export type Tenant = z.infer<typeof Tenant>;
+
+/** A token bucket: `burst` at once, then `perSecond`. */
+export interface Rate {
+  burst: number;
+  perSecond: number;
+}
+
+export interface GatewayConfig {
+  gatewayId: GatewayId;
+  host: string;
+  port: number;
+  opsPort: number;
+  redisUrl: string;
+  /** Control addresses of the nodes: ws: or wss: URLs. */
+  nodes: readonly string[];
+  controlSecret: string;
+  tenants: readonly Tenant[];
+  /** Empty: any origin. The token is the credential, and no cookie is used. */
+  allowedOrigins: readonly string[];
+  tls: { certFile: string; keyFile: string } | undefined;
+  iceServers: readonly IceServer[];
+  turn: { urls: readonly string[]; secret: string; ttlSeconds: number } | undefined;
+  graceMs: number;
+  shutdownMs: number;
+  logLevel: (typeof LOG_LEVELS)[number];
+  /** Proxies in front that append to X-Forwarded-For; 0 takes the address of the TCP connection. */
+  trustedProxies: number;
+  limits: {
+    maxSockets: number;
+    maxBackpressureBytes: number;
+    addressConnections: Rate;
+    tenantConnections: Rate;
+    socketCommands: Rate;
+    restRequests: Rate;
+  };
+}
+
+/** Every wrong variable at once. Says what is wrong, never the value: many of them are secrets. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`The environment is not right:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+/** The exit status for a wrong configuration (EX_CONFIG of sysexits.h): a supervisor should not retry it. */
+export const EXIT_CONFIG = 78;
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+interface Variable {
+  /** As written in the environment; absent where there is none. */
+  default?: string;
+  description: string;
+}
+
+/** All variables of the gateway; docs/configuration.md is made from this table. */
+export const GATEWAY_VARIABLES = {
+  BEDSIDE_GATEWAY_ID: { description: 'Name of this gateway in leases; unique in the cluster. Random where it is not set.' },
+  BEDSIDE_GATEWAY_HOST: { default: '127.0.0.1', description: 'Address that clients, `/v1` and the ops port listen on.' },
+  BEDSIDE_GATEWAY_PORT: { default: '7000', description: 'Port of clients and `/v1`; 0 picks a free one.' },
+  BEDSIDE_GATEWAY_OPS_PORT: { default: '7001', description: 'Port of `/livez`, `/readyz` and `/metrics`; 0 picks a free one.' },
+  BEDSIDE_REDIS_URL: { default: 'redis://127.0.0.1:6379', description: 'Redis, as a redis: or rediss: URL.' },
+  BEDSIDE_NODES: { default: 'ws://127.0.0.1:7100', description: 'Control addresses of the nodes: ws: or wss: URLs, separated by commas.' },
+  BEDSIDE_CONTROL_SECRET: {
+    description:
+      'Secret shared with the nodes, at least 32 characters. May be left out where gateway and nodes all are on loopback addresses.',
+  },
+  BEDSIDE_TENANTS: {
+    description:
+      'The tenants, as JSON: `[{ "id", "secrets": [{ "kid", "secret" }], "jwks": "https://…" or { "keys": [] }, "algorithms", "apiKeys": [], "allowedOrigins": [] }]`. This or BEDSIDE_TENANTS_FILE is needed.',
+  },
+  BEDSIDE_TENANTS_FILE: { description: 'A file with that JSON, in place of BEDSIDE_TENANTS.' },
+  BEDSIDE_ALLOWED_ORIGINS: { description: 'Origins whose pages may connect and call `/v1`, separated by commas. Any where it is not set.' },
+  BEDSIDE_TLS_CERT: { description: 'File of the certificate chain (PEM), to serve TLS without a balancer. Re-read when it changes.' },
+  BEDSIDE_TLS_KEY: { description: 'File of the private key (PEM) that belongs to BEDSIDE_TLS_CERT.' },
+  BEDSIDE_ICE_SERVERS: { default: '[]', description: 'STUN and TURN servers as JSON, in the form of RTCConfiguration.iceServers.' },
+  BEDSIDE_TURN_URLS: { description: 'turn: and turns: URLs, separated by commas, for which credentials are made from BEDSIDE_TURN_SECRET.' },
+  BEDSIDE_TURN_SECRET: { description: 'The static-auth-secret of coturn.' },
+  BEDSIDE_TURN_TTL_SECONDS: { default: '3600', description: 'Life of a TURN credential, in seconds.' },
+  BEDSIDE_GRACE_MS: { default: '20000', description: 'Milliseconds for which a session outlives its socket.' },
+  BEDSIDE_SHUTDOWN_MS: { default: '10000', description: 'Milliseconds from SIGTERM to the exit, at the most.' },
+  BEDSIDE_LOG_LEVEL: { default: 'info', description: 'trace, debug, info, warn, error, fatal or silent.' },
+  BEDSIDE_TRUST_PROXY: {
+    default: '0',
+    description: 'How many proxies in front append to X-Forwarded-For. 0: the header is ignored, since a client can write it.',
+  },
+  BEDSIDE_MAX_SOCKETS: { default: '20000', description: 'Sockets of this process; more are refused with 503.' },
+  BEDSIDE_MAX_BACKPRESSURE_BYTES: {
+    default: '1048576',
+    description: 'Bytes that may wait for one slow client; beyond it the socket is closed, and the client resumes.',
+  },
+  BEDSIDE_ADDRESS_CONNECTION_BURST: { default: '60', description: 'Connections from one address (IPv6: one /64) at once.' },
+  BEDSIDE_ADDRESS_CONNECTIONS_PER_SECOND: { default: '20', description: 'Connections a second from one address, lasting.' },
+  BEDSIDE_TENANT_CONNECTION_BURST: { default: '1000', description: 'Connections of one tenant at once.' },
+  BEDSIDE_TENANT_CONNECTIONS_PER_SECOND: { default: '200', description: 'Connections a second of one tenant, lasting.' },
+  BEDSIDE_SOCKET_COMMAND_BURST: { default: '60', description: 'Commands of one socket at once.' },
+  BEDSIDE_SOCKET_COMMANDS_PER_SECOND: { default: '30', description: 'Commands a second of one socket, lasting.' },
+  BEDSIDE_REST_BURST: { default: '200', description: 'REST requests from one address at once.' },
+  BEDSIDE_REST_REQUESTS_PER_SECOND: { default: '100', description: 'REST requests a second from one address, lasting.' },
+} as const satisfies Record<string, Variable>;
+
+type VariableName = keyof typeof GATEWAY_VARIABLES;
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '[::1]' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+
+const list = (text: string): string[] =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+const deepFreeze = <T>(value: T): T => {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+};
+
+/**
+ * The environment as a frozen object.
+ * @throws ConfigError that lists every wrong variable.
+ */
+export function readConfig(env: Environment): GatewayConfig {
+  const problems: string[] = [];
+  const wrong = (name: VariableName, problem: string): undefined => {
+    problems.push(`${name} ${problem}`);
+    return undefined;
+  };
+  const text = (name: VariableName): string | undefined => {
+    const variable: Variable = GATEWAY_VARIABLES[name];
+    const value = env[name];
+    return value === undefined || value === '' ? variable.default : value;
+  };
+  const integer = (name: VariableName, min: number, max: number): number => {
+    const value = Number(text(name));
+    if (Number.isInteger(value) && value >= min && value <= max) return value;
+    wrong(name, `is not a whole number from ${min} to ${max}`);
+    return min;
+  };
+  const rate = (burst: VariableName, perSecond: VariableName): Rate => ({
+    burst: integer(burst, 1, 1_000_000),
+    perSecond: integer(perSecond, 1, 1_000_000),
+  });
+  const urls = (name: VariableName, protocols: readonly string[]): string[] => {
+    const values = list(text(name) ?? '');
+    if (!values.every((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol))) {
+      wrong(name, `has an entry that is no ${protocols.join(' or ')} URL`);
+    }
+    return values;
+  };
+  const json = <Schema extends z.ZodMiniType>(name: VariableName, source: string, schema: Schema): z.infer<Schema> | undefined => {
+    let value: unknown;
+    try {
+      value = JSON.parse(source);
+    } catch {
+      return wrong(name, 'is not JSON');
+    }
+    const result = schema.safeParse(value);
+    if (result.success) return result.data as z.infer<Schema>;
+    const issue = result.error.issues[0];
+    return wrong(name, `is wrong at ${issue?.path.map(String).join('.') || 'its root'} (${issue?.code ?? 'invalid'})`);
+  };
+  const pair = (first: VariableName, second: VariableName): [string, string] | undefined => {
+    const [a, b] = [text(first), text(second)];
+    if (a !== undefined && b !== undefined) return [a, b];
+    if (a !== undefined) return wrong(second, `is needed with ${first}`);
+    if (b !== undefined) return wrong(first, `is needed with ${second}`);
+    return undefined;
+  };
+
+  const readTenants = (): Tenant[] => {
+    const file = text('BEDSIDE_TENANTS_FILE');
+    const inline = text('BEDSIDE_TENANTS');
+    if (file !== undefined && inline !== undefined) {
+      wrong('BEDSIDE_TENANTS_FILE', 'and BEDSIDE_TENANTS are both set');
+      return [];
+    }
+    const name = file === undefined ? 'BEDSIDE_TENANTS' : 'BEDSIDE_TENANTS_FILE';
+    let source = inline;
+    if (file !== undefined) {
+      try {
+        source = readFileSync(file, 'utf8');
+      } catch {
+        wrong(name, 'names a file that can not be read');
+        return [];
+      }
+    }
+    if (source === undefined) {
+      wrong(name, 'is needed: who may sign tokens');
+      return [];
+    }
+    const tenants = json(name, source, z.array(Tenant).check(z.minLength(1))) ?? [];
+    if (new Set(tenants.map((tenant) => tenant.id)).size !== tenants.length) wrong(name, 'names a tenant twice');
+    for (const tenant of tenants) {
+      const kids = tenant.secrets.map((secret) => secret.kid);
+      if (new Set(kids).size !== kids.length) wrong(name, `gives tenant ${tenant.id} a kid twice`);
+      if (tenant.secrets.length === 0 && tenant.jwks === undefined) {
+        wrong(name, `gives tenant ${tenant.id} neither secrets nor jwks`);
+      }
+    }
+    return tenants;
+  };
+
+  const host = text('BEDSIDE_GATEWAY_HOST') as string;
+  const nodes = urls('BEDSIDE_NODES', ['ws:', 'wss:']);
+  if (nodes.length === 0) wrong('BEDSIDE_NODES', 'names no node');
+
+  const onOneMachine =
+    isLoopback(host) && nodes.every((node) => URL.canParse(node) && isLoopback(new URL(node).hostname));
+  const controlSecret = text('BEDSIDE_CONTROL_SECRET') ?? (onOneMachine ? LOOPBACK_CONTROL_SECRET : undefined);
+  if (controlSecret === undefined) {
+    wrong('BEDSIDE_CONTROL_SECRET', 'is needed where gateway or nodes are not on loopback addresses');
+  } else if (controlSecret.length < 32) {
+    wrong('BEDSIDE_CONTROL_SECRET', 'is shorter than 32 characters');
+  } else if (controlSecret === LOOPBACK_CONTROL_SECRET && !onOneMachine) {
+    wrong('BEDSIDE_CONTROL_SECRET', 'is the built-in one, which is for one machine only');
+  }
+
+  const redisUrl = text('BEDSIDE_REDIS_URL') as string;
+  if (!URL.canParse(redisUrl) || !['redis:', 'rediss:'].includes(new URL(redisUrl).protocol)) {
+    wrong('BEDSIDE_REDIS_URL', 'is no redis: or rediss: URL');
+  }
+
+  const gatewayId = GatewayId.safeParse(text('BEDSIDE_GATEWAY_ID') ?? `gateway-${randomBytes(8).toString('hex')}`);
+  if (!gatewayId.success) wrong('BEDSIDE_GATEWAY_ID', 'has characters other than A-Z a-z 0-9 . _ ~ : -, or is too long');
+
+  const allowedOrigins = list(text('BEDSIDE_ALLOWED_ORIGINS') ?? '');
+  if (!allowedOrigins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin)) {
+    wrong('BEDSIDE_ALLOWED_ORIGINS', 'has an entry that is no origin, such as https://portal.example.org');
+  }
+
+  const logLevel = text('BEDSIDE_LOG_LEVEL') as GatewayConfig['logLevel'];
+  if (!LOG_LEVELS.includes(logLevel)) wrong('BEDSIDE_LOG_LEVEL', `is none of ${LOG_LEVELS.join(', ')}`);
+
+  const tls = pair('BEDSIDE_TLS_CERT', 'BEDSIDE_TLS_KEY');
+  const turn = pair('BEDSIDE_TURN_URLS', 'BEDSIDE_TURN_SECRET');
+
+  const config: GatewayConfig = {
+    gatewayId: gatewayId.data as GatewayId,
+    host,
+    port: integer('BEDSIDE_GATEWAY_PORT', 0, 65535),
+    opsPort: integer('BEDSIDE_GATEWAY_OPS_PORT', 0, 65535),
+    redisUrl,
+    nodes,
+    controlSecret: controlSecret ?? '',
+    tenants: readTenants(),
+    allowedOrigins,
+    tls: tls && { certFile: tls[0], keyFile: tls[1] },
+    iceServers: json('BEDSIDE_ICE_SERVERS', text('BEDSIDE_ICE_SERVERS') as string, z.array(IceServer).check(z.maxLength(7))) ?? [],
+    turn: turn && {
+      urls: urls('BEDSIDE_TURN_URLS', ['turn:', 'turns:']),
+      secret: turn[1],
+      ttlSeconds: integer('BEDSIDE_TURN_TTL_SECONDS', 60, 86_400),
+    },
+    graceMs: integer('BEDSIDE_GRACE_MS', 0, 600_000),
+    shutdownMs: integer('BEDSIDE_SHUTDOWN_MS', 100, 600_000),
+    logLevel,
+    trustedProxies: integer('BEDSIDE_TRUST_PROXY', 0, 16),
+    limits: {
+      maxSockets: integer('BEDSIDE_MAX_SOCKETS', 1, 1_000_000),
+      maxBackpressureBytes: integer('BEDSIDE_MAX_BACKPRESSURE_BYTES', 65_536, 67_108_864),
+      addressConnections: rate('BEDSIDE_ADDRESS_CONNECTION_BURST', 'BEDSIDE_ADDRESS_CONNECTIONS_PER_SECOND'),
+      tenantConnections: rate('BEDSIDE_TENANT_CONNECTION_BURST', 'BEDSIDE_TENANT_CONNECTIONS_PER_SECOND'),
+      socketCommands: rate('BEDSIDE_SOCKET_COMMAND_BURST', 'BEDSIDE_SOCKET_COMMANDS_PER_SECOND'),
+      restRequests: rate('BEDSIDE_REST_BURST', 'BEDSIDE_REST_REQUESTS_PER_SECOND'),
+    },
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return deepFreeze(config);
+}

@@ -1,0 +1,82 @@
+import { BedsideError } from '@bedside/protocol';
+import { type DestinationStream, type Logger, pino } from 'pino';
+
+export type { Logger } from 'pino';
+
+/**
+ * Fields that hold what a person said, is called or proves themselves with. They are cut wherever
+ * they are passed at the top of a log call or one or two levels below; the habit is not to pass them.
+ */
+const SECRET_FIELDS = [
+  'token',
+  'secret',
+  'apiKey',
+  'authorization',
+  'cookie',
+  'auth',
+  'headers',
+  'query',
+  'name',
+  'participant',
+  'participantId',
+  'visit',
+  'visitId',
+  'sub',
+  'jti',
+  'sessionId',
+  'sdp',
+  'rtpParameters',
+  'rtpCapabilities',
+  'dtlsParameters',
+  'iceParameters',
+  'iceCandidates',
+  'password',
+  'credential',
+  'address',
+  'request',
+  'payload',
+];
+
+const QUOTED = /"[^"]*"|'[^']*'|`[^`]*`|\[[^\]]*\]/g;
+const TOKEN_LIKE = /[A-Za-z0-9_-]{16,}(\.[A-Za-z0-9_-]*)*/g;
+
+/** What other code quotes in an error's text may be a person's input: JSON.parse and parsers do that. */
+const maskText = (text: string): string => text.replace(QUOTED, '[…]').replace(TOKEN_LIKE, '[…]').slice(0, 300);
+
+const framesOf = (stack: string | undefined): string[] =>
+  (stack ?? '')
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .map((line) => line.trim())
+    .slice(0, 12);
+
+/** An error without anything of the request that caused it: type, code, masked text, frames, causes. */
+export function describeError(error: unknown, depth = 0): Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const code: unknown = Reflect.get(error, 'code');
+  return {
+    type: error.constructor.name,
+    ...(typeof code === 'string' ? { code: code.slice(0, 64) } : {}),
+    message: error instanceof BedsideError ? error.message : maskText(error.message),
+    stack: framesOf(error.stack),
+    ...(error.cause === undefined || depth >= 3 ? {} : { cause: describeError(error.cause, depth + 1) }),
+  };
+}
+
+/** The gateway's log: JSON lines on standard output, or on `destination`. */
+export function createLog(level: string, destination?: DestinationStream): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: (error: unknown) => describeError(error), error: (error: unknown) => describeError(error) },
+      redact: {
+        paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
+        censor: '[redacted]',
+      },
+    },
+    destination ?? pino.destination(1),
+  );
+}
