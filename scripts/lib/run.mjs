@@ -7,6 +7,9 @@ export class SetupError extends Error {
   name = 'SetupError';
 }
 
+/** How much of a failed command's output is shown: npm's usage text alone has 60 lines. */
+const TAIL_LINES = 100;
+
 /** Full path of a command, or undefined. */
 export function which(command, path = process.env.PATH ?? '') {
   for (const folder of path.split(delimiter)) {
@@ -53,7 +56,7 @@ export function run(command, args, { cwd, env, onLine } = {}) {
         rest = lines.pop() ?? '';
         for (const line of lines) {
           tail.push(line);
-          if (tail.length > 40) tail.shift();
+          if (tail.length > TAIL_LINES) tail.shift();
           onLine?.(line);
         }
       });
