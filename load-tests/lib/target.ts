@@ -34,7 +34,7 @@ export const targetOf = (stack: Stack): Target => ({
 });
 
 /** All load comes from one address, and of one tenant: the limits on these are not what is measured. */
-const ONE_SOURCE = {
+export const ONE_SOURCE = {
   BEDSIDE_ADDRESS_CONNECTION_BURST: '100000',
   BEDSIDE_ADDRESS_CONNECTIONS_PER_SECOND: '100000',
   BEDSIDE_TENANT_CONNECTION_BURST: '100000',
