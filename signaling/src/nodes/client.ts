@@ -1,0 +1,35 @@
+import type {
+  ControlCommandName,
+  ControlEventPayload,
+  ControlRequest,
+  ControlResponse,
+  NodeId,
+  RtpCapabilities,
+} from '@bedside/protocol';
+import type { LinkedNode } from './placement.ts';
+
+/** What a node reports, parsed. */
+export type NodeReport =
+  /** The link is up, for the first time or again; compare the boot id. */
+  | { type: 'linked'; node: LinkedNode }
+  | ({ type: 'transport-state' } & ControlEventPayload<'transport-state'>)
+  | ({ type: 'scores' } & ControlEventPayload<'scores'>)
+  | ({ type: 'speaker' } & ControlEventPayload<'speaker'>)
+  | ({ type: 'visits-lost'; node: NodeId } & ControlEventPayload<'visits-lost'>);
+
+/** The nodes, as the actor sees them. */
+export interface NodeClient {
+  /** Nodes whose link is up. */
+  linked(): readonly LinkedNode[];
+  /** The cluster's constant set; undefined until a node has said it. */
+  rtpCapabilities(): RtpCapabilities | undefined;
+  /**
+   * One call with its deadline.
+   * @throws BedsideError the node's, or `media-unavailable` where it is not linked or doesn't answer
+   */
+  call<Name extends ControlCommandName>(
+    node: NodeId,
+    name: Name,
+    request: ControlRequest<Name>,
+  ): Promise<ControlResponse<Name>>;
+}

@@ -1,0 +1,155 @@
+import {
+  BedsideError,
+  CONTROL_AUDIENCE,
+  type ControlCommandName,
+  type ControlEventName,
+  type ControlEventPayload,
+  type ControlRequest,
+  type ControlResponse,
+  controlCommands,
+  controlEvents,
+  type GatewayId,
+  type GatewayToNode,
+  type NodeToGateway,
+  parse,
+  SUPPORTED_VERSIONS,
+  unwrap,
+} from '@bedside/protocol';
+import { SignJWT } from 'jose';
+import type { Logger } from 'pino';
+import { io, type Socket } from 'socket.io-client';
+import type { Clock } from '../actor/clock.ts';
+
+/** A node that has not answered a call by then may have died. */
+const CALL_DEADLINE_MS = 2_000;
+const TOKEN_LIFETIME_SECONDS = 60;
+const RECONNECT_MIN_MS = 200;
+const RECONNECT_MAX_MS = 2_000;
+
+export interface NodeLinkOptions {
+  /** Control address of the node: http(s)://host:port */
+  url: string;
+  gatewayId: GatewayId;
+  controlSecret: string;
+  clock: Clock;
+  log: Logger;
+  onWelcome: (welcome: ControlEventPayload<'welcome'>) => void;
+  onDown: () => void;
+  onEvent: <Name extends Exclude<ControlEventName, 'welcome'>>(name: Name, payload: ControlEventPayload<Name>) => void;
+}
+
+const REPORTS = ['load', 'transport-state', 'scores', 'speaker', 'visits-lost'] as const;
+
+/** The control link with one node. Reconnects by itself until it is closed. */
+export class NodeLink {
+  readonly #options: NodeLinkOptions;
+  readonly #socket: Socket<NodeToGateway, GatewayToNode>;
+  #cancelRetry: () => void = () => {};
+  #welcomed = false;
+
+  constructor(options: NodeLinkOptions) {
+    this.#options = options;
+    this.#socket = io(options.url, {
+      transports: ['websocket'],
+      forceNew: true,
+      reconnectionDelay: RECONNECT_MIN_MS,
+      reconnectionDelayMax: RECONNECT_MAX_MS,
+      timeout: CALL_DEADLINE_MS,
+      // Called for every connection: a token lives a minute.
+      auth: (give) => {
+        void this.#handshake().then(give, () => give({}));
+      },
+    });
+    this.#socket.on('disconnect', (reason) => {
+      this.#down();
+      // The node closed the link: Socket.IO leaves the next try to us.
+      if (reason === 'io server disconnect') this.#retry();
+    });
+    this.#socket.on('connect_error', (error) => {
+      // Not reached is retried by Socket.IO itself; refused by the node's middleware is not.
+      if (this.#socket.active) return;
+      options.log.error({ reason: error.message }, 'a node refused the control link');
+      this.#retry();
+    });
+    this.#socket.on('welcome', (payload: unknown) =>
+      this.#receive('welcome', payload, (welcome) => {
+        this.#welcomed = true;
+        options.onWelcome(welcome);
+      }),
+    );
+    for (const name of REPORTS) {
+      this.#socket.on(name, (payload: unknown) =>
+        this.#receive(name, payload, (checked) => options.onEvent(name, checked)),
+      );
+    }
+  }
+
+  /**
+   * @throws BedsideError the node's, or `media-unavailable` where it is not linked or doesn't answer
+   */
+  async call<Name extends ControlCommandName>(
+    name: Name,
+    request: ControlRequest<Name>,
+  ): Promise<ControlResponse<Name>> {
+    if (!this.#welcomed) throw new BedsideError('media-unavailable', { retryAfterMs: RECONNECT_MIN_MS });
+    let answer: unknown;
+    try {
+      // Socket.IO can't relate a generic name to its request; GatewayToNode does, and so does our signature.
+      const emitter = this.#socket.timeout(CALL_DEADLINE_MS) as unknown as {
+        emitWithAck(event: string, request: unknown): Promise<unknown>;
+      };
+      answer = await emitter.emitWithAck(name, request);
+    } catch (cause) {
+      throw new BedsideError('media-unavailable', { retryAfterMs: RECONNECT_MIN_MS, cause });
+    }
+    const data: unknown = unwrap(controlCommands[name].response, answer);
+    return data as ControlResponse<Name>;
+  }
+
+  close(): void {
+    this.#cancelRetry();
+    this.#socket.disconnect();
+    this.#down();
+  }
+
+  async #handshake() {
+    const { gatewayId, controlSecret } = this.#options;
+    const token = await new SignJWT()
+      .setProtectedHeader({ alg: 'HS256' })
+      .setAudience(CONTROL_AUDIENCE)
+      .setIssuer(gatewayId)
+      .setIssuedAt()
+      .setExpirationTime(`${TOKEN_LIFETIME_SECONDS}s`)
+      .sign(new TextEncoder().encode(controlSecret));
+    return { token, versions: SUPPORTED_VERSIONS, gatewayId };
+  }
+
+  #receive<Name extends ControlEventName>(
+    name: Name,
+    payload: unknown,
+    use: (checked: ControlEventPayload<Name>) => void,
+  ): void {
+    let checked: ControlEventPayload<Name>;
+    try {
+      const data: unknown = parse(controlEvents[name].payload, payload);
+      checked = data as ControlEventPayload<Name>;
+    } catch (error) {
+      const field = error instanceof BedsideError ? error.field : undefined;
+      this.#options.log.error({ event: name, field }, 'a node sent an event that does not match its schema');
+      return;
+    }
+    use(checked);
+  }
+
+  #down(): void {
+    if (!this.#welcomed) return;
+    this.#welcomed = false;
+    this.#options.onDown();
+  }
+
+  #retry(): void {
+    this.#cancelRetry();
+    const delay = RECONNECT_MAX_MS * (0.5 + Math.random() / 2);
+    this.#cancelRetry = this.#options.clock.after(delay, () => this.#socket.connect());
+  }
+}

@@ -1,0 +1,122 @@
+import {
+  BedsideError,
+  type ControlCommandName,
+  type ControlRequest,
+  type ControlResponse,
+  type GatewayId,
+  type NodeId,
+  type RtpCapabilities,
+  toBedsideError,
+} from '@bedside/protocol';
+import type { Logger } from 'pino';
+import type { Clock } from '../actor/clock.ts';
+import type { VisitTelemetry } from '../ports.ts';
+import type { NodeClient, NodeReport } from './client.ts';
+import { NodeLink } from './link.ts';
+import type { LinkedNode } from './placement.ts';
+
+export interface NodesOptions {
+  urls: readonly string[];
+  gatewayId: GatewayId;
+  controlSecret: string;
+  clock: Clock;
+  log: Logger;
+  telemetry: VisitTelemetry;
+  onReport: (report: NodeReport) => void;
+}
+
+/** The control links with all nodes, by the node id that each says at its welcome. */
+export class Nodes implements NodeClient {
+  readonly #options: NodesOptions;
+  readonly #links: NodeLink[] = [];
+  readonly #nodes = new Map<NodeId, { link: NodeLink; node: LinkedNode }>();
+  #rtpCapabilities: RtpCapabilities | undefined;
+
+  constructor(options: NodesOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the links; resolves once one node has said its welcome, or after the deadline. */
+  async start(deadlineMs: number): Promise<void> {
+    const first = Promise.withResolvers<void>();
+    const cancel = this.#options.clock.after(deadlineMs, first.resolve);
+    for (const url of this.#options.urls) this.#links.push(this.#open(url, first.resolve));
+    if (this.#links.length > 0) await first.promise;
+    cancel();
+  }
+
+  close(): void {
+    for (const link of this.#links) link.close();
+  }
+
+  linked(): readonly LinkedNode[] {
+    return [...this.#nodes.values()].map(({ node }) => node);
+  }
+
+  rtpCapabilities(): RtpCapabilities | undefined {
+    return this.#rtpCapabilities;
+  }
+
+  async call<Name extends ControlCommandName>(
+    id: NodeId,
+    name: Name,
+    request: ControlRequest<Name>,
+  ): Promise<ControlResponse<Name>> {
+    const started = performance.now();
+    const report = (outcome: string) =>
+      this.#options.telemetry.nodeCall(name, outcome, (performance.now() - started) / 1000);
+    try {
+      const link = this.#nodes.get(id)?.link;
+      if (!link) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
+      const response = await link.call(name, request);
+      report('ok');
+      return response;
+    } catch (thrown) {
+      report(toBedsideError(thrown).code);
+      throw thrown;
+    }
+  }
+
+  #open(url: string, onFirst: () => void): NodeLink {
+    const { gatewayId, controlSecret, clock, log, telemetry, onReport } = this.#options;
+    let id: NodeId | undefined;
+    const forget = () => {
+      if (id !== undefined && this.#nodes.get(id)?.link === link) this.#nodes.delete(id);
+    };
+    const link: NodeLink = new NodeLink({
+      url,
+      gatewayId,
+      controlSecret,
+      clock,
+      log,
+      onWelcome: ({ nodeId, bootId, region, state, load, rtpCapabilities }) => {
+        forget();
+        id = nodeId;
+        const node: LinkedNode = { nodeId, bootId, region, state, load };
+        this.#nodes.set(nodeId, { link, node });
+        this.#rtpCapabilities = rtpCapabilities;
+        telemetry.nodeLink('connected', this.#nodes.size);
+        log.info({ node: nodeId }, 'control link with a node is up');
+        onFirst();
+        onReport({ type: 'linked', node });
+      },
+      onDown: () => {
+        forget();
+        telemetry.nodeLink('connected', this.#nodes.size);
+        telemetry.nodeLink('disconnected', this.#links.length - this.#nodes.size);
+        log.warn({ node: id }, 'control link with a node is down');
+      },
+      onEvent: (name, payload) => {
+        const known = id === undefined ? undefined : this.#nodes.get(id);
+        if (!known || known.link !== link) return;
+        if (name === 'load') {
+          Object.assign(known.node, payload);
+          return;
+        }
+        // Name and payload belong together by NodeLink's signature, which the compiler can't follow into a union.
+        onReport({ type: name, ...payload, node: known.node.nodeId } as unknown as NodeReport);
+      },
+    });
+    return link;
+  }
+}

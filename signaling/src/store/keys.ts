@@ -1,0 +1,21 @@
+import { createHash } from 'node:crypto';
+import type { GatewayId, TenantId, VisitId, VisitKey } from '@bedside/protocol';
+
+/** A visit's name outside this process, in Redis keys and at nodes: 132 bits of a hash, which names nobody. */
+export function visitKey(tenant: TenantId, visit: VisitId): VisitKey {
+  return createHash('sha256').update(`${tenant}\0${visit}`).digest('base64url').slice(0, 22) as VisitKey;
+}
+
+/** All keys of a visit share one hash tag: a script on them touches one slot of Redis Cluster. */
+export const visitKeys = (key: VisitKey) => ({
+  lease: `bedside:{${key}}:lease`,
+  snapshot: `bedside:{${key}}:visit`,
+  ledger: `bedside:{${key}}:ledger`,
+});
+
+export const gatewayKeys = (gateway: GatewayId) => ({
+  /** Holds the boot id of the live process, and expires with it. */
+  registration: `bedside:gateway:{${gateway}}`,
+  /** The visits it has open, for its next boot to take up again. */
+  visits: `bedside:gateway:{${gateway}}:visits`,
+});

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+
+export interface Script {
+  source: string;
+  sha1: string;
+}
+
+const script = (source: string): Script => ({ source, sha1: createHash('sha1').update(source).digest('hex') });
+
+/*
+ * The lease of a visit is a hash: gateway and boot of the owner (empty when released), epoch, and the
+ * number of the last commit under that epoch. ioredis may send a script again after a reconnect; each
+ * says below why that does no harm.
+ */
+
+/**
+ * Takes the lease where it is free, was this gateway's, or is still the one that the caller saw to be
+ * abandoned. Every acquisition is a new epoch: at least the time, so that a Redis that lost the last
+ * increment in a failover doesn't issue it twice. Twice: a higher epoch for the same owner.
+ * KEYS lease, snapshot. ARGV gateway, boot, now, epoch of the abandoned lease or '', ttl in ms.
+ */
+export const ACQUIRE = script(`
+local lease = redis.call('HMGET', KEYS[1], 'gateway', 'boot', 'epoch')
+local free = not lease[1] or lease[1] == '' or lease[1] == ARGV[1] or lease[3] == ARGV[4]
+if not free then return {'owned', lease[1], lease[2], lease[3]} end
+local epoch = string.format('%.0f', math.max((tonumber(lease[3]) or 0) + 1, tonumber(ARGV[3])))
+redis.call('HSET', KEYS[1], 'gateway', ARGV[1], 'boot', ARGV[2], 'epoch', epoch, 'commit', 0)
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return {'acquired', epoch, redis.call('GET', KEYS[2])}
+`);
+
+/**
+ * Writes snapshot and ledger events unless a higher epoch exists. A lease that is missing or lower was
+ * lost by Redis, and is put back. Twice: the commit number has been seen, nothing is written.
+ * KEYS lease, snapshot, ledger. ARGV gateway, boot, epoch, commit number, ttl in ms, ledger length, snapshot, events...
+ */
+export const COMMIT = script(`
+local lease = redis.call('HMGET', KEYS[1], 'epoch', 'commit')
+local stored, epoch = tonumber(lease[1]) or 0, tonumber(ARGV[3])
+if stored > epoch then return 'stale' end
+if stored == epoch and (tonumber(lease[2]) or 0) >= tonumber(ARGV[4]) then return 'repeated' end
+if stored < epoch then redis.call('HSET', KEYS[1], 'gateway', ARGV[1], 'boot', ARGV[2], 'epoch', ARGV[3]) end
+redis.call('HSET', KEYS[1], 'commit', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('SET', KEYS[2], ARGV[7], 'PX', ARGV[5])
+for i = 8, #ARGV do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', 'event', ARGV[i]) end
+if #ARGV >= 8 then redis.call('PEXPIRE', KEYS[3], ARGV[5]) end
+return 'written'
+`);
+
+/**
+ * Frees the lease if it is still of this epoch; forgets it where there is no visit. The epoch stays,
+ * so that the next one is higher. Twice: nothing left to free.
+ * KEYS lease, snapshot. ARGV epoch.
+ */
+export const RELEASE = script(`
+if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return 0 end
+if redis.call('EXISTS', KEYS[2]) == 0 then return redis.call('DEL', KEYS[1]) end
+redis.call('HSET', KEYS[1], 'gateway', '', 'boot', '')
+return 1
+`);
+
+/**
+ * Takes the registration away if it is still of this boot. Twice: nothing left.
+ * KEYS registration. ARGV boot.
+ */
+export const UNREGISTER = script(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+`);

@@ -1,0 +1,253 @@
+import { BedsideError, type GatewayId, type VisitKey } from '@bedside/protocol';
+import type { Cluster, Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import * as z from 'zod/mini';
+import type { Clock } from '../actor/clock.ts';
+import type { VisitTelemetry } from '../ports.ts';
+import { type LedgerEvent, Visit } from '../visit/state.ts';
+import { gatewayKeys, visitKeys } from './keys.ts';
+import { ACQUIRE, COMMIT, RELEASE, type Script, UNREGISTER } from './scripts.ts';
+
+/** Everything of a visit expires by itself this long after its last change. */
+const VISIT_TTL_MS = 24 * 60 * 60 * 1000;
+/** Ledger entries that are kept of a visit, at least. */
+const LEDGER_LENGTH = 10_000;
+/** A gateway that was killed is gone for the others after this long. */
+const REGISTRATION_TTL_MS = 5_000;
+const HEARTBEAT_MS = 1_500;
+/** Bound of every call. */
+const CALL_DEADLINE_MS = 1_000;
+/** While Redis is away it is tried again after these delays, with jitter. */
+const PROBE_MIN_MS = 100;
+const PROBE_MAX_MS = 1_000;
+/** When a page should try again while the lease is another gateway's, or Redis is away. */
+const RETRY_AFTER_MS = 1_000;
+
+/** How the client that is passed in should be set up: calls fail fast, this module decides what to do then. */
+export const REDIS_OPTIONS = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 1,
+  connectTimeout: 1_000,
+  retryStrategy: (attempt: number) => Math.min(100 * 2 ** Math.min(attempt, 4), PROBE_MAX_MS) * (0.5 + Math.random() / 2),
+} as const;
+
+export interface Lease {
+  epoch: number;
+  /** The visit as it was last committed, if it was. */
+  visit: Visit | undefined;
+}
+
+export interface Commit {
+  epoch: number;
+  /** Grows with each commit under an epoch; the same number is written once. */
+  number: number;
+  visit: Visit;
+  events: readonly LedgerEvent[];
+}
+
+/** Visits and leases in Redis. Calls throw BedsideError `state-unavailable` when Redis does not answer. */
+export interface VisitStore {
+  /** False from the first failed call until Redis answers again. */
+  readonly available: boolean;
+  /** @throws BedsideError `moved` where another live gateway owns the visit */
+  acquire(key: VisitKey): Promise<Lease>;
+  read(key: VisitKey): Promise<Visit | undefined>;
+  /** `stale`: a higher epoch exists, so this gateway doesn't own the visit any more. */
+  commit(key: VisitKey, commit: Commit): Promise<'written' | 'stale'>;
+  release(key: VisitKey, epoch: number): Promise<void>;
+  /** The visits that an earlier boot of this gateway had open when it died. */
+  abandoned(): Promise<VisitKey[]>;
+}
+
+export interface RedisStoreOptions {
+  redis: Redis | Cluster;
+  gatewayId: GatewayId;
+  /** New at every start of the process. */
+  boot: string;
+  clock: Clock;
+  log: Logger;
+  telemetry: VisitTelemetry;
+  /** Redis answers again, possibly without its data. */
+  onAvailable: () => void;
+}
+
+const AcquireReply = z.union([
+  z.tuple([z.literal('owned'), z.string(), z.string(), z.string()]),
+  z.tuple([z.literal('acquired'), z.string(), z.nullable(z.string())]),
+]);
+
+export class RedisStore implements VisitStore {
+  available = false;
+  readonly #options: RedisStoreOptions;
+  #stopped = false;
+  #failures = 0;
+  #cancelBeat: () => void = () => {};
+
+  constructor(options: RedisStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Registers this gateway, and keeps it registered until `stop`. Resolves after the first try, whatever came of it. */
+  async start(): Promise<void> {
+    await this.#beat();
+  }
+
+  /** Ends the registration: others may take over at once. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelBeat();
+    const { registration } = gatewayKeys(this.#options.gatewayId);
+    await this.#run('unregister', UNREGISTER, [registration], [this.#options.boot]).catch(() => {});
+  }
+
+  async acquire(key: VisitKey): Promise<Lease> {
+    let reply = await this.#tryAcquire(key, '');
+    if (reply[0] === 'owned') {
+      const [, gateway, boot, epoch] = reply;
+      const { registration } = gatewayKeys(gateway as GatewayId);
+      const live = await this.#call('find-owner', () => this.#options.redis.get(registration));
+      if (live === boot) throw new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS });
+      reply = await this.#tryAcquire(key, epoch);
+      if (reply[0] === 'owned') throw new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS });
+    }
+    const [, epoch, snapshot] = reply;
+    const { visits } = gatewayKeys(this.#options.gatewayId);
+    await this.#call('track', () =>
+      this.#options.redis.pipeline().sadd(visits, key).pexpire(visits, VISIT_TTL_MS).exec(),
+    );
+    return { epoch: Number(epoch), visit: this.#parse(snapshot) };
+  }
+
+  async read(key: VisitKey): Promise<Visit | undefined> {
+    return this.#parse(await this.#call('read', () => this.#options.redis.get(visitKeys(key).snapshot)));
+  }
+
+  async commit(key: VisitKey, { epoch, number, visit, events }: Commit): Promise<'written' | 'stale'> {
+    const { lease, snapshot, ledger } = visitKeys(key);
+    const { gatewayId, boot } = this.#options;
+    const reply = await this.#run(
+      'commit',
+      COMMIT,
+      [lease, snapshot, ledger],
+      [
+        gatewayId,
+        boot,
+        epoch,
+        number,
+        VISIT_TTL_MS,
+        LEDGER_LENGTH,
+        JSON.stringify(visit),
+        ...events.map((event) => JSON.stringify(event)),
+      ],
+    );
+    return reply === 'stale' ? 'stale' : 'written';
+  }
+
+  async release(key: VisitKey, epoch: number): Promise<void> {
+    const { lease, snapshot } = visitKeys(key);
+    await this.#run('release', RELEASE, [lease, snapshot], [epoch]);
+    await this.#call('untrack', () => this.#options.redis.srem(gatewayKeys(this.#options.gatewayId).visits, key));
+  }
+
+  async abandoned(): Promise<VisitKey[]> {
+    const keys = await this.#call('abandoned', () =>
+      this.#options.redis.smembers(gatewayKeys(this.#options.gatewayId).visits),
+    );
+    return keys as VisitKey[];
+  }
+
+  async #tryAcquire(key: VisitKey, abandonedEpoch: string): Promise<z.infer<typeof AcquireReply>> {
+    const { lease, snapshot } = visitKeys(key);
+    const { gatewayId, boot, clock } = this.#options;
+    const reply = await this.#run(
+      'acquire',
+      ACQUIRE,
+      [lease, snapshot],
+      [gatewayId, boot, clock.now(), abandonedEpoch, VISIT_TTL_MS],
+    );
+    return AcquireReply.parse(reply);
+  }
+
+  /** The snapshot, checked; one that this version can't read is as good as lost, and logged. */
+  #parse(snapshot: string | null): Visit | undefined {
+    if (snapshot === null) return undefined;
+    try {
+      return Visit.parse(JSON.parse(snapshot));
+    } catch {
+      // Not the cause: the schema's message may quote names from the snapshot.
+      this.#options.log.error('a visit snapshot in Redis does not match its schema; the visit starts anew');
+      return undefined;
+    }
+  }
+
+  async #run(
+    operation: string,
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    const { redis } = this.#options;
+    return this.#call(operation, async () => {
+      try {
+        return await redis.evalsha(script.sha1, keys.length, ...keys, ...args);
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        return await redis.eval(script.source, keys.length, ...keys, ...args);
+      }
+    });
+  }
+
+  /** One call with its deadline. Any failure means that Redis is away, until a heartbeat gets through. */
+  async #call<Result>(operation: string, run: () => Promise<Result>): Promise<Result> {
+    const started = performance.now();
+    const seconds = () => (performance.now() - started) / 1000;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const deadline = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error('Redis did not answer in time')), CALL_DEADLINE_MS);
+      });
+      const result = await Promise.race([run(), deadline]);
+      this.#options.telemetry.redis(operation, 'ok', seconds());
+      return result;
+    } catch (cause) {
+      this.#options.telemetry.redis(operation, 'error', seconds());
+      this.#failed(cause);
+      throw new BedsideError('state-unavailable', { retryAfterMs: RETRY_AFTER_MS, cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #failed(cause: unknown): void {
+    if (!this.available) return;
+    this.available = false;
+    this.#options.log.warn({ reason: cause instanceof Error ? cause.message : 'unknown' }, 'Redis is away');
+    this.#schedule(PROBE_MIN_MS);
+  }
+
+  async #beat(): Promise<void> {
+    const { redis, gatewayId, boot, log } = this.#options;
+    const wasAvailable = this.available;
+    try {
+      await this.#call('heartbeat', () =>
+        redis.set(gatewayKeys(gatewayId).registration, boot, 'PX', REGISTRATION_TTL_MS),
+      );
+    } catch {
+      this.available = false;
+      this.#schedule(Math.min(PROBE_MIN_MS * 2 ** this.#failures++, PROBE_MAX_MS));
+      return;
+    }
+    this.#failures = 0;
+    this.available = true;
+    this.#schedule(HEARTBEAT_MS);
+    if (wasAvailable || this.#stopped) return;
+    log.info('Redis answers');
+    this.#options.onAvailable();
+  }
+
+  #schedule(ms: number): void {
+    this.#cancelBeat();
+    if (this.#stopped) return;
+    this.#cancelBeat = this.#options.clock.after(ms * (0.75 + Math.random() / 2), () => void this.#beat());
+  }
+}

@@ -1,0 +1,117 @@
+import { BedsideError, type VisitKey } from '@bedside/protocol';
+import type { LedgerEvent, Visit } from '../visit/state.ts';
+import type { VisitStore } from './store.ts';
+
+/** Ledger events of one visit that are kept while Redis is away; beyond, the oldest are dropped and counted. */
+const EVENTS_KEPT = 1_000;
+
+export interface WriterOptions {
+  store: VisitStore;
+  key: VisitKey;
+  epoch: number;
+  /** By how many the count of unwritten changes grew or fell. */
+  onUnwritten: (difference: number) => void;
+  /** Another gateway owns the visit now; nothing is written any more. */
+  onStale: () => void;
+  onDropped: (events: number) => void;
+}
+
+interface Batch {
+  number: number;
+  visit: Visit;
+  events: LedgerEvent[];
+  changes: number;
+  waiting: { resolve: (outcome: 'written' | 'kept') => void; reject: (error: BedsideError) => void }[];
+}
+
+/**
+ * Commits one visit's changes, one batch at a time and in order. Changes that come while a batch is
+ * under way go into the next one: its snapshot is the latest. A batch that failed is tried again as it
+ * was, under its number, because Redis may have written it.
+ */
+export class VisitWriter {
+  readonly #options: WriterOptions;
+  #inFlight: Batch | undefined;
+  #next: Batch | undefined;
+  #number = 0;
+  #writing = false;
+  #stale = false;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing is left to write. */
+  get clean(): boolean {
+    return this.#stale || (!this.#inFlight && !this.#next);
+  }
+
+  /**
+   * Resolves `written` once Redis has it, or `kept` where Redis is away and it will be written later.
+   * @throws BedsideError `moved` where another gateway owns the visit
+   */
+  write(visit: Visit, events: readonly LedgerEvent[]): Promise<'written' | 'kept'> {
+    if (this.#stale) return Promise.reject(new BedsideError('moved'));
+    this.#next ??= { number: ++this.#number, visit, events: [], changes: 0, waiting: [] };
+    const batch = this.#next;
+    batch.visit = visit;
+    batch.changes++;
+    batch.events.push(...events);
+    if (batch.events.length > EVENTS_KEPT) {
+      this.#options.onDropped(batch.events.splice(0, batch.events.length - EVENTS_KEPT).length);
+    }
+    this.#options.onUnwritten(1);
+    if (!this.#options.store.available) return Promise.resolve('kept');
+    return new Promise((resolve, reject) => {
+      batch.waiting.push({ resolve, reject });
+      void this.flush();
+    });
+  }
+
+  /** Writes what is unwritten, until all is or Redis is away. */
+  async flush(): Promise<void> {
+    if (this.#writing) return;
+    this.#writing = true;
+    try {
+      while (!this.#stale) {
+        this.#inFlight ??= this.#next;
+        if (!this.#inFlight) return;
+        if (this.#inFlight === this.#next) this.#next = undefined;
+        await this.#commit(this.#inFlight);
+      }
+    } catch {
+      // Redis is away: who waits goes on, and the batches stay for the next flush.
+      for (const batch of [this.#inFlight, this.#next]) {
+        for (const { resolve } of batch?.waiting.splice(0) ?? []) resolve('kept');
+      }
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  async #commit(batch: Batch): Promise<void> {
+    const { store, key, epoch, onUnwritten, onStale } = this.#options;
+    const { number, visit, events } = batch;
+    const outcome = await store.commit(key, { epoch, number, visit, events });
+    if (outcome === 'stale') {
+      this.discard();
+      onStale();
+      return;
+    }
+    this.#inFlight = undefined;
+    onUnwritten(-batch.changes);
+    for (const { resolve } of batch.waiting) resolve('written');
+  }
+
+  /** Gives up: the visit is another gateway's. */
+  discard(): void {
+    this.#stale = true;
+    for (const batch of [this.#inFlight, this.#next]) {
+      if (!batch) continue;
+      this.#options.onUnwritten(-batch.changes);
+      for (const { reject } of batch.waiting) reject(new BedsideError('moved'));
+    }
+    this.#inFlight = undefined;
+    this.#next = undefined;
+  }
+}
