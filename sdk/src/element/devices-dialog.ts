@@ -1,0 +1,106 @@
+import { html, nothing, type TemplateResult } from 'lit';
+import type { TextKey } from '../texts/index.ts';
+import type { DeviceKind, VisitApi } from '../types.ts';
+import { icons } from './icons.ts';
+import type { View } from './view.ts';
+
+export type DeviceLists = Readonly<Record<DeviceKind, readonly MediaDeviceInfo[]>>;
+export const NO_DEVICES: DeviceLists = { videoinput: [], audioinput: [], audiooutput: [] };
+
+const KINDS = ['videoinput', 'audioinput', 'audiooutput'] as const satisfies DeviceKind[];
+const KIND_TEXT = {
+  videoinput: 'deviceCamera',
+  audioinput: 'deviceMicrophone',
+  audiooutput: 'deviceSpeaker',
+} as const satisfies Record<DeviceKind, TextKey>;
+
+/** All three lists; a list that can not be had is empty. */
+export async function listDevices(visit: VisitApi): Promise<DeviceLists> {
+  const [videoinput, audioinput, audiooutput] = await Promise.all(
+    KINDS.map((kind) => visit.getDevices(kind).catch(() => [])),
+  );
+  return {
+    videoinput: videoinput ?? [],
+    audioinput: audioinput ?? [],
+    audiooutput: audiooutput ?? [],
+  };
+}
+
+export type ChooseDevice = (kind: DeviceKind, deviceId: string) => void;
+
+/** A select for each kind. Browsers that can not choose a speaker list none: then there is no select for it. */
+export function deviceSelects(
+  view: View,
+  devices: DeviceLists,
+  choose: ChooseDevice,
+): TemplateResult {
+  const { visit, t } = view;
+  return html`${KINDS.filter(
+    (kind) => kind !== 'audiooutput' || devices.audiooutput.length > 0,
+  ).map((kind) => {
+    const list = devices[kind];
+    const active = visit.activeDevice(kind);
+    const known = list.some((device) => device.deviceId === active);
+    return html`<label class="field" data-device=${kind}>
+      <span>${t(KIND_TEXT[kind])}</span>
+      <select
+        part="select"
+        ?disabled=${list.length === 0}
+        @change=${(event: Event) => choose(kind, (event.target as HTMLSelectElement).value)}
+      >
+        ${known ? nothing : html`<option value="" selected disabled>${t(list.length === 0 ? 'deviceNone' : 'deviceDefault')}</option>`}
+        ${list.map(
+          (device, index) =>
+            html`<option value=${device.deviceId} .selected=${device.deviceId === active}>
+              ${device.label || t('deviceNumber', { kind: t(KIND_TEXT[kind]), number: String(index + 1) })}
+            </option>`,
+        )}
+      </select>
+    </label>`;
+  })}`;
+}
+
+export interface DevicesDialogOptions {
+  devices: DeviceLists;
+  choose: ChooseDevice;
+  shortcuts: boolean;
+  setShortcuts(on: boolean): void;
+}
+
+/** Shown with showModal(): the browser keeps the focus inside and gives it back at the end. */
+export function devicesDialog(view: View, options: DevicesDialogOptions): TemplateResult {
+  const { t } = view;
+  return html`<dialog class="dialog devices" part="dialog" aria-labelledby="devices-title">
+    <form method="dialog">
+      <header>
+        <h2 id="devices-title">${t('devices')}</h2>
+        <button type="submit" class="icon-button" aria-label=${t('close')}>${icons.close}</button>
+      </header>
+      ${deviceSelects(view, options.devices, options.choose)}
+      <label class="check">
+        <input
+          type="checkbox"
+          .checked=${options.shortcuts}
+          @change=${(event: Event) => options.setShortcuts((event.target as HTMLInputElement).checked)}
+        />
+        <span><b>${t('shortcuts')}</b><small>${t('shortcutsHint')}</small></span>
+      </label>
+      <footer><button type="submit" class="primary" part="primary-button">${t('done')}</button></footer>
+    </form>
+  </dialog>`;
+}
+
+/** Asks before a visit ends for everybody. */
+export function endDialog({ t }: View, actions: { end(): void; leave(): void }): TemplateResult {
+  return html`<dialog class="dialog end" part="dialog" aria-labelledby="end-title" aria-describedby="end-hint">
+    <form method="dialog">
+      <h2 id="end-title">${t('endConfirm')}</h2>
+      <p id="end-hint">${t('endConfirmHint')}</p>
+      <footer>
+        <button type="submit" class="secondary" data-action="cancel-end">${t('cancel')}</button>
+        <button type="submit" class="secondary" data-action="leave-instead" @click=${actions.leave}>${t('leave')}</button>
+        <button type="submit" class="danger" data-action="confirm-end" @click=${actions.end}>${t('endNow')}</button>
+      </footer>
+    </form>
+  </dialog>`;
+}

@@ -1,0 +1,505 @@
+import {
+  type BedsideError,
+  type MediaSource,
+  type ParticipantId,
+  toBedsideError,
+} from '@bedside/protocol';
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import { type TextKey, type Texts, textsFor } from '../texts/index.ts';
+import type {
+  DeviceKind,
+  DisconnectReason,
+  VisitApi,
+  VisitEvents,
+  VisitOptions,
+} from '../types.ts';
+import { Visit } from '../visit.ts';
+import { type Announcement, announced, changesToSay, type Heard, heard } from './announcer.ts';
+import { devicesDialog, endDialog, listDevices, NO_DEVICES } from './devices-dialog.ts';
+import { ended } from './ended.ts';
+import { nameOf } from './people.ts';
+import { prejoin } from './prejoin.ts';
+import { styles } from './styles.ts';
+import { VideoSizes } from './video.ts';
+import { makeView, type View } from './view.ts';
+import { visitView } from './visit-view.ts';
+
+/** What the element shows. */
+export type Phase = 'preparing' | 'prejoin' | 'connecting' | 'visit' | 'ended';
+
+/** Events of the element; they bubble and cross shadow roots. */
+export interface BedsideVisitEventMap {
+  /** In the visit, with media. Again after each rejoin. */
+  'bedside-connected': CustomEvent<{ visit: VisitApi }>;
+  /** Over for this page; `error` where it failed. */
+  'bedside-disconnected': CustomEvent<{
+    reason: DisconnectReason;
+    error: BedsideError | undefined;
+  }>;
+  'bedside-connection-state-changed': CustomEvent<{ state: VisitApi['state'] }>;
+  'bedside-participant-connected': CustomEvent<{ participantId: ParticipantId }>;
+  'bedside-participant-disconnected': CustomEvent<{ participantId: ParticipantId }>;
+  /** A camera, microphone or screen that can not be used; the element shows it, too. */
+  'bedside-media-error': CustomEvent<{ error: BedsideError; source: MediaSource }>;
+}
+
+type Wanted = 'on' | 'off';
+
+const SHORTCUTS = new Map([
+  ['m', 'microphone'],
+  ['v', 'camera'],
+] as const satisfies [string, MediaSource][]) as ReadonlyMap<string, 'microphone' | 'camera'>;
+
+/**
+ * `<bedside-visit url token lang auto camera="off" microphone="off">`: a whole video visit.
+ * `visit` is the Visit behind it, from the moment on that `url` and a token (or `tokenProvider`) are set.
+ */
+export class BedsideVisitElement extends LitElement {
+  static override readonly styles = styles;
+  static override readonly properties = {
+    url: { type: String },
+    token: { type: String },
+    language: { type: String, attribute: 'lang' },
+    auto: { type: Boolean },
+    camera: { type: String },
+    microphone: { type: String },
+    tokenProvider: { attribute: false },
+    texts: { attribute: false },
+    shortcuts: { type: Boolean, attribute: false },
+  };
+
+  /** Address of the gateway. */
+  declare url: string | undefined;
+  /** A token for one visit. A new value is used from the next connection or renewal on. */
+  declare token: string | undefined;
+  /** Language of the texts (attribute `lang`); without it that of the page, then that of the browser. */
+  declare language: string | undefined;
+  /** Join at once, without the page before the visit. */
+  declare auto: boolean;
+  /** Whether camera and microphone are on to begin with. */
+  declare camera: Wanted;
+  declare microphone: Wanted;
+  /** Asked for the first token and for each renewal; goes before `token`. */
+  declare tokenProvider: (() => string | Promise<string>) | undefined;
+  /** Tables of the page's own: more languages, or other words. */
+  declare texts: readonly Texts[] | undefined;
+  /** Single-key shortcuts, while the focus is in the element. The person can turn them off, too. */
+  declare shortcuts: boolean;
+
+  #visit: VisitApi | undefined;
+  #detach: (() => void) | undefined;
+  #phase: Phase = 'preparing';
+  #devices = NO_DEVICES;
+  /** Why a device or action failed last, until it works or is dismissed. */
+  #problem: BedsideError | undefined;
+  #opening = 0;
+  #wanted = { camera: true, microphone: true };
+  #lines: Announcement[] = [];
+  #heard = new Map<ParticipantId, Heard>();
+  #stage: { width: number; height: number } | undefined;
+  #stageElement: Element | undefined;
+  readonly #sizes = new VideoSizes(() => this.#visit);
+  readonly #stageObserver = new ResizeObserver(([entry]) => {
+    if (!entry) return;
+    const { width, height } = entry.contentRect;
+    this.#stage = { width, height };
+    this.requestUpdate();
+  });
+
+  constructor() {
+    super();
+    this.auto = false;
+    this.camera = 'on';
+    this.microphone = 'on';
+    this.shortcuts = true;
+    this.addEventListener('keydown', (event) => this.#shortcut(event));
+  }
+
+  /** The visit behind the element; undefined until `url` and a token are set. */
+  get visit(): VisitApi | undefined {
+    return this.#visit;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Join with the devices as they are set. Shows what goes wrong by itself, so that it never rejects. */
+  async join(): Promise<void> {
+    const visit = this.#visit;
+    if (!visit || visit.state !== 'disconnected') return;
+    this.#problem = undefined;
+    this.#openWanted();
+    await visit.connect().catch(() => {
+      // `disconnected` has brought the reason; the end screen shows it.
+    });
+  }
+
+  async leave(): Promise<void> {
+    await this.#visit?.leave();
+  }
+
+  /** For tests: the visit that the element makes of its attributes. */
+  protected createVisit(options: VisitOptions): VisitApi {
+    return new Visit(options);
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    // The attributes of an element that was taken out and put in again: begin anew.
+    this.requestUpdate('url');
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    // An element that is only moved comes back within this task.
+    queueMicrotask(() => {
+      if (!this.isConnected) this.#dropVisit();
+    });
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    if (changed.has('url') && this.#visit && changed.get('url') !== undefined) this.#dropVisit();
+    if (!this.#visit && this.isConnected && this.url && (this.token || this.tokenProvider))
+      this.#startVisit(this.url);
+    const phase = phaseOf(this.#visit);
+    if (phase !== this.#phase) {
+      const focused =
+        this.shadowRoot?.activeElement !== null && this.shadowRoot?.activeElement !== undefined;
+      this.#phase = phase;
+      if (focused) void this.updateComplete.then(() => this.#focusPhase());
+    }
+  }
+
+  protected override render(): TemplateResult {
+    const texts = textsFor(this.language ?? inheritedLanguage(this), this.texts);
+    const view = this.#visit && makeView(this.#visit, texts, this.#sizes);
+    return html`<div class="root" part="root" lang=${texts.lang} dir=${texts.dir} data-phase=${this.#phase}>
+      ${view ? this.#content(view) : html`<section class="message"><span class="spinner" aria-hidden="true"></span><p>${texts.ui.preparing}</p></section>`}
+      <div class="hidden" role="log" aria-live="polite" aria-relevant="additions">
+        ${repeat(
+          this.#lines,
+          ({ id }) => id,
+          ({ text }) => html`<p>${text}</p>`,
+        )}
+      </div>
+    </div>`;
+  }
+
+  protected override updated(): void {
+    const stage = this.renderRoot.querySelector('.stage') ?? undefined;
+    if (stage === this.#stageElement) return;
+    this.#stageObserver.disconnect();
+    this.#stageElement = stage;
+    this.#stage = undefined;
+    if (stage) this.#stageObserver.observe(stage);
+  }
+
+  #content(view: View): TemplateResult {
+    const { visit, t, texts } = view;
+    const choose = (kind: DeviceKind, deviceId: string): void => void this.#choose(kind, deviceId);
+    switch (this.#phase) {
+      case 'prejoin':
+        return prejoin(view, {
+          devices: this.#devices,
+          choose,
+          problem: this.#problem,
+          opening: this.#opening > 0,
+          join: () => void this.join(),
+          toggleMicrophone: () => void this.#toggle('microphone'),
+          toggleCamera: () => void this.#toggle('camera'),
+          retry: () => this.#openWanted(),
+        });
+      case 'connecting':
+        return html`<section class="message" part="connecting" aria-busy="true">
+          <span class="spinner large" aria-hidden="true"></span>
+          <h1 tabindex="-1">${t('connecting')}</h1>
+          <p>${t('connectingHint')}</p>
+          <button type="button" class="secondary" data-action="cancel" @click=${() => void this.leave()}>${t('cancel')}</button>
+        </section>`;
+      case 'ended':
+        return ended(view, visit.disconnectReason ?? 'left', visit.error, () => void this.join());
+      default:
+        return html`${visitView(view, {
+          stage: this.#stage,
+          shortcuts: this.shortcuts,
+          problem: this.#problem && texts.errors[this.#problem.code],
+          actions: {
+            toggleMicrophone: () => void this.#toggle('microphone'),
+            toggleCamera: () => void this.#toggle('camera'),
+            toggleScreen: () => void this.#toggle('screen'),
+            openDevices: () => this.#openDialog('devices'),
+            askEnd: () => this.#openDialog('end'),
+            leave: () => void this.leave(),
+            startAudio: () => void visit.startAudio().catch((error: unknown) => this.#fail(error)),
+            dismissProblem: () => this.#fail(undefined),
+          },
+        })}
+        ${devicesDialog(view, {
+          devices: this.#devices,
+          choose,
+          shortcuts: this.shortcuts,
+          setShortcuts: (on) => {
+            this.shortcuts = on;
+          },
+        })}
+        ${
+          visit.localParticipant.grants.has('end')
+            ? endDialog(view, {
+                end: () => void visit.end().catch((error: unknown) => this.#fail(error)),
+                leave: () => void this.leave(),
+              })
+            : nothing
+        }`;
+    }
+  }
+
+  #startVisit(url: string): void {
+    this.#wanted = { camera: this.camera !== 'off', microphone: this.microphone !== 'off' };
+    const visit = this.createVisit({
+      url,
+      tokenProvider: async () => (await this.tokenProvider?.()) ?? this.token ?? '',
+    });
+    this.#visit = visit;
+    this.#detach = this.#listen(visit);
+    void this.#refreshDevices();
+    // Not within an update: opening devices and connecting change what is shown.
+    queueMicrotask(() => {
+      if (this.#visit !== visit) return;
+      if (this.auto) void this.join();
+      else this.#openWanted();
+    });
+  }
+
+  #dropVisit(): void {
+    const visit = this.#visit;
+    this.#detach?.();
+    this.#detach = undefined;
+    this.#visit = undefined;
+    this.#heard.clear();
+    this.#problem = undefined;
+    void visit?.leave().catch(() => {
+      // The page is done with it; the gateway ends the session by itself.
+    });
+  }
+
+  #listen(visit: VisitApi): () => void {
+    const update = (): void => this.requestUpdate();
+    let wasConnected = false;
+    const handlers: Partial<VisitEvents> = {
+      connectionStateChanged: (state) => {
+        if (state === 'connected') {
+          this.#say(wasConnected ? 'sayReconnected' : 'sayConnected');
+          if (!wasConnected) {
+            for (const participant of visit.participants.values())
+              this.#heard.set(participant.id, heard(participant));
+            this.#emit('bedside-connected', { visit });
+          }
+          wasConnected = true;
+        }
+        if (state === 'reconnecting') this.#say('reconnecting');
+        if (state === 'disconnected') wasConnected = false;
+        this.#emit('bedside-connection-state-changed', { state });
+        update();
+      },
+      disconnected: (reason, error) => {
+        this.#heard.clear();
+        this.#emit('bedside-disconnected', { reason, error });
+        update();
+      },
+      visitStateChanged: update,
+      participantConnected: (participant) => {
+        this.#heard.set(participant.id, heard(participant));
+        if (wasConnected) this.#say('sayJoined', nameOf(participant, this.#texts));
+        this.#emit('bedside-participant-connected', { participantId: participant.id });
+        update();
+      },
+      participantDisconnected: (participant) => {
+        this.#heard.delete(participant.id);
+        this.#say('sayLeft', nameOf(participant, this.#texts));
+        this.#emit('bedside-participant-disconnected', { participantId: participant.id });
+        update();
+      },
+      participantChanged: (participant) => {
+        if (!participant.isLocal && wasConnected) {
+          const view = makeView(visit, this.#texts, this.#sizes);
+          for (const line of changesToSay(view, participant, this.#heard.get(participant.id)))
+            this.#announce(line);
+          this.#heard.set(participant.id, heard(participant));
+        }
+        update();
+      },
+      trackSubscribed: update,
+      trackUnsubscribed: update,
+      localTrackPublished: update,
+      localTrackUnpublished: update,
+      activeSpeakerChanged: update,
+      connectionQualityChanged: update,
+      audioPlaybackChanged: update,
+      devicesChanged: () => void this.#refreshDevices(),
+      mediaDevicesError: (error, source) => {
+        this.#emit('bedside-media-error', { error, source });
+        this.#fail(error);
+      },
+    };
+    const names = Object.keys(handlers) as (keyof VisitEvents)[];
+    for (const name of names) visit.on(name, handlers[name] as never);
+    return () => {
+      for (const name of names) visit.off(name, handlers[name] as never);
+    };
+  }
+
+  get #texts(): Texts {
+    return textsFor(this.language ?? inheritedLanguage(this), this.texts);
+  }
+
+  /** Open what is wanted and not yet open. Both at once: browsers ask for both in one question. */
+  #openWanted(): void {
+    const self = this.#visit?.localParticipant;
+    if (!self) return;
+    if (this.#wanted.microphone && !self.isMicrophoneEnabled) void this.#enable('microphone', true);
+    if (this.#wanted.camera && !self.isCameraEnabled) void this.#enable('camera', true);
+  }
+
+  async #toggle(source: 'camera' | 'microphone' | 'screen'): Promise<void> {
+    const self = this.#visit?.localParticipant;
+    if (!self) return;
+    const enabled = {
+      camera: self.isCameraEnabled,
+      microphone: self.isMicrophoneEnabled,
+      screen: self.isScreenShareEnabled,
+    }[source];
+    if (source !== 'screen') this.#wanted = { ...this.#wanted, [source]: !enabled };
+    await this.#enable(source, !enabled);
+  }
+
+  async #enable(source: 'camera' | 'microphone' | 'screen', on: boolean): Promise<void> {
+    const visit = this.#visit;
+    if (!visit) return;
+    const self = visit.localParticipant;
+    this.#opening++;
+    this.requestUpdate();
+    try {
+      if (source === 'camera') await self.setCameraEnabled(on);
+      else if (source === 'microphone') await self.setMicrophoneEnabled(on);
+      else await self.setScreenShareEnabled(on);
+      if (on) {
+        this.#problem = undefined;
+      }
+      if (source === 'camera') this.#say(on ? 'sayCameraOn' : 'sayCameraOff');
+      if (source === 'microphone') this.#say(on ? 'sayMicOn' : 'sayMicOff');
+    } catch (thrown) {
+      const error = toBedsideError(thrown);
+      // To close the browser's choice of screens is no failure.
+      if (source === 'screen' && error.code === 'permission-denied') return;
+      this.#emit('bedside-media-error', { error, source });
+      this.#fail(error);
+    } finally {
+      this.#opening--;
+      this.requestUpdate();
+      void this.#refreshDevices();
+    }
+  }
+
+  async #choose(kind: DeviceKind, deviceId: string): Promise<void> {
+    await this.#visit
+      ?.switchActiveDevice(kind, deviceId)
+      .catch((error: unknown) => this.#fail(error));
+    this.requestUpdate();
+  }
+
+  async #refreshDevices(): Promise<void> {
+    const visit = this.#visit;
+    if (!visit) return;
+    const devices = await listDevices(visit);
+    if (this.#visit !== visit) return;
+    this.#devices = devices;
+    this.requestUpdate();
+  }
+
+  #fail(thrown: unknown): void {
+    this.#problem = thrown === undefined ? undefined : toBedsideError(thrown);
+    this.requestUpdate();
+  }
+
+  #openDialog(name: 'devices' | 'end'): void {
+    if (name === 'devices') void this.#refreshDevices();
+    this.renderRoot.querySelector<HTMLDialogElement>(`dialog.${name}`)?.showModal();
+  }
+
+  /** M and V, alone and only in the visit: a key with Ctrl, Alt or Meta belongs to browser and reader. */
+  #shortcut(event: KeyboardEvent): void {
+    if (!this.shortcuts || this.#phase !== 'visit' || event.defaultPrevented || event.repeat)
+      return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const target = event.composedPath()[0];
+    if (
+      target instanceof Element &&
+      target.closest('input, select, textarea, dialog, [contenteditable]')
+    )
+      return;
+    const source = SHORTCUTS.get(event.key.toLowerCase());
+    if (!source) return;
+    event.preventDefault();
+    void this.#toggle(source);
+  }
+
+  /** The focused control is gone with its screen: go on at the next one's beginning. */
+  #focusPhase(): void {
+    const target = this.renderRoot.querySelector<HTMLElement>(
+      '.visit, h1[tabindex], [data-action=join]',
+    );
+    target?.focus({ preventScroll: true });
+  }
+
+  #say(key: TextKey, name?: string): void {
+    const { ui } = this.#texts;
+    this.#announce(name === undefined ? ui[key] : ui[key].replaceAll('{name}', name));
+  }
+
+  #announce(line: string): void {
+    this.#lines = announced(this.#lines, line);
+    this.requestUpdate();
+  }
+
+  #emit<Name extends keyof BedsideVisitEventMap>(
+    name: Name,
+    detail: BedsideVisitEventMap[Name]['detail'],
+  ): void {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+  }
+}
+
+function phaseOf(visit: VisitApi | undefined): Phase {
+  if (!visit) return 'preparing';
+  if (visit.state === 'connecting') return 'connecting';
+  if (visit.state !== 'disconnected') return 'visit';
+  return visit.disconnectReason === undefined || visit.disconnectReason === 'idle'
+    ? 'prejoin'
+    : 'ended';
+}
+
+/** `lang` of the nearest ancestor that has one, across shadow roots; else the browser's language. */
+function inheritedLanguage(element: Element): string {
+  for (let node: Element | undefined = element; node; ) {
+    const found: Element | null = node.closest('[lang]');
+    if (found) return found.getAttribute('lang') || navigator.language;
+    const root: Node = node.getRootNode();
+    node = root instanceof ShadowRoot ? root.host : undefined;
+  }
+  return navigator.language;
+}
+
+/** Registers `<bedside-visit>`; once is enough, twice is harmless. */
+export function defineBedsideVisit(): void {
+  if (!customElements.get('bedside-visit'))
+    customElements.define('bedside-visit', BedsideVisitElement);
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'bedside-visit': BedsideVisitElement;
+  }
+  interface HTMLElementEventMap extends BedsideVisitEventMap {}
+}

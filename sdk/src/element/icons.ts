@@ -1,0 +1,49 @@
+import { html, type SVGTemplateResult, svg, type TemplateResult } from 'lit';
+
+/** 24 x 24 line icons, drawn with the current colour. Decorative: the control beside them has the name. */
+const icon = (paths: SVGTemplateResult): TemplateResult =>
+  html`<svg viewBox="0 0 24 24" width="24" height="24" fill="none" stroke="currentColor" stroke-width="1.8"
+    stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">${paths}</svg>`;
+
+const slash = svg`<path d="M4 3.5 20 20.5"/>`;
+const microphone = svg`<rect x="9" y="2.8" width="6" height="11.4" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3.2"/>`;
+const camera = svg`<rect x="2.8" y="6" width="12.4" height="12" rx="2.6"/><path d="m15.2 10.6 6-3.3v9.4l-6-3.3"/>`;
+
+export const icons = {
+  mic: icon(microphone),
+  micOff: icon(svg`${microphone}${slash}`),
+  camera: icon(camera),
+  cameraOff: icon(svg`${camera}${slash}`),
+  share: icon(
+    svg`<rect x="2.8" y="4" width="18.4" height="13" rx="2"/><path d="M8.5 21h7M12 13.8V7.6M9.2 10.2 12 7.4l2.8 2.8"/>`,
+  ),
+  settings: icon(
+    svg`<path d="M3.5 7h9M17.5 7h3M3.5 17h3M11.5 17h9"/><circle cx="15" cy="7" r="2.4"/><circle cx="9" cy="17" r="2.4"/>`,
+  ),
+  leave: icon(
+    svg`<path d="M3 14.6c0-1 .5-2.4 1.7-3.200C6.9 9.9 9.4 9.3 12 9.300s5.1.6 7.3 2.100c1.2.8 1.7 2.2 1.7 3.2 0 .9-.7 1.5-1.6 1.300l-2.7-.6c-.7-.2-1.2-.7-1.2-1.400v-1.400a12 12 0 0 0-7 0v1.400c0 .7-.5 1.2-1.2 1.400l-2.7.6c-.9.2-1.6-.4-1.6-1.300Z"/>`,
+  ),
+  end: icon(svg`<circle cx="12" cy="12" r="9"/><path d="m8.8 8.8 6.4 6.400M15.2 8.800l-6.4 6.4"/>`),
+  person: icon(svg`<circle cx="12" cy="8" r="4"/><path d="M4.5 20.500a7.5 7.5 0 0 1 15 0"/>`),
+  door: icon(
+    svg`<path d="M5 21V4.600c0-.9.7-1.6 1.6-1.600h10.800c.9 0 1.6.7 1.6 1.600V21M3 21h18M14.5 12.500v.1"/>`,
+  ),
+  alert: icon(
+    svg`<path d="M12 8.500v4.500M12 16.400v.1M10.3 3.9 2.6 17.300c-.8 1.3.2 3 1.7 3h15.400c1.5 0 2.5-1.7 1.7-3L13.7 3.900c-.8-1.3-2.6-1.3-3.4 0Z"/>`,
+  ),
+  check: icon(svg`<circle cx="12" cy="12" r="9"/><path d="m8 12.3 2.7 2.7 5.3-5.6"/>`),
+  sound: icon(
+    svg`<path d="M4 9.500v5h3.500L12 18.500v-13L7.5 9.500ZM15.5 9a4.2 4.2 0 0 1 0 6M18 6.500a7.7 7.7 0 0 1 0 11"/>`,
+  ),
+  close: icon(svg`<path d="m6 6 12 12M18 6 6 18"/>`),
+};
+export type IconName = keyof typeof icons;
+
+/** Three bars, of which `level` are filled. */
+export const qualityBars = (level: number): TemplateResult =>
+  html`<svg viewBox="0 0 16 14" width="16" height="14" aria-hidden="true" focusable="false">${[
+    1, 2, 3,
+  ].map(
+    (bar) =>
+      svg`<rect class=${bar <= level ? 'bar on' : 'bar'} x=${(bar - 1) * 5.5 + 0.5} y=${12 - bar * 3.7} width="3.8" height=${bar * 3.7 + 1} rx="1.2"/>`,
+  )}</svg>`;

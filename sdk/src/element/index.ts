@@ -1,0 +1,6 @@
+export {
+  BedsideVisitElement,
+  type BedsideVisitEventMap,
+  defineBedsideVisit,
+  type Phase,
+} from './element.ts';

@@ -1,0 +1,102 @@
+import { html, nothing, type TemplateResult } from 'lit';
+import { classMap } from 'lit/directives/class-map.js';
+import type { TextKey } from '../texts/index.ts';
+import type { ConnectionQuality, Participant } from '../types.ts';
+import { icons, qualityBars } from './icons.ts';
+import type { Rect } from './layout.ts';
+import { initials, isSending, nameOf, publication } from './people.ts';
+import { place } from './place.ts';
+import { video } from './video.ts';
+import type { View } from './view.ts';
+
+const QUALITY_TEXT = [
+  'qualityLost',
+  'qualityPoor',
+  'qualityFair',
+  'qualityGood',
+] as const satisfies TextKey[];
+
+export interface TileOptions {
+  participant: Participant;
+  source: 'camera' | 'screen';
+  rect: Rect | undefined;
+  /** Lies over the other tiles. */
+  floats?: boolean;
+}
+
+/** One picture with its name: a camera (or the initials while it is off) or a shown screen. */
+export function tile(
+  view: View,
+  { participant, source, rect, floats = false }: TileOptions,
+): TemplateResult {
+  const { t, texts, sizes } = view;
+  const { isLocal } = participant;
+  const name = nameOf(participant, texts);
+  const sends = isSending(participant, source);
+  const track = publication(participant, source)?.track;
+  const lost = participant.connection === 'reconnecting';
+  const muted = !isSending(participant, 'microphone');
+  // A person's name may be the role already; then the role is not said twice.
+  const role = name === texts.roles[participant.role] ? undefined : texts.roles[participant.role];
+  const small = floats || (rect !== undefined && rect.width < 200);
+  const size = isLocal ? {} : { size: { sizes, participantId: participant.id, source } };
+  const showsVideo = sends && (track !== undefined || !isLocal);
+
+  return html`<li
+    part="tile ${source} ${participant.role} ${isLocal ? 'self' : ''}"
+    class=${classMap({
+      tile: true,
+      self: isLocal,
+      floats,
+      small,
+      screen: source === 'screen',
+      speaking: source === 'camera' && participant.isSpeaking && !muted,
+      lost,
+    })}
+    data-participant=${isLocal ? nothing : participant.id}
+    data-self=${isLocal ? participant.id : nothing}
+    data-role=${participant.role}
+    data-source=${source}
+    data-camera=${sends ? 'on' : 'off'}
+    data-microphone=${muted ? 'off' : 'on'}
+    ${place(rect)}
+  >
+    ${
+      source === 'camera'
+        ? html`<div class="avatar" aria-hidden="true"><span>${initials(name) || icons.person}</span></div>`
+        : nothing
+    }
+    <video
+      class=${classMap({ mirrored: isLocal && source === 'camera', shown: showsVideo })}
+      playsinline
+      autoplay
+      muted
+      disablepictureinpicture
+      tabindex="-1"
+      aria-hidden="true"
+      ${video({ track: sends ? track : undefined, keep: sends || lost, ...size })}
+    ></video>
+    ${lost ? html`<div class="veil"><span class="spinner" aria-hidden="true"></span>${small ? nothing : t('tileReconnecting')}</div>` : nothing}
+    <div class="label" part="label">
+      ${
+        source === 'camera' && muted
+          ? html`<span class="muted">${icons.micOff}<span class="hidden">${t('muted')}</span></span>`
+          : nothing
+      }
+      <span class="who">
+        <span class="name">${source === 'screen' ? t('screenOf', { name }) : isLocal ? t('you') : name}</span>
+        ${role && source === 'camera' && !isLocal ? html`<span class="role">${role}</span>` : nothing}
+      </span>
+      ${source === 'camera' && !sends ? html`<span class="hidden">${t('cameraOff')}</span>` : nothing}
+      ${source === 'camera' && !isLocal ? quality(view, participant.connectionQuality) : nothing}
+    </div>
+  </li>`;
+}
+
+function quality({ t }: View, level: ConnectionQuality): TemplateResult | typeof nothing {
+  if (level === undefined) return nothing;
+  const text = t(QUALITY_TEXT[level]);
+  return html`<span class="quality" data-level=${level} title=${text}
+    >${qualityBars(level)}<span class="hidden">${text}</span></span
+  >`;
+}

@@ -1,0 +1,1 @@
+export { fill, TABLES, type TextKey, type Texts, textsFor } from './texts.ts';
