@@ -1,0 +1,189 @@
+import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import {
+  type Ack,
+  BedsideError,
+  type ControlCommandName,
+  type ControlEventName,
+  type ControlEventPayload,
+  type ControlRequest,
+  type ControlResponse,
+  controlCommands,
+  type GatewayId,
+  type GatewayToNode,
+  LIMITS,
+  type NodeToGateway,
+  parse,
+  toBedsideError,
+} from '@bedside/protocol';
+import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
+import type { Config } from '../config.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { GatewayLink } from '../visits/visits.ts';
+import { type Admission, admit } from './auth.ts';
+
+/** A gateway that is cut off is noticed within interval plus timeout. */
+const PING_INTERVAL_MS = 2_000;
+const PING_TIMEOUT_MS = 4_000;
+
+type ControlSocket = Socket<
+  GatewayToNode,
+  NodeToGateway,
+  DefaultEventsMap,
+  { admission: Admission }
+>;
+
+export interface ControlOptions {
+  server: HttpServer | HttpsServer;
+  config: Config;
+  log: Logger;
+  metrics: Metrics;
+  /** The first message on a new link. */
+  welcome: (version: number) => Promise<ControlEventPayload<'welcome'>>;
+  onLink: (link: GatewayLink) => void;
+  run: <Name extends ControlCommandName>(
+    name: Name,
+    request: ControlRequest<Name>,
+    link: GatewayLink,
+  ) => Promise<ControlResponse<Name>>;
+}
+
+/** The control links: who may speak, in what shape, and that everybody is answered in time. */
+export class ControlServer {
+  readonly #options: ControlOptions;
+  readonly #io: Server<GatewayToNode, NodeToGateway, DefaultEventsMap, { admission: Admission }>;
+  readonly #links = new Set<SocketLink>();
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+    this.#io = new Server(options.server, {
+      transports: ['websocket'],
+      serveClient: false,
+      maxHttpBufferSize: LIMITS.controlMessageBytes,
+      pingInterval: PING_INTERVAL_MS,
+      pingTimeout: PING_TIMEOUT_MS,
+      connectTimeout: 5_000,
+    });
+    const secret = new TextEncoder().encode(options.config.controlSecret);
+    this.#io.use((socket, next) => {
+      admit(socket.handshake.auth, secret).then(
+        (admission) => {
+          socket.data.admission = admission;
+          next();
+        },
+        (thrown: unknown) => {
+          const error = toBedsideError(thrown);
+          options.metrics.linkRefused(error.code);
+          options.log.warn({ code: error.code }, 'control link refused');
+          next(Object.assign(new Error(error.code), { data: error.toBody() }));
+        },
+      );
+    });
+    this.#io.on('connection', (socket) => void this.#accept(socket));
+  }
+
+  get links(): number {
+    return this.#links.size;
+  }
+
+  /** To every gateway; one that does not read misses it. */
+  broadcastLoad(payload: ControlEventPayload<'load'>): void {
+    this.#io.volatile.emit('load', payload);
+  }
+
+  /** Closes the links after what was sent, then the HTTP server. */
+  async close(): Promise<void> {
+    await this.#io.close();
+  }
+
+  async #accept(socket: ControlSocket): Promise<void> {
+    const { log, onLink, welcome } = this.#options;
+    const { gatewayId, version } = socket.data.admission;
+    const link = new SocketLink(socket, gatewayId);
+    this.#links.add(link);
+    log.info({ gateway: gatewayId }, 'gateway connected');
+    socket.on('disconnect', (reason) => {
+      this.#links.delete(link);
+      log.info({ gateway: gatewayId, reason }, 'gateway disconnected');
+    });
+    // One listener for all names, so that an unknown one is answered, too.
+    socket.onAny((name: string, ...args: unknown[]) => void this.#answer(link, name, args));
+    try {
+      link.send('welcome', await welcome(version));
+      onLink(link);
+    } catch (error) {
+      log.error({ err: error }, 'welcome failed');
+      socket.disconnect(true);
+    }
+  }
+
+  async #answer(link: SocketLink, name: string, args: unknown[]): Promise<void> {
+    const { log, metrics } = this.#options;
+    const startedAt = performance.now();
+    const acknowledge = args.at(-1);
+    let answer: Ack<unknown>;
+    try {
+      answer = { ok: true, data: await this.#runWithin(link, name, args[0]) };
+    } catch (thrown) {
+      const error = toBedsideError(thrown);
+      if (error.kind === 'internal')
+        log.error({ command: known(name), err: thrown }, 'command failed');
+      else
+        log.debug(
+          { command: known(name), code: error.code, field: error.field },
+          'command refused',
+        );
+      answer = { ok: false, error: error.toBody() };
+    }
+    const seconds = (performance.now() - startedAt) / 1_000;
+    metrics.command(known(name), answer.ok ? 'ok' : answer.error.code, seconds);
+    if (typeof acknowledge === 'function') acknowledge(answer);
+  }
+
+  async #runWithin(link: SocketLink, name: string, payload: unknown): Promise<unknown> {
+    const { config, run } = this.#options;
+    if (!isCommand(name)) throw new BedsideError('unknown-command');
+    const request = parse(controlCommands[name].request, payload) as ControlRequest<typeof name>;
+    const deadline = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => deadline.reject(new BedsideError('deadline')),
+      config.commandDeadlineMs,
+    );
+    try {
+      return await Promise.race([run(name, request, link), deadline.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+class SocketLink implements GatewayLink {
+  readonly gatewayId: GatewayId;
+  readonly #socket: ControlSocket;
+
+  constructor(socket: ControlSocket, gatewayId: GatewayId) {
+    this.#socket = socket;
+    this.gatewayId = gatewayId;
+  }
+
+  get connected(): boolean {
+    return this.#socket.connected;
+  }
+
+  send<Name extends ControlEventName>(name: Name, payload: ControlEventPayload<Name>): void {
+    // The map of events is keyed by name, which TypeScript can not follow through a type parameter.
+    (this.#socket.emit as (name: string, payload: unknown) => boolean).call(
+      this.#socket,
+      name,
+      payload,
+    );
+  }
+}
+
+const isCommand = (name: string): name is ControlCommandName =>
+  Object.hasOwn(controlCommands, name);
+
+/** A name that is safe as a label and in a log. */
+const known = (name: string): ControlCommandName | 'unknown' =>
+  isCommand(name) ? name : 'unknown';

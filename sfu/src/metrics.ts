@@ -1,0 +1,172 @@
+import type { ControlCommandName, ControlEventPayload } from '@bedside/protocol';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { MediaWorker } from './workers/media-worker.ts';
+
+const PREFIX = 'bedside_node_';
+
+/** What the gauges read when they are scraped. */
+export interface MetricSources {
+  workers(): readonly MediaWorker[];
+  visits(): number;
+  gateways(): number;
+}
+
+export type Direction = 'received' | 'sent';
+
+/** Every metric of a node. No visit, peer or person is a label. */
+export interface Metrics {
+  readonly registry: Registry;
+  command(name: ControlCommandName | 'unknown', outcome: string, seconds: number): void;
+  linkRefused(code: string): void;
+  epochRefused(): void;
+  visitsLost(reason: ControlEventPayload<'visits-lost'>['reason'], count: number): void;
+  workerLost(reason: string): void;
+  workerRestarted(): void;
+  /** Share of packets that one sampled transport lost, 0 to 1. */
+  packetLoss(direction: Direction, share: number): void;
+  /** Score of one sampled producer or consumer, 0 to 10. */
+  score(of: 'producer' | 'consumer', score: number): void;
+  /** Estimate for all transports, from a sample. */
+  bitrate(direction: Direction, bitsPerSecond: number): void;
+  /** Bytes of RTP that workers moved since the last call, estimated from a sample. */
+  bytes(direction: Direction, count: number): void;
+}
+
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry, prefix: PREFIX });
+
+  const perWorker = (name: string, help: string, read: (worker: MediaWorker) => number) =>
+    new Gauge({
+      name: `${PREFIX}${name}`,
+      help,
+      labelNames: ['worker'],
+      registers,
+      collect() {
+        this.reset();
+        for (const worker of sources.workers()) this.set({ worker: worker.index }, read(worker));
+      },
+    });
+  perWorker('worker_cpu_ratio', 'Share of one core that a worker uses, 0 to 1.', ({ cpu }) => cpu);
+  perWorker('routers', 'Routers open in a worker.', ({ counts }) => counts.routers);
+  perWorker('transports', 'Transports open in a worker.', ({ counts }) => counts.transports);
+  perWorker('producers', 'Producers open in a worker.', ({ counts }) => counts.producers);
+  perWorker('consumers', 'Consumers open in a worker.', ({ counts }) => counts.consumers);
+  new Gauge({
+    name: `${PREFIX}worker_memory_bytes`,
+    help: 'Resident memory of a worker.',
+    labelNames: ['worker'],
+    registers,
+    async collect() {
+      const readings = await Promise.all(
+        sources.workers().map(async (worker) => ({
+          worker: worker.index,
+          bytes: await worker.memoryBytes(),
+        })),
+      );
+      this.reset();
+      for (const { worker, bytes } of readings) this.set({ worker }, bytes);
+    },
+  });
+  new Gauge({
+    name: `${PREFIX}workers`,
+    help: 'Workers that run.',
+    registers,
+    collect() {
+      this.set(sources.workers().length);
+    },
+  });
+  new Gauge({
+    name: `${PREFIX}visits`,
+    help: 'Visits that are open on this node.',
+    registers,
+    collect() {
+      this.set(sources.visits());
+    },
+  });
+  new Gauge({
+    name: `${PREFIX}gateways`,
+    help: 'Gateways that are connected.',
+    registers,
+    collect() {
+      this.set(sources.gateways());
+    },
+  });
+
+  const commands = new Histogram({
+    name: `${PREFIX}command_duration_seconds`,
+    help: 'Control commands from arrival to answer, by name and outcome (ok or error code).',
+    labelNames: ['command', 'outcome'],
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  });
+  const linksRefused = new Counter({
+    name: `${PREFIX}links_refused_total`,
+    help: 'Control links that were refused, by error code.',
+    labelNames: ['code'],
+    registers,
+  });
+  const epochsRefused = new Counter({
+    name: `${PREFIX}epoch_refusals_total`,
+    help: 'Commands of gateways whose lease had passed to another.',
+    registers,
+  });
+  const lost = new Counter({
+    name: `${PREFIX}visits_lost_total`,
+    help: 'Visits whose media was lost here, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const deaths = new Counter({
+    name: `${PREFIX}worker_deaths_total`,
+    help: 'Workers that died or were killed because they hung.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const restarts = new Counter({
+    name: `${PREFIX}worker_restarts_total`,
+    help: 'Workers that run in place of one that died.',
+    registers,
+  });
+  const loss = new Histogram({
+    name: `${PREFIX}packet_loss_ratio`,
+    help: 'Share of RTP packets lost, of sampled transports.',
+    labelNames: ['direction'],
+    buckets: [0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
+    registers,
+  });
+  const scores = new Histogram({
+    name: `${PREFIX}score`,
+    help: 'Scores from 0 (worst) to 10 of producers (best encoding) and consumers on sampled transports.',
+    labelNames: ['of'],
+    buckets: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    registers,
+  });
+  const bitrates = new Gauge({
+    name: `${PREFIX}media_bits_per_second`,
+    help: 'Bitrate of all transports, estimated from a sample.',
+    labelNames: ['direction'],
+    registers,
+  });
+  const bytes = new Counter({
+    name: `${PREFIX}media_bytes_total`,
+    help: 'Bytes of all transports, estimated from a sample.',
+    labelNames: ['direction'],
+    registers,
+  });
+
+  return {
+    registry,
+    command: (command, outcome, seconds) => commands.observe({ command, outcome }, seconds),
+    linkRefused: (code) => linksRefused.inc({ code }),
+    epochRefused: () => epochsRefused.inc(),
+    visitsLost: (reason, count) => lost.inc({ reason }, count),
+    workerLost: (reason) => deaths.inc({ reason }),
+    workerRestarted: () => restarts.inc(),
+    packetLoss: (direction, share) => loss.observe({ direction }, share),
+    score: (of, score) => scores.observe({ of }, score),
+    bitrate: (direction, bitsPerSecond) => bitrates.set({ direction }, bitsPerSecond),
+    bytes: (direction, count) => bytes.inc({ direction }, count),
+  };
+}

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ControlEventPayload } from '@bedside/protocol';
+import type { Config } from './config.ts';
+import { ControlServer } from './control/server.ts';
+import { createControlHttpServer } from './control/tls.ts';
+import { createLog, type Logger } from './log.ts';
+import { ROUTER_RTP_CAPABILITIES } from './media/codecs.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { createOpsServer } from './ops.ts';
+import { sampleTransports } from './sampler.ts';
+import { Visits } from './visits/visits.ts';
+import { WorkerPool } from './workers/pool.ts';
+
+type NodeState = ControlEventPayload<'welcome'>['state'];
+
+/** A node in this process. */
+export interface BedsideNode {
+  /** Where gateways connect and where the ops server listens; known once started. */
+  readonly address: { control: string; ops: string };
+  readonly workerPids: readonly number[];
+  readonly metrics: Metrics;
+  /** @throws where a port is taken or a worker does not start; nothing runs then. */
+  start(): Promise<void>;
+  /** Tells the gateways, closes everything, within `shutdownMs`. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const SCORES_INTERVAL_MS = 1_000;
+const SAMPLE_INTERVAL_MS = 5_000;
+const SWEEP_INTERVAL_MS = 5_000;
+
+/** A node that does nothing yet. Several fit into one process: there is no state outside. */
+export function createNode(config: Config, log: Logger = createLog(config.logLevel)): BedsideNode {
+  const bootId = randomUUID();
+  const timers: NodeJS.Timeout[] = [];
+  let state: NodeState = 'starting';
+  let stopping: Promise<void> | undefined;
+
+  const pool = new WorkerPool(config, log, {
+    lost: (worker, loss) => {
+      metrics.workerLost(loss);
+      visits.workerLost(worker, loss);
+    },
+    restarted: () => metrics.workerRestarted(),
+    changed: () => {
+      if (state !== 'draining') state = pool.running.length > 0 ? 'ready' : 'starting';
+    },
+  });
+  const metrics = createMetrics({
+    workers: () => pool.running,
+    visits: () => visits.open,
+    gateways: () => control.links,
+  });
+  const visits = new Visits(config, log, pool, metrics);
+  const controlServer = createControlHttpServer(config.controlTls, log);
+  const control = new ControlServer({
+    server: controlServer,
+    config,
+    log,
+    metrics,
+    welcome: async (version) => ({
+      version,
+      nodeId: config.nodeId,
+      bootId,
+      region: config.region,
+      state,
+      rtpCapabilities: ROUTER_RTP_CAPABILITIES,
+      load: await pool.load(),
+    }),
+    onLink: (link) => visits.attach(link),
+    run: (name, request, link) => visits.run(name, request, link),
+  });
+  const ops = createOpsServer(metrics.registry, () => ({
+    ready: state === 'ready',
+    reasons: state === 'ready' ? [] : [state === 'draining' ? 'draining' : 'no worker runs'],
+  }));
+
+  const every = (ms: number, task: () => void | Promise<void>) => {
+    let busy = false;
+    const tick = async () => {
+      if (busy) return;
+      busy = true;
+      try {
+        await task();
+      } catch (error) {
+        log.error({ err: error }, 'periodic task failed');
+      } finally {
+        busy = false;
+      }
+    };
+    timers.push(setInterval(() => void tick(), ms));
+  };
+  const reportLoad = async () => {
+    const load = await pool.load();
+    control.broadcastLoad({ state, load });
+  };
+
+  const shutDown = async () => {
+    state = 'draining';
+    for (const timer of timers) clearInterval(timer);
+    visits.stop();
+    pool.stop();
+    const closed = Promise.allSettled([control.close(), close(controlServer), close(ops)]);
+    const deadline = new AbortController();
+    await Promise.race([
+      closed,
+      sleep(config.shutdownMs, undefined, { signal: deadline.signal }).catch(() => {}),
+    ]);
+    deadline.abort();
+    controlServer.closeAllConnections();
+    ops.closeAllConnections();
+    log.info('node stopped');
+  };
+  const stop = () => {
+    stopping ??= shutDown();
+    return stopping;
+  };
+
+  return {
+    get address() {
+      const scheme = config.controlTls ? 'wss' : 'ws';
+      return {
+        control: `${scheme}://${authority(controlServer)}`,
+        ops: `http://${authority(ops)}`,
+      };
+    },
+    get workerPids() {
+      return pool.running.map((worker) => worker.pid);
+    },
+    metrics,
+    async start() {
+      try {
+        await pool.start();
+        await listen(controlServer, config.port, config.host);
+        await listen(ops, config.opsPort, config.host);
+      } catch (error) {
+        await stop();
+        throw error;
+      }
+      every(config.loadIntervalMs, reportLoad);
+      every(SCORES_INTERVAL_MS, () => visits.reportScores());
+      every(Math.min(SWEEP_INTERVAL_MS, config.emptyVisitMs, config.orphanMs), () =>
+        visits.sweep(),
+      );
+      every(SAMPLE_INTERVAL_MS, () =>
+        sampleTransports(pool.running, metrics, SAMPLE_INTERVAL_MS, config.mediaDeadlineMs),
+      );
+      if (!config.controlTls && config.host !== '127.0.0.1' && config.host !== 'localhost') {
+        log.warn(
+          'control links are not encrypted: give certificate files, or keep them on a trusted network',
+        );
+      }
+      log.info({ node: config.nodeId, workers: config.workers, ...this.address }, 'node started');
+    },
+    stop,
+  };
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  server.listen(port, host);
+  await once(server, 'listening');
+}
+
+async function close(server: Server): Promise<void> {
+  if (!server.listening) return;
+  server.close();
+  await once(server, 'close');
+}
+
+function authority(server: Server): string {
+  const address = server.address() as AddressInfo | null;
+  if (!address) throw new Error('the node is not started');
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `${host}:${address.port}`;
+}

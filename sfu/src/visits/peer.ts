@@ -1,0 +1,337 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  BedsideError,
+  ConsumerId,
+  type ControlRequest,
+  type ControlResponse,
+  type DtlsParameters,
+  type Flow,
+  type IceParameters,
+  type NodeConsumer,
+  type PeerId,
+  type PeerPlanResult,
+  ProducerId,
+  type RtpCapabilities,
+  type RtpParameters,
+  TransportId,
+} from '@bedside/protocol';
+import type { types } from 'mediasoup';
+import { blame, call } from '../media/call.ts';
+import { KEY_FRAME_REQUEST_DELAY_MS, parametersOf } from '../media/transports.ts';
+import { diffPlan, type Preference, settingsOf } from './plan.ts';
+
+interface Listening {
+  consumer: types.Consumer;
+  flow: Flow;
+  /** Whether the listener said, or needs not say, that it is ready. */
+  started: boolean;
+  preference: Preference | undefined;
+  /** The limit that was last asked for: mediasoup reports what it made of it. */
+  spatialLayer: number | undefined;
+  temporalLayer: number | undefined;
+}
+
+type ScoreListener = (consumerId: ConsumerId, score: number, producerScore: number) => void;
+
+export interface PeerOptions {
+  id: PeerId;
+  router: types.Router;
+  sendTransport: types.WebRtcTransport;
+  recvTransport: types.WebRtcTransport;
+  rtpCapabilities: RtpCapabilities;
+  deadlineMs: number;
+  /** Consumers that the worker still has room for. */
+  room: () => number;
+  producerOf: (id: ProducerId) => types.Producer | undefined;
+  onConsumerScore: ScoreListener;
+  onConsumerClosed: (id: ConsumerId) => void;
+}
+
+/** mediasoup's highest layer; as a limit it means none. */
+const TOP_LAYER = 3;
+
+/**
+ * One join of one participant: two transports, what it sends, what it hears. Owned by its visit,
+ * which calls one method at a time, but for `connect` and `restartIce`, which wait for nothing.
+ */
+export class Peer {
+  readonly id: PeerId;
+  readonly sendTransport: types.WebRtcTransport;
+  readonly recvTransport: types.WebRtcTransport;
+  readonly #options: PeerOptions;
+  readonly #producers = new Map<ProducerId, types.Producer>();
+  readonly #listening = new Map<ProducerId, Listening>();
+  /** Consumers that went with their producer and that no plan result has named yet. */
+  readonly #gone = new Set<ConsumerId>();
+  readonly #connecting = new Map<string, { parameters: DtlsParameters; done: Promise<void> }>();
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.sendTransport = options.sendTransport;
+    this.recvTransport = options.recvTransport;
+  }
+
+  /** What the page needs to know of this peer: its transports and everything it consumes. */
+  offer(): Pick<ControlResponse<'open-peer'>, 'sendTransport' | 'recvTransport' | 'consumers'> {
+    return {
+      sendTransport: parametersOf(this.sendTransport),
+      recvTransport: parametersOf(this.recvTransport),
+      consumers: [...this.#listening.values()].map(describeConsumer),
+    };
+  }
+
+  describe(): ControlResponse<'describe-visit'>['peers'][number] {
+    return {
+      peer: this.id,
+      sendTransportId: TransportId.parse(this.sendTransport.id),
+      recvTransportId: TransportId.parse(this.recvTransport.id),
+      producers: [...this.#producers].map(([producerId, { kind, paused }]) => ({
+        producerId,
+        kind,
+        paused,
+      })),
+      consumers: [...this.#listening.values()].map(describeConsumer),
+    };
+  }
+
+  /** @throws BedsideError `not-found`, `invalid-request` (other parameters than before), `media-unavailable` */
+  connect(transportId: string, dtlsParameters: DtlsParameters): Promise<void> {
+    const transport = this.#transport(transportId);
+    const before = this.#connecting.get(transport.id);
+    if (before) {
+      if (isDeepStrictEqual(before.parameters, dtlsParameters)) return before.done;
+      throw new BedsideError('invalid-request', { field: 'dtlsParameters' });
+    }
+    const done = call(
+      transport.connect({ dtlsParameters: dtlsParameters as types.DtlsParameters }),
+      this.#options.deadlineMs,
+    ).catch((error: unknown) => {
+      this.#connecting.delete(transport.id);
+      throw blame(error, 'dtlsParameters');
+    });
+    this.#connecting.set(transport.id, { parameters: dtlsParameters, done });
+    return done;
+  }
+
+  /** @throws BedsideError `not-found`, `media-unavailable` */
+  restartIce(transportId: string): Promise<IceParameters> {
+    return call(this.#transport(transportId).restartIce(), this.#options.deadlineMs);
+  }
+
+  /** @throws BedsideError `media-unsupported`, `invalid-request`, `media-unavailable` */
+  async produce(
+    request: Omit<ControlRequest<'produce'>, 'visit' | 'epoch' | 'peer' | 'observed'>,
+  ): Promise<types.Producer> {
+    const { producerId, kind, rtpParameters, paused } = request;
+    try {
+      const producer = await call(
+        this.sendTransport.produce({
+          id: producerId,
+          kind,
+          rtpParameters: rtpParameters as unknown as types.RtpParameters,
+          paused,
+          ...(kind === 'video' ? { keyFrameRequestDelay: KEY_FRAME_REQUEST_DELAY_MS } : {}),
+        }),
+        this.#options.deadlineMs,
+        (late) => late.close(),
+      );
+      this.#producers.set(producerId, producer);
+      producer.observer.once('close', () => this.#producers.delete(producerId));
+      return producer;
+    } catch (error) {
+      throw blame(error, 'rtpParameters');
+    }
+  }
+
+  /**
+   * Makes the consumers those of the plan. Where it throws, the consumers it added are closed again,
+   * so that the same call later adds, and names, them all.
+   * @throws BedsideError `media-unavailable`
+   */
+  async applyFlows(flows: readonly Flow[]): Promise<PeerPlanResult> {
+    const diff = diffPlan(flows, new Set(this.#listening.keys()));
+    for (const producerId of diff.remove) this.#stopListening(producerId);
+
+    // Until the transport connects, consumers may be live from the start: mediasoup asks for their
+    // key frames when it does. After that, the page says when it is ready for new ones.
+    const started = this.recvTransport.dtlsState !== 'connected';
+    const refused: PeerPlanResult['refused'] = [];
+    const added: Listening[] = [];
+    let room = this.#options.room();
+    const adding = diff.add.map(async (flow) => {
+      const reason = this.#reasonToRefuse(flow, room);
+      if (reason) {
+        refused.push({ producerId: flow.producerId, code: reason });
+        return;
+      }
+      room -= 1;
+      try {
+        added.push(await this.#consume(flow, started));
+      } catch (error) {
+        const { code } = blame(error, 'rtpCapabilities');
+        if (code === 'media-unavailable') throw error;
+        refused.push({ producerId: flow.producerId, code });
+      }
+    });
+    const keeping = diff.keep.map((flow) => {
+      const listening = this.#listening.get(flow.producerId);
+      if (!listening) return undefined;
+      listening.flow = flow;
+      return this.#settle(listening);
+    });
+    const outcomes = await Promise.allSettled([...adding, ...keeping]);
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) {
+      for (const { flow } of added) this.#stopListening(flow.producerId);
+      for (const { consumer } of added) this.#gone.delete(ConsumerId.parse(consumer.id));
+      throw blame(failed.reason, 'flows');
+    }
+
+    const order = new Map(flows.map((flow, index) => [flow.producerId, index]));
+    added.sort((a, b) => (order.get(a.flow.producerId) ?? 0) - (order.get(b.flow.producerId) ?? 0));
+    const removed = [...this.#gone];
+    this.#gone.clear();
+    return { peer: this.id, added: added.map(describeConsumer), removed, refused };
+  }
+
+  /** Consumers that are not there any more are passed over. */
+  async start(consumerIds: readonly ConsumerId[]): Promise<void> {
+    const wanted = new Set<string>(consumerIds);
+    await this.#settleAll((listening) => {
+      if (!wanted.has(listening.consumer.id)) return false;
+      listening.started = true;
+      return true;
+    });
+  }
+
+  /** Consumers that are not there any more are passed over. */
+  async prefer(preferences: ControlRequest<'prefer-consumers'>['preferences']): Promise<void> {
+    const byConsumer = new Map<string, Preference>(
+      preferences.map(({ consumerId, ...preference }) => [consumerId, preference]),
+    );
+    await this.#settleAll((listening) => {
+      const preference = byConsumer.get(listening.consumer.id);
+      if (preference) listening.preference = preference;
+      return preference !== undefined;
+    });
+  }
+
+  /** Closes the transports, and with them all that the peer sends and hears. Idempotent. */
+  close(): void {
+    this.sendTransport.close();
+    this.recvTransport.close();
+  }
+
+  #transport(id: string): types.WebRtcTransport {
+    if (id === this.sendTransport.id) return this.sendTransport;
+    if (id === this.recvTransport.id) return this.recvTransport;
+    throw new BedsideError('not-found');
+  }
+
+  #reasonToRefuse(flow: Flow, room: number): PeerPlanResult['refused'][number]['code'] | undefined {
+    const { router, rtpCapabilities, producerOf } = this.#options;
+    if (!producerOf(flow.producerId)) return 'not-found';
+    const able = router.canConsume({
+      producerId: flow.producerId,
+      rtpCapabilities: rtpCapabilities as unknown as types.RtpCapabilities,
+    });
+    if (!able) return 'media-unsupported';
+    return room > 0 ? undefined : 'capacity';
+  }
+
+  async #consume(flow: Flow, started: boolean): Promise<Listening> {
+    const settings = settingsOf(flow, started, undefined);
+    const consumer = await call(
+      this.recvTransport.consume({
+        producerId: flow.producerId,
+        rtpCapabilities: this.#options.rtpCapabilities as unknown as types.RtpCapabilities,
+        paused: settings.paused,
+      }),
+      this.#options.deadlineMs,
+      (late) => late.close(),
+    );
+    const consumerId = ConsumerId.parse(consumer.id);
+    const listening: Listening = {
+      consumer,
+      flow,
+      started,
+      preference: undefined,
+      spatialLayer: undefined,
+      temporalLayer: undefined,
+    };
+    this.#listening.set(flow.producerId, listening);
+    consumer.observer.once('close', () => {
+      if (this.#listening.get(flow.producerId) !== listening) return;
+      this.#listening.delete(flow.producerId);
+      this.#gone.add(consumerId);
+      this.#options.onConsumerClosed(consumerId);
+    });
+    consumer.on('score', ({ score, producerScore }) =>
+      this.#options.onConsumerScore(consumerId, score, producerScore),
+    );
+    try {
+      await this.#settle(listening);
+    } catch (error) {
+      consumer.close();
+      this.#gone.delete(consumerId);
+      throw error;
+    }
+    return listening;
+  }
+
+  #stopListening(producerId: ProducerId): void {
+    this.#listening.get(producerId)?.consumer.close();
+  }
+
+  async #settleAll(changed: (listening: Listening) => boolean): Promise<void> {
+    await Promise.all(
+      [...this.#listening.values()].filter(changed).map((one) => this.#settle(one)),
+    );
+  }
+
+  /** Tells the worker what differs from what it was told before. */
+  async #settle(listening: Listening): Promise<void> {
+    const { consumer } = listening;
+    const wanted = settingsOf(listening.flow, listening.started, listening.preference);
+    const calls: Promise<void>[] = [];
+    if (wanted.priority !== consumer.priority) calls.push(consumer.setPriority(wanted.priority));
+    if (
+      consumer.type !== 'simple' &&
+      (wanted.spatialLayer !== listening.spatialLayer ||
+        wanted.temporalLayer !== listening.temporalLayer)
+    ) {
+      const layers = consumer.setPreferredLayers({
+        spatialLayer: wanted.spatialLayer ?? TOP_LAYER,
+        temporalLayer: wanted.temporalLayer ?? TOP_LAYER,
+      });
+      const { spatialLayer, temporalLayer } = wanted;
+      calls.push(
+        layers.then(() => {
+          Object.assign(listening, { spatialLayer, temporalLayer });
+        }),
+      );
+    }
+    // Layers first, so that a consumer which resumes starts in the right one.
+    if (wanted.paused !== consumer.paused) {
+      calls.push(wanted.paused ? consumer.pause() : consumer.resume());
+    }
+    if (calls.length === 0) return;
+    try {
+      await call(Promise.all(calls), this.#options.deadlineMs);
+    } catch (error) {
+      // The producer closed, and the consumer with it, while the worker was being told.
+      if (!consumer.closed || this.recvTransport.closed) throw error;
+    }
+  }
+}
+
+function describeConsumer({ consumer }: Listening): NodeConsumer {
+  return {
+    consumerId: ConsumerId.parse(consumer.id),
+    producerId: ProducerId.parse(consumer.producerId),
+    kind: consumer.kind,
+    rtpParameters: consumer.rtpParameters as unknown as RtpParameters,
+    producerPaused: consumer.producerPaused,
+  };
+}

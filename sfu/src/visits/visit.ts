@@ -1,0 +1,328 @@
+import {
+  BedsideError,
+  type ConsumerId,
+  type ControlCommandName,
+  type ControlEventPayload,
+  type ControlRequest,
+  type ControlResponse,
+  type IceParameters,
+  type PeerId,
+  ProducerId,
+  type RtpCapabilities,
+  TransportId,
+  type VisitKey,
+} from '@bedside/protocol';
+import type { types } from 'mediasoup';
+import { validateAndNormalizeRtpCapabilities } from 'mediasoup/ortc';
+import { blame, call } from '../media/call.ts';
+import { ROUTER_CODECS, sharesCodec } from '../media/codecs.ts';
+import { MAX_INCOMING_BITRATE, transportOptions } from '../media/transports.ts';
+import type { MediaWorker } from '../workers/media-worker.ts';
+import { Peer } from './peer.ts';
+import { ScoreBook } from './scores.ts';
+import { hear, NOBODY_SPEAKS, type SpeakerEvent, speakerOf } from './speaker.ts';
+
+/** Milliseconds between two decisions on who dominates. */
+const SPEAKER_INTERVAL_MS = 300;
+/** Milliseconds of sound that decide on silence: shorter ones hold too few packets of 60 ms each. */
+const LEVEL_INTERVAL_MS = 600;
+/** dBov below which a microphone counts as silent. */
+const SILENCE_THRESHOLD = -60;
+
+export interface VisitOptions {
+  key: VisitKey;
+  worker: MediaWorker;
+  deadlineMs: number;
+  /** Consumers that the worker still has room for. */
+  room: () => number;
+  onTransportState: (payload: ControlEventPayload<'transport-state'>) => void;
+  onSpeaker: (payload: ControlEventPayload<'speaker'>) => void;
+}
+
+/** A command's request without what only fencing needs. */
+type Args<Name extends ControlCommandName> = Omit<ControlRequest<Name>, 'visit' | 'epoch'>;
+
+interface Source {
+  producer: types.Producer;
+  peer: Peer;
+}
+
+/**
+ * One visit's router and all in it. Knows nothing of gateways and epochs; its caller runs one method
+ * at a time, but for `connectTransport` and `restartIce`. Closing goes down: visit, peers, transports.
+ */
+export class Visit {
+  readonly key: VisitKey;
+  readonly worker: MediaWorker;
+  readonly scores = new ScoreBook();
+  readonly #options: VisitOptions;
+  readonly #router: types.Router;
+  readonly #speakers: types.ActiveSpeakerObserver;
+  readonly #levels: types.AudioLevelObserver;
+  readonly #peers = new Map<PeerId, Peer>();
+  readonly #sources = new Map<ProducerId, Source>();
+  #speaker = NOBODY_SPEAKS;
+  #closed = false;
+
+  private constructor(
+    options: VisitOptions,
+    router: types.Router,
+    speakers: types.ActiveSpeakerObserver,
+    levels: types.AudioLevelObserver,
+  ) {
+    this.key = options.key;
+    this.worker = options.worker;
+    this.#options = options;
+    this.#router = router;
+    this.#speakers = speakers;
+    this.#levels = levels;
+    speakers.on('dominantspeaker', ({ producer }) =>
+      this.#hear({ type: 'dominant', producerId: ProducerId.parse(producer.id) }),
+    );
+    levels.on('volumes', ([loudest]) => {
+      if (loudest) {
+        this.#hear({ type: 'sound', loudest: ProducerId.parse(loudest.producer.id) });
+      }
+    });
+    levels.on('silence', () => this.#hear({ type: 'silence' }));
+  }
+
+  /** @throws BedsideError `media-unavailable` */
+  static async open(options: VisitOptions): Promise<Visit> {
+    const { worker, deadlineMs } = options;
+    const router = await worker.createRouter(ROUTER_CODECS);
+    try {
+      const [speakers, levels] = await call(
+        Promise.all([
+          router.createActiveSpeakerObserver({ interval: SPEAKER_INTERVAL_MS }),
+          router.createAudioLevelObserver({
+            interval: LEVEL_INTERVAL_MS,
+            threshold: SILENCE_THRESHOLD,
+            maxEntries: 1,
+          }),
+        ]),
+        deadlineMs,
+      );
+      return new Visit(options, router, speakers, levels);
+    } catch (error) {
+      router.close();
+      throw error;
+    }
+  }
+
+  get closed(): boolean {
+    return this.#closed || this.#router.closed;
+  }
+
+  get empty(): boolean {
+    return this.#peers.size === 0;
+  }
+
+  /** @throws BedsideError `media-unsupported`, `invalid-request`, `capacity`, `media-unavailable` */
+  async openPeer(request: Args<'open-peer'>): Promise<ControlResponse<'open-peer'>> {
+    const present = this.#peers.get(request.peer);
+    const peer = present ?? (await this.#createPeer(request));
+    try {
+      const { refused } = await peer.applyFlows(request.flows);
+      return { ...peer.offer(), refused };
+    } catch (error) {
+      if (!present) this.closePeer(peer.id);
+      throw error;
+    }
+  }
+
+  /** @throws BedsideError `not-found`, `invalid-request`, `media-unavailable` */
+  async connectTransport(request: Args<'connect-transport'>): Promise<void> {
+    await this.#peer(request.peer).connect(request.transportId, request.dtlsParameters);
+  }
+
+  /** @throws BedsideError `not-found`, `media-unavailable` */
+  async restartIce(request: Args<'restart-ice'>): Promise<{ iceParameters: IceParameters }> {
+    const iceParameters = await this.#peer(request.peer).restartIce(request.transportId);
+    return { iceParameters };
+  }
+
+  /** @throws BedsideError `not-found`, `media-unsupported`, `invalid-request`, `media-unavailable` */
+  async produce(request: Args<'produce'>): Promise<void> {
+    const peer = this.#peer(request.peer);
+    const { producerId } = request;
+    const present = this.#sources.get(producerId);
+    if (present?.peer === peer) return;
+    if (present) throw new BedsideError('invalid-request', { field: 'producerId' });
+
+    const producer = await peer.produce(request);
+    this.#sources.set(producerId, { producer, peer });
+    producer.on('score', (scores) =>
+      this.scores.producer(producerId, Math.max(0, ...scores.map(({ score }) => score))),
+    );
+    producer.observer.once('close', () => {
+      this.#sources.delete(producerId);
+      this.scores.forgetProducer(producerId);
+      this.#hear({ type: 'closed', producerId });
+    });
+    if (request.observed && request.kind === 'audio') await this.#observe(producer);
+  }
+
+  /** @throws BedsideError `not-found`, `media-unavailable` */
+  async pauseProducer({ producerId, paused }: Args<'pause-producer'>): Promise<void> {
+    const producer = this.#sources.get(producerId)?.producer;
+    if (!producer) throw new BedsideError('not-found');
+    if (producer.paused === paused) return;
+    await call(paused ? producer.pause() : producer.resume(), this.#options.deadlineMs);
+  }
+
+  closeProducer(producerId: ProducerId): void {
+    this.#sources.get(producerId)?.producer.close();
+  }
+
+  /** @throws BedsideError `not-found` where a listener is unknown (nothing is applied then), `media-unavailable` */
+  async applyPlan({ listeners }: Args<'apply-plan'>): Promise<ControlResponse<'apply-plan'>> {
+    const planned = listeners.map(({ peer, flows }) => ({ peer: this.#peer(peer), flows }));
+    const outcomes = await Promise.allSettled(
+      planned.map(({ peer, flows }) => peer.applyFlows(flows)),
+    );
+    return {
+      listeners: outcomes.map((outcome) => {
+        if (outcome.status === 'rejected') throw outcome.reason;
+        return outcome.value;
+      }),
+    };
+  }
+
+  /** @throws BedsideError `not-found`, `media-unavailable` */
+  async startConsumers(request: Args<'start-consumers'>): Promise<void> {
+    await this.#peer(request.peer).start(request.consumerIds);
+  }
+
+  /** @throws BedsideError `not-found`, `media-unavailable` */
+  async preferConsumers(request: Args<'prefer-consumers'>): Promise<void> {
+    await this.#peer(request.peer).prefer(request.preferences);
+  }
+
+  closePeer(id: PeerId): void {
+    const peer = this.#peers.get(id);
+    this.#peers.delete(id);
+    peer?.close();
+  }
+
+  describe(): ControlResponse<'describe-visit'> {
+    return { peers: [...this.#peers.values()].map((peer) => peer.describe()) };
+  }
+
+  /** Idempotent; also right after the worker died. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (!this.#router.closed) this.#router.close();
+    this.#peers.clear();
+    this.#sources.clear();
+  }
+
+  #peer(id: PeerId): Peer {
+    const peer = this.#peers.get(id);
+    if (!peer) throw new BedsideError('not-found', { field: 'peer' });
+    return peer;
+  }
+
+  async #createPeer({ peer: id, rtpCapabilities, flows }: Args<'open-peer'>): Promise<Peer> {
+    const checked = checkCapabilities(rtpCapabilities);
+    if (this.#options.room() < flows.length) throw new BedsideError('capacity');
+    const [sendTransport, recvTransport] = await this.#createTransports();
+    const peer = new Peer({
+      id,
+      router: this.#router,
+      sendTransport,
+      recvTransport,
+      rtpCapabilities: checked,
+      deadlineMs: this.#options.deadlineMs,
+      room: this.#options.room,
+      producerOf: (producerId) => this.#sources.get(producerId)?.producer,
+      onConsumerScore: (consumerId: ConsumerId, score: number, producerScore: number) =>
+        this.scores.consumer(id, consumerId, score, producerScore),
+      onConsumerClosed: (consumerId: ConsumerId) => this.scores.forgetConsumer(consumerId),
+    });
+    this.#peers.set(id, peer);
+    for (const transport of [sendTransport, recvTransport]) this.#reportState(id, transport);
+    return peer;
+  }
+
+  async #createTransports(): Promise<[types.WebRtcTransport, types.WebRtcTransport]> {
+    const create = async (maxIncomingBitrate?: number) => {
+      const { deadlineMs } = this.#options;
+      const transport = await call(
+        this.#router.createWebRtcTransport(transportOptions(this.worker.webRtcServer)),
+        deadlineMs,
+        (late) => late.close(),
+      );
+      try {
+        if (maxIncomingBitrate !== undefined) {
+          await call(transport.setMaxIncomingBitrate(maxIncomingBitrate), deadlineMs);
+        }
+        return transport;
+      } catch (error) {
+        transport.close();
+        throw error;
+      }
+    };
+    const [send, recv] = await Promise.allSettled([create(MAX_INCOMING_BITRATE), create()]);
+    if (send.status === 'fulfilled' && recv.status === 'fulfilled') return [send.value, recv.value];
+    for (const outcome of [send, recv]) {
+      if (outcome.status === 'fulfilled') outcome.value.close();
+    }
+    throw send.status === 'rejected' ? send.reason : (recv as PromiseRejectedResult).reason;
+  }
+
+  #reportState(peer: PeerId, transport: types.WebRtcTransport): void {
+    const report = () =>
+      this.#options.onTransportState({
+        visit: this.key,
+        peer,
+        transportId: TransportId.parse(transport.id),
+        ice: transport.iceState,
+        dtls: transport.dtlsState,
+      });
+    transport.on('icestatechange', report);
+    transport.on('dtlsstatechange', report);
+  }
+
+  async #observe(producer: types.Producer): Promise<void> {
+    const producerId = producer.id;
+    try {
+      await call(
+        Promise.all([
+          this.#speakers.addProducer({ producerId }),
+          this.#levels.addProducer({ producerId }),
+        ]),
+        this.#options.deadlineMs,
+      );
+    } catch (error) {
+      // Not observed is not produced: the repeat that follows has to do both.
+      producer.close();
+      throw blame(error, 'producerId');
+    }
+  }
+
+  #hear(event: SpeakerEvent): void {
+    const before = speakerOf(this.#speaker);
+    this.#speaker = hear(this.#speaker, event);
+    const now = speakerOf(this.#speaker);
+    if (now !== before && !this.closed) {
+      this.#options.onSpeaker({ visit: this.key, producerId: now });
+    }
+  }
+}
+
+/**
+ * The capabilities as mediasoup completes them, on a copy.
+ * @throws BedsideError `invalid-request`, or `media-unsupported` where routers know none of the codecs.
+ */
+function checkCapabilities(rtpCapabilities: RtpCapabilities): RtpCapabilities {
+  const copy = structuredClone(rtpCapabilities);
+  try {
+    validateAndNormalizeRtpCapabilities(copy as unknown as types.RtpCapabilities);
+  } catch (error) {
+    throw blame(error, 'rtpCapabilities');
+  }
+  if (!sharesCodec(copy)) throw new BedsideError('media-unsupported');
+  return copy;
+}

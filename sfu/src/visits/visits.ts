@@ -1,0 +1,294 @@
+import {
+  BedsideError,
+  type ControlCommandName,
+  type ControlEventName,
+  type ControlEventPayload,
+  type ControlRequest,
+  type ControlResponse,
+  type GatewayId,
+  type VisitKey,
+} from '@bedside/protocol';
+import type { Config } from '../config.ts';
+import type { Logger } from '../log.ts';
+import type { MediaWorker, WorkerLoss } from '../workers/media-worker.ts';
+import type { WorkerPool } from '../workers/pool.ts';
+import { Lane } from './lane.ts';
+import { Visit } from './visit.ts';
+
+/** One gateway's socket. Sending never throws; what a closed link is sent is lost. */
+export interface GatewayLink {
+  readonly gatewayId: GatewayId;
+  readonly connected: boolean;
+  send<Name extends ControlEventName>(name: Name, payload: ControlEventPayload<Name>): void;
+}
+
+export interface VisitsTelemetry {
+  epochRefused(): void;
+  visitsLost(reason: LostReason, count: number): void;
+}
+
+type LostReason = ControlEventPayload<'visits-lost'>['reason'];
+
+/** Commands of one visit that may wait: more mean that its worker does not follow. */
+const LANE_LIMIT = 256;
+/** Visits that one absent gateway is told of when it is back. */
+const UNDELIVERED_LIMIT = 10_000;
+
+/** What the node keeps of a visit, also before its router is open and for a while after. */
+interface VisitRecord {
+  readonly key: VisitKey;
+  readonly lane: Lane;
+  epoch: number;
+  /** Who acted last; gets the visit's events. */
+  link: GatewayLink;
+  visit: Visit | undefined;
+  /** Since when it has had no peer, or no gateway; on the clock of performance.now(). */
+  emptySince: number | undefined;
+  unlinkedSince: number | undefined;
+}
+
+/**
+ * All visits of this node: which gateway may act on them, in which order, and how long they live
+ * without one. A record outlives its visit, so that a gateway whose lease has passed is refused
+ * after the new owner closed the visit, too.
+ */
+export class Visits {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #pool: WorkerPool;
+  readonly #telemetry: VisitsTelemetry;
+  readonly #records = new Map<VisitKey, VisitRecord>();
+  readonly #undelivered = new Map<GatewayId, Map<VisitKey, LostReason>>();
+  #stopped = false;
+
+  constructor(config: Config, log: Logger, pool: WorkerPool, telemetry: VisitsTelemetry) {
+    this.#config = config;
+    this.#log = log;
+    this.#pool = pool;
+    this.#telemetry = telemetry;
+  }
+
+  get open(): number {
+    let count = 0;
+    for (const { visit } of this.#records.values()) if (visit) count += 1;
+    return count;
+  }
+
+  /**
+   * Carries out one command that a gateway sent, in its turn.
+   * @throws BedsideError as the command's definition lists.
+   */
+  async run<Name extends ControlCommandName>(
+    name: Name,
+    request: ControlRequest<Name>,
+    link: GatewayLink,
+  ): Promise<ControlResponse<Name>> {
+    if (this.#stopped) throw new BedsideError('shutting-down');
+    const record = this.#admit(request, link);
+    // DTLS and ICE depend on nothing that waits in the lane: their transport is there or it is not.
+    if (name === 'connect-transport' || name === 'restart-ice') {
+      return this.#execute(name, request, record);
+    }
+    return record.lane.run(() => {
+      if (request.epoch < record.epoch) throw this.#stale();
+      return this.#execute(name, request, record);
+    });
+  }
+
+  /** A gateway is back: tell it what it missed. */
+  attach(link: GatewayLink): void {
+    const missed = this.#undelivered.get(link.gatewayId);
+    this.#undelivered.delete(link.gatewayId);
+    for (const [reason, visits] of groupByReason(missed ?? new Map<VisitKey, LostReason>())) {
+      link.send('visits-lost', { visits, reason });
+    }
+  }
+
+  /** A worker is gone: its visits are lost, and their gateways are told at once. */
+  workerLost(worker: MediaWorker, reason: WorkerLoss): void {
+    this.#lose((visit) => visit.worker === worker, reason);
+  }
+
+  /** Sends the scores that changed; to be called about once a second. */
+  reportScores(): void {
+    for (const { visit, link, key } of this.#records.values()) {
+      const scores = visit?.scores.take();
+      if (scores && link.connected) link.send('scores', { visit: key, ...scores });
+    }
+  }
+
+  /** Closes visits that nobody wants any more and forgets old records; to be called regularly. */
+  sweep(now = performance.now()): void {
+    const { emptyVisitMs, orphanMs } = this.#config;
+    for (const record of this.#records.values()) {
+      record.emptySince = record.visit?.empty === false ? undefined : (record.emptySince ?? now);
+      record.unlinkedSince = record.link.connected ? undefined : (record.unlinkedSince ?? now);
+      const emptyMs = now - (record.emptySince ?? now);
+      const unlinkedMs = now - (record.unlinkedSince ?? now);
+      if (!record.lane.idle) continue;
+      if (record.visit && (emptyMs >= emptyVisitMs || unlinkedMs >= orphanMs)) {
+        this.#log.info({ visit: record.key, emptyMs, unlinkedMs }, 'abandoned visit closed');
+        this.#close(record);
+      } else if (!record.visit && emptyMs >= emptyVisitMs + orphanMs) {
+        this.#records.delete(record.key);
+      }
+    }
+  }
+
+  /** Tells every gateway that its visits are lost here, and closes them. Idempotent. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#lose(() => true, 'shutting-down');
+  }
+
+  #admit(request: { visit: VisitKey; epoch: number }, link: GatewayLink): VisitRecord {
+    let record = this.#records.get(request.visit);
+    if (!record) {
+      record = {
+        key: request.visit,
+        lane: new Lane(LANE_LIMIT),
+        epoch: request.epoch,
+        link,
+        visit: undefined,
+        emptySince: undefined,
+        unlinkedSince: undefined,
+      };
+      this.#records.set(request.visit, record);
+    }
+    if (request.epoch < record.epoch) throw this.#stale();
+    record.epoch = request.epoch;
+    record.link = link;
+    return record;
+  }
+
+  #stale(): BedsideError {
+    this.#telemetry.epochRefused();
+    return new BedsideError('stale-epoch');
+  }
+
+  async #execute<Name extends ControlCommandName>(
+    name: Name,
+    request: ControlRequest<Name>,
+    record: VisitRecord,
+  ): Promise<ControlResponse<Name>> {
+    const handler = this.#handlers[name];
+    return handler(record, request);
+  }
+
+  readonly #handlers: Handlers = {
+    'open-peer': async (record, request) => {
+      const visit = record.visit ?? (await this.#open(record, request.flows.length));
+      record.emptySince = undefined;
+      return visit.openPeer(request);
+    },
+    'connect-transport': async (record, request) => {
+      await present(record).connectTransport(request);
+      return {};
+    },
+    'restart-ice': (record, request) => present(record).restartIce(request),
+    produce: async (record, request) => {
+      await present(record).produce(request);
+      return {};
+    },
+    'pause-producer': async (record, request) => {
+      await present(record).pauseProducer(request);
+      return {};
+    },
+    'close-producer': async (record, request) => {
+      record.visit?.closeProducer(request.producerId);
+      return {};
+    },
+    'apply-plan': (record, request) => present(record).applyPlan(request),
+    'start-consumers': async (record, request) => {
+      await present(record).startConsumers(request);
+      return {};
+    },
+    'prefer-consumers': async (record, request) => {
+      await present(record).preferConsumers(request);
+      return {};
+    },
+    'close-peer': async (record, request) => {
+      record.visit?.closePeer(request.peer);
+      return {};
+    },
+    'close-visit': async (record) => {
+      this.#close(record);
+      return {};
+    },
+    'describe-visit': async (record) => record.visit?.describe() ?? { peers: [] },
+  };
+
+  async #open(record: VisitRecord, consumers: number): Promise<Visit> {
+    const worker = this.#pool.choose(consumers);
+    worker.visits += 1;
+    try {
+      const visit = await Visit.open({
+        key: record.key,
+        worker,
+        deadlineMs: this.#config.mediaDeadlineMs,
+        room: () => this.#pool.room(worker),
+        onTransportState: (payload) => record.link.send('transport-state', payload),
+        onSpeaker: (payload) => record.link.send('speaker', payload),
+      });
+      if (this.#stopped || worker.closed) {
+        visit.close();
+        throw new BedsideError('media-unavailable');
+      }
+      record.visit = visit;
+      return visit;
+    } catch (error) {
+      worker.visits -= 1;
+      throw error;
+    }
+  }
+
+  #close(record: VisitRecord): void {
+    const { visit } = record;
+    if (!visit) return;
+    record.visit = undefined;
+    visit.worker.visits -= 1;
+    visit.close();
+  }
+
+  #lose(isLost: (visit: Visit) => boolean, reason: LostReason): void {
+    const byLink = new Map<GatewayLink, VisitKey[]>();
+    for (const record of this.#records.values()) {
+      if (!record.visit || !isLost(record.visit)) continue;
+      this.#close(record);
+      const visits = byLink.get(record.link) ?? [];
+      visits.push(record.key);
+      byLink.set(record.link, visits);
+    }
+    for (const [link, visits] of byLink) {
+      this.#telemetry.visitsLost(reason, visits.length);
+      if (link.connected) link.send('visits-lost', { visits, reason });
+      else this.#keepForLater(link.gatewayId, visits, reason);
+    }
+  }
+
+  #keepForLater(gatewayId: GatewayId, visits: readonly VisitKey[], reason: LostReason): void {
+    const missed = this.#undelivered.get(gatewayId) ?? new Map<VisitKey, LostReason>();
+    for (const key of visits) if (missed.size < UNDELIVERED_LIMIT) missed.set(key, reason);
+    this.#undelivered.set(gatewayId, missed);
+  }
+}
+
+type Handlers = {
+  readonly [Name in ControlCommandName]: (
+    record: VisitRecord,
+    request: ControlRequest<Name>,
+  ) => Promise<ControlResponse<Name>>;
+};
+
+/** @throws BedsideError `not-found` */
+function present(record: VisitRecord): Visit {
+  if (!record.visit) throw new BedsideError('not-found', { field: 'visit' });
+  return record.visit;
+}
+
+function groupByReason(visits: ReadonlyMap<VisitKey, LostReason>): Map<LostReason, VisitKey[]> {
+  const groups = new Map<LostReason, VisitKey[]>();
+  for (const [key, reason] of visits) groups.set(reason, [...(groups.get(reason) ?? []), key]);
+  return groups;
+}

@@ -1,0 +1,141 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BedsideError, type NodeLoad } from '@bedside/protocol';
+import type { Config } from '../config.ts';
+import type { Logger } from '../log.ts';
+import { backoff } from './backoff.ts';
+import { MediaWorker, type WorkerLoss } from './media-worker.ts';
+
+export interface PoolEvents {
+  /** A worker is gone with all its routers; a new one is on its way. */
+  lost(worker: MediaWorker, loss: WorkerLoss): void;
+  restarted(): void;
+  /** The set of running workers changed. */
+  changed(): void;
+}
+
+/** A visit is about to have some consumers: counted so, a rush of new visits spreads over the workers. */
+const CONSUMERS_OF_A_NEW_VISIT = 4;
+/** A worker that lived this long had a good start: its death begins a new series of attempts. */
+const STABLE_MS = 30_000;
+
+/** The workers of a node, one a core. Restarts what dies. */
+export class WorkerPool {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #events: PoolEvents;
+  readonly #workers: (MediaWorker | undefined)[];
+  readonly #attempts: number[];
+  readonly #startedAt: number[];
+  readonly #stopped = new AbortController();
+
+  constructor(config: Config, log: Logger, events: PoolEvents) {
+    this.#config = config;
+    this.#log = log;
+    this.#events = events;
+    this.#workers = Array.from({ length: config.workers }, () => undefined);
+    this.#attempts = this.#workers.map(() => 0);
+    this.#startedAt = this.#workers.map(() => 0);
+  }
+
+  get running(): MediaWorker[] {
+    return this.#workers.filter((worker) => worker !== undefined);
+  }
+
+  /** @throws where a worker can not start: a wrong binary or a taken port is for people to mend. */
+  async start(): Promise<void> {
+    const outcomes = await Promise.allSettled(this.#workers.map((_, index) => this.#open(index)));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (!failed) return;
+    this.stop();
+    throw new Error('a mediasoup worker did not start', { cause: failed.reason });
+  }
+
+  /**
+   * The worker with the least to do that has room for one more visit with `consumers`.
+   * @throws BedsideError `media-unavailable` where none runs, `capacity` where none has room.
+   */
+  choose(consumers: number): MediaWorker {
+    const { running } = this;
+    if (running.length === 0) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
+    const roomy = running.filter(
+      (worker) => worker.visits < this.#config.maxVisitsPerWorker && this.room(worker) >= consumers,
+    );
+    const best = roomy.sort((a, b) => burden(a) - burden(b))[0];
+    if (!best) throw new BedsideError('capacity');
+    return best;
+  }
+
+  /** Consumers that still fit into this worker. */
+  room(worker: MediaWorker): number {
+    return this.#config.maxConsumersPerWorker - worker.counts.consumers;
+  }
+
+  async load(): Promise<NodeLoad> {
+    return {
+      workers: await Promise.all(
+        this.running.map(async (worker) => ({
+          cpu: worker.cpu,
+          memoryBytes: await worker.memoryBytes(),
+          routers: worker.counts.routers,
+          consumers: worker.counts.consumers,
+        })),
+      ),
+    };
+  }
+
+  /** Ends all workers. Idempotent. */
+  stop(): void {
+    this.#stopped.abort();
+    for (const worker of this.running) worker.close();
+    this.#workers.fill(undefined);
+  }
+
+  async #open(index: number): Promise<void> {
+    const worker = await MediaWorker.start(index, this.#config, (lost, loss) =>
+      this.#onLost(lost, loss),
+    );
+    if (this.#stopped.signal.aborted) {
+      worker.close();
+      return;
+    }
+    this.#workers[index] = worker;
+    this.#startedAt[index] = performance.now();
+    this.#events.changed();
+  }
+
+  #onLost(worker: MediaWorker, loss: WorkerLoss): void {
+    if (this.#stopped.signal.aborted) return;
+    const { index } = worker;
+    this.#workers[index] = undefined;
+    this.#log.error({ worker: index, pid: worker.pid, loss, ...worker.counts }, 'worker lost');
+    this.#events.lost(worker, loss);
+    this.#events.changed();
+    if (performance.now() - (this.#startedAt[index] ?? 0) > STABLE_MS) this.#attempts[index] = 0;
+    void this.#restart(index);
+  }
+
+  async #restart(index: number): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const attempt = this.#attempts[index] ?? 0;
+      this.#attempts[index] = attempt + 1;
+      // The first restart does not wait: the visits of the dead worker need a place now.
+      if (attempt > 0) {
+        await sleep(backoff(attempt - 1, Math.random()), undefined, { signal }).catch(() => {});
+        if (signal.aborted) return;
+      }
+      try {
+        await this.#open(index);
+        if (signal.aborted) return;
+        this.#log.info({ worker: index, attempt }, 'worker restarted');
+        this.#events.restarted();
+        return;
+      } catch (error) {
+        this.#log.error({ worker: index, attempt, err: error }, 'worker did not restart');
+      }
+    }
+  }
+}
+
+const burden = (worker: MediaWorker): number =>
+  worker.counts.consumers + worker.visits * CONSUMERS_OF_A_NEW_VISIT;
