@@ -1,0 +1,3 @@
+export { BedsideError, ERRORS, type ErrorCode } from '@bedside/protocol';
+export type * from './types.ts';
+export { Visit } from './visit.ts';

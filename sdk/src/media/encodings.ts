@@ -1,0 +1,45 @@
+import type { MediaSource } from '@bedside/protocol';
+import type { types } from 'mediasoup-client';
+
+/**
+ * How each source is sent. Three layers of VP8 with three frame rates each serve every tile from a
+ * thumbnail to a wall, and every browser; a shared screen is text first, so it has one sharp layer.
+ */
+export function sendOptions(
+  source: MediaSource,
+  codecs: readonly types.RtpCodecCapability[],
+): types.ProducerOptions {
+  const vp8 = codecs.find((codec) => codec.mimeType.toLowerCase() === 'video/vp8');
+  const codec = vp8 ? { codec: vp8 } : {};
+  switch (source) {
+    case 'camera':
+      return {
+        ...codec,
+        encodings: [
+          { scaleResolutionDownBy: 4, maxBitrate: 150_000, scalabilityMode: 'L1T3' },
+          { scaleResolutionDownBy: 2, maxBitrate: 500_000, scalabilityMode: 'L1T3' },
+          { scaleResolutionDownBy: 1, maxBitrate: 1_500_000, scalabilityMode: 'L1T3' },
+        ],
+        // Chromium starts at 300 kbit/s otherwise, and sends only the smallest layer for seconds.
+        codecOptions: { videoGoogleStartBitrate: 1_000 },
+      };
+    case 'screen':
+      return { ...codec, encodings: [{ maxBitrate: 2_500_000 }] };
+    case 'microphone':
+      return { codecOptions: { opusDtx: true, opusFec: true, opusNack: true } };
+    case 'screen-audio':
+      return { codecOptions: { opusStereo: true, opusFec: true } };
+  }
+}
+
+/** Width of the layers of a 1280 pixel camera. */
+const LAYER_WIDTHS = [320, 640];
+/** A layer is still good where it has this share of the pixels across. */
+const GOOD_ENOUGH = 0.8;
+
+/** The smallest simulcast layer that looks sharp at this size (CSS pixels, any aspect ratio: the picture fills it). */
+export function layerForSize(width: number, height: number, pixelRatio: number): number {
+  const needed = Math.max(width, (height * 16) / 9) * pixelRatio * GOOD_ENOUGH;
+  const layer = LAYER_WIDTHS.findIndex((pixels) => pixels >= needed);
+  return layer === -1 ? LAYER_WIDTHS.length : layer;
+}

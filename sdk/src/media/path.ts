@@ -1,0 +1,295 @@
+import {
+  BedsideError,
+  type ClientResponse,
+  type ConsumerId,
+  type ConsumerParameters,
+  type IceServer,
+  type MediaSource,
+  type ProducerId,
+  type TransportId,
+  type TransportParameters,
+  toBedsideError,
+} from '@bedside/protocol';
+import type { Device, types } from 'mediasoup-client';
+import type { Signal } from '../signal.ts';
+import { sendOptions } from './encodings.ts';
+import { IceGuard } from './ice-guard.ts';
+
+export interface PathHandlers {
+  received(parameters: ConsumerParameters, track: MediaStreamTrack): void;
+  removed(consumerId: ConsumerId): void;
+  /** Neither waiting nor an ICE restart helps: the page has to join again. */
+  failed(): void;
+}
+
+type JoinAnswer = Pick<ClientResponse<'join'>, 'sendTransport' | 'recvTransport'>;
+
+interface End {
+  transport: types.Transport;
+  guard: IceGuard;
+}
+
+/** A track on its way to the visit. */
+export interface Sender {
+  /** Resolves with the id that the visit knows it by. @throws BedsideError */
+  readonly published: Promise<ProducerId>;
+  readonly producerId: ProducerId | undefined;
+  replaceTrack(track: MediaStreamTrack | null): Promise<void>;
+  /** Locally at once; the promise is the gateway's answer. @throws BedsideError */
+  setPaused(paused: boolean): Promise<void>;
+  close(): void;
+}
+
+/** Both transports of one join, with what flows on them. Owned by the Visit; closes all it made. */
+export class MediaPath {
+  readonly #device: Device;
+  readonly #signal: Signal;
+  readonly #handlers: PathHandlers;
+  readonly #send: End;
+  readonly #recv: End;
+  readonly #consumers = new Map<ConsumerId, types.Consumer | undefined>();
+  readonly #parameters = new Map<ConsumerId, ConsumerParameters>();
+  readonly #streams = new Map<string, string>();
+  #closed = false;
+
+  constructor(
+    device: Device,
+    signal: Signal,
+    answer: JoinAnswer,
+    iceServers: IceServer[],
+    handlers: PathHandlers,
+  ) {
+    this.#device = device;
+    this.#signal = signal;
+    this.#handlers = handlers;
+    const options = (parameters: TransportParameters): types.TransportOptions =>
+      ({
+        ...parameters,
+        id: parameters.transportId,
+        iceServers,
+      }) as unknown as types.TransportOptions;
+    this.#send = this.#watch(device.createSendTransport(options(answer.sendTransport)));
+    this.#recv = this.#watch(device.createRecvTransport(options(answer.recvTransport)));
+    this.#send.transport.on('produce', ({ rtpParameters, appData }, accept) => {
+      const pending = appData as unknown as PendingProduce;
+      pending.sent = signal
+        .request('produce', {
+          transportId: answer.sendTransport.transportId,
+          source: pending.source,
+          rtpParameters: rtpParameters as never,
+          paused: pending.paused,
+        })
+        .then(({ producerId }) => producerId);
+      pending.sent.catch(() => {});
+      // The local half need not know the producer's id, so the next track does not wait for the answer.
+      accept({ id: crypto.randomUUID() });
+    });
+  }
+
+  get consumerIds(): ConsumerId[] {
+    return [...this.#consumers.keys()];
+  }
+
+  get transports(): types.Transport[] {
+    return [this.#send.transport, this.#recv.transport];
+  }
+
+  /** What is being received, by the id of its local track. */
+  parametersByTrack(): Map<string, ConsumerParameters> {
+    const byTrack = new Map<string, ConsumerParameters>();
+    for (const [consumerId, parameters] of this.#parameters) {
+      const track = this.#consumers.get(consumerId)?.track;
+      if (track) byTrack.set(track.id, parameters);
+    }
+    return byTrack;
+  }
+
+  consumerOf(producerId: ProducerId): ConsumerId | undefined {
+    for (const parameters of this.#parameters.values()) {
+      if (parameters.producerId === producerId) return parameters.consumerId;
+    }
+    return undefined;
+  }
+
+  /** Sets all of them up in one negotiation. Resolves when they are ready to receive; one that fails is left out. */
+  async add(added: readonly ConsumerParameters[]): Promise<void> {
+    await Promise.all(added.map((parameters) => this.#consume(parameters)));
+  }
+
+  remove(consumerIds: readonly ConsumerId[]): void {
+    for (const consumerId of consumerIds) {
+      const consumer = this.#consumers.get(consumerId);
+      if (!this.#consumers.delete(consumerId)) continue;
+      this.#parameters.delete(consumerId);
+      consumer?.close();
+      this.#handlers.removed(consumerId);
+    }
+  }
+
+  publish(source: MediaSource, track: MediaStreamTrack, paused: boolean): Sender {
+    return new TrackSender(this.#send.transport, this.#signal, {
+      track,
+      ...sendOptions(source, this.#device.sendRtpCapabilities.codecs ?? []),
+      // Tracks outlive transports: they move to the next one after a failure.
+      stopTracks: false,
+      appData: { source, paused } satisfies PendingProduce as never,
+    });
+  }
+
+  /** The network changed, or the gateway is back: mend what is broken now. */
+  check(): void {
+    this.#send.guard.check();
+    this.#recv.guard.check();
+  }
+
+  peerFailed(transportId: TransportId): void {
+    for (const end of [this.#send, this.#recv])
+      if (end.transport.id === transportId) end.guard.peerFailed();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const { transport, guard } of [this.#send, this.#recv]) {
+      guard.close();
+      transport.close();
+    }
+    for (const consumerId of this.consumerIds) this.#handlers.removed(consumerId);
+    this.#consumers.clear();
+    this.#parameters.clear();
+  }
+
+  async #consume(parameters: ConsumerParameters): Promise<void> {
+    const { consumerId, producerId, kind, rtpParameters } = parameters;
+    if (this.#closed || this.#consumers.has(consumerId)) return;
+    this.#consumers.set(consumerId, undefined);
+    this.#parameters.set(consumerId, parameters);
+    try {
+      const consumer = await this.#recv.transport.consume({
+        id: consumerId,
+        producerId,
+        kind,
+        rtpParameters: rtpParameters as types.RtpParameters,
+        streamId: this.#streamOf(parameters),
+      });
+      // Removed while it was being set up.
+      if (this.#parameters.get(consumerId) !== parameters) return consumer.close();
+      this.#consumers.set(consumerId, consumer);
+      this.#handlers.received(parameters, consumer.track);
+    } catch (error) {
+      this.#consumers.delete(consumerId);
+      this.#parameters.delete(consumerId);
+      if (!this.#closed) console.warn('Bedside: a track can not be received.', error);
+    }
+  }
+
+  /** Sound and picture of one person are one stream, so the browser keeps them in lip sync. */
+  #streamOf({ participantId, source }: ConsumerParameters): string {
+    const key = `${participantId} ${source.startsWith('screen')}`;
+    const known = this.#streams.get(key) ?? `s${this.#streams.size}`;
+    this.#streams.set(key, known);
+    return known;
+  }
+
+  #watch(transport: types.Transport): End {
+    const transportId = transport.id as TransportId;
+    const guard = new IceGuard({
+      canAsk: () => this.#signal.isReady,
+      restart: async () => {
+        const { iceParameters } = await this.#signal.request('restart-ice', { transportId });
+        await transport.restartIce({ iceParameters: iceParameters as types.IceParameters });
+      },
+      giveUp: () => this.#fail(),
+    });
+    transport.on('connectionstatechange', (state) => guard.stateChanged(state));
+    transport.on('connect', ({ dtlsParameters }, accept) => {
+      // Not awaited: ICE and DTLS start while the parameters are under way.
+      accept();
+      this.#signal
+        .request('connect-transport', { transportId, dtlsParameters })
+        .catch(() => this.#fail());
+    });
+    return { transport, guard };
+  }
+
+  #fail(): void {
+    if (!this.#closed) this.#handlers.failed();
+  }
+}
+
+/** Travels through mediasoup-client as appData; the `produce` listener leaves the gateway's answer in `sent`. */
+interface PendingProduce {
+  source: MediaSource;
+  paused: boolean;
+  sent?: Promise<ProducerId>;
+}
+
+class TrackSender implements Sender {
+  readonly published: Promise<ProducerId>;
+  producerId: ProducerId | undefined;
+  readonly #signal: Signal;
+  readonly #producer: Promise<types.Producer>;
+  readonly #pending: PendingProduce;
+  #closed = false;
+
+  constructor(transport: types.Transport, signal: Signal, options: types.ProducerOptions) {
+    this.#signal = signal;
+    this.#pending = options.appData as unknown as PendingProduce;
+    this.#producer = transport.produce(options);
+    this.published = this.#publish();
+    this.published.catch(() => {});
+  }
+
+  async replaceTrack(track: MediaStreamTrack | null): Promise<void> {
+    const producer = await this.#producer;
+    if (!producer.closed) await producer.replaceTrack({ track });
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    this.#pending.paused = paused;
+    const producer = await this.#producer;
+    if (!producer.closed) {
+      if (paused) producer.pause();
+      else producer.resume();
+    }
+    const producerId = await this.published;
+    // A later wish has overtaken this one; it tells the gateway itself.
+    if (this.#closed || this.#pending.paused !== paused) return;
+    await this.#signal.request('pause-producer', { producerId, paused });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#producer.then((producer) => producer.close()).catch(() => {});
+    this.published
+      .then((producerId) => this.#signal.request('close-producer', { producerId }))
+      .catch(() => {});
+  }
+
+  async #publish(): Promise<ProducerId> {
+    try {
+      const producer = await this.#producer;
+      if (this.#pending.paused) producer.pause();
+      try {
+        // Set by the `produce` listener, which ran before produce() resolved.
+        this.producerId = await (this.#pending.sent as Promise<ProducerId>);
+      } catch (error) {
+        producer.close();
+        throw error;
+      }
+      return this.producerId;
+    } catch (error) {
+      throw error instanceof BedsideError ? error : toProduceError(error);
+    }
+  }
+}
+
+/** mediasoup-client names what the browser can not encode UnsupportedError; a closed transport InvalidStateError. */
+function toProduceError(error: unknown): BedsideError {
+  const name = (error as { name?: unknown } | null)?.name;
+  if (name === 'UnsupportedError') return new BedsideError('media-unsupported', { cause: error });
+  if (name === 'InvalidStateError' || name === 'AwaitQueueStoppedError')
+    return new BedsideError('media-lost', { cause: error });
+  return toBedsideError(error);
+}

@@ -1,0 +1,109 @@
+import {
+  type ConsumerId,
+  type ConsumerParameters,
+  KIND_OF_SOURCE,
+  type LanguageTag,
+  type MediaKind,
+  type MediaSource,
+  type ParticipantId,
+  type ParticipantView,
+  type ProducerId,
+  type Role,
+} from '@bedside/protocol';
+import type { ConnectionQuality, Participant, TrackPublication } from './types.ts';
+
+/** One source of one participant: announced by the visit, received by a consumer, or both. */
+export class Publication implements TrackPublication {
+  readonly source: MediaSource;
+  readonly kind: MediaKind;
+  producerId: ProducerId | undefined;
+  consumerId: ConsumerId | undefined;
+  muted = false;
+  track: MediaStreamTrack | undefined;
+  gain = 1;
+  /** Whether the visit's state lists it; without that it lives as long as its consumer. */
+  announced = false;
+
+  constructor(source: MediaSource) {
+    this.source = source;
+    this.kind = KIND_OF_SOURCE[source];
+  }
+}
+
+/** A participant as this page knows it; the Visit writes, everybody reads. */
+export class ParticipantState implements Participant {
+  id: ParticipantId;
+  role: Role;
+  readonly isLocal: boolean;
+  name: string | undefined;
+  lang: LanguageTag | undefined;
+  state: Participant['state'] = 'waiting';
+  connection: Participant['connection'] = 'connected';
+  isSpeaking = false;
+  connectionQuality: ConnectionQuality;
+  readonly tracks = new Map<MediaSource, Publication>();
+
+  constructor(id: ParticipantId, role: Role, isLocal: boolean) {
+    this.id = id;
+    this.role = role;
+    this.isLocal = isLocal;
+  }
+
+  /** Takes over what the visit says; of a remote participant its tracks too. */
+  apply(view: ParticipantView): void {
+    this.id = view.participantId;
+    this.role = view.role;
+    this.name = view.name;
+    this.lang = view.lang;
+    this.state = view.state;
+    this.connection = view.connection;
+    if (this.isLocal) return;
+    for (const publication of this.tracks.values()) publication.announced = false;
+    for (const { producerId, source, paused } of view.producers) {
+      const publication = this.publication(source);
+      publication.announced = true;
+      publication.muted = paused;
+      if (publication.consumerId === undefined) publication.producerId = producerId;
+    }
+    this.#prune();
+  }
+
+  attach(parameters: ConsumerParameters, track: MediaStreamTrack): Publication {
+    const publication = this.publication(parameters.source);
+    // The visit's word on mute is newer where it already lists this producer.
+    if (publication.producerId !== parameters.producerId || !publication.announced) {
+      publication.muted = parameters.producerPaused;
+    }
+    publication.producerId = parameters.producerId;
+    publication.consumerId = parameters.consumerId;
+    publication.gain = parameters.gain;
+    publication.track = track;
+    return publication;
+  }
+
+  /** The publication that lost its track, or undefined where another consumer has taken its place. */
+  detach(consumerId: ConsumerId): Publication | undefined {
+    for (const publication of this.tracks.values()) {
+      if (publication.consumerId !== consumerId) continue;
+      publication.consumerId = undefined;
+      this.#prune();
+      return publication;
+    }
+    return undefined;
+  }
+
+  publication(source: MediaSource): Publication {
+    const known = this.tracks.get(source);
+    if (known) return known;
+    const publication = new Publication(source);
+    this.tracks.set(source, publication);
+    return publication;
+  }
+
+  #prune(): void {
+    for (const [source, publication] of this.tracks) {
+      if (!publication.announced && publication.consumerId === undefined)
+        this.tracks.delete(source);
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import type { ConsumerId, ConsumerPreference, MediaSource, ParticipantId } from '@bedside/protocol';
+import { layerForSize } from './media/encodings.ts';
+
+/** Sizes settle for this long before the gateway hears of them: a layout moves many tiles at once. */
+const SETTLE_MS = 100;
+type Wish = Omit<ConsumerPreference, 'consumerId'>;
+
+/** What the tiles need, batched: one `prefer-consumers` for all that changed. */
+export class Preferences {
+  readonly #wishes = new Map<string, Wish>();
+  /** What the gateway was told, by consumer. */
+  readonly #told = new Map<ConsumerId, string>();
+  readonly #consumerOf: (
+    participantId: ParticipantId,
+    source: MediaSource,
+  ) => ConsumerId | undefined;
+  readonly #send: (preferences: ConsumerPreference[]) => Promise<unknown>;
+  readonly #dirty = new Set<string>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    consumerOf: (participantId: ParticipantId, source: MediaSource) => ConsumerId | undefined,
+    send: (preferences: ConsumerPreference[]) => Promise<unknown>,
+  ) {
+    this.#consumerOf = consumerOf;
+    this.#send = send;
+  }
+
+  setSize(
+    participantId: ParticipantId,
+    source: MediaSource,
+    width: number,
+    height: number,
+    pixelRatio: number,
+  ): void {
+    const paused = width <= 0 || height <= 0;
+    const wish: Wish =
+      paused || source !== 'camera'
+        ? { paused }
+        : { paused, spatialLayer: layerForSize(width, height, pixelRatio) };
+    this.#wishes.set(keyOf(participantId, source), wish);
+    this.touch(participantId, source);
+  }
+
+  /** A consumer came for a tile that may have said its size before. */
+  touch(participantId: ParticipantId, source: MediaSource): void {
+    const key = keyOf(participantId, source);
+    if (!this.#wishes.has(key)) return;
+    this.#dirty.add(key);
+    this.#timer ??= setTimeout(() => this.#flush(), SETTLE_MS);
+  }
+
+  /** The consumers are gone with their transports; sizes are remembered. */
+  forgetTold(): void {
+    this.#told.clear();
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#dirty.clear();
+    this.#wishes.clear();
+    this.#told.clear();
+  }
+
+  #flush(): void {
+    this.#timer = undefined;
+    const preferences: ConsumerPreference[] = [];
+    for (const key of this.#dirty) {
+      const [participantId, source] = key.split(' ') as [ParticipantId, MediaSource];
+      const consumerId = this.#consumerOf(participantId, source);
+      const wish = this.#wishes.get(key);
+      if (!consumerId || !wish) continue;
+      const told = JSON.stringify(wish);
+      if (this.#told.get(consumerId) === told) continue;
+      this.#told.set(consumerId, told);
+      preferences.push({ consumerId, ...wish });
+    }
+    this.#dirty.clear();
+    if (preferences.length === 0) return;
+    this.#send(preferences).catch(() => {
+      // Not heard: the next change of size, or the next consumer, says it again.
+      for (const { consumerId } of preferences) this.#told.delete(consumerId);
+    });
+  }
+}
+
+const keyOf = (participantId: ParticipantId, source: MediaSource): string =>
+  `${participantId} ${source}`;

@@ -1,0 +1,482 @@
+import {
+  BedsideError,
+  type ClientEventPayload,
+  type ConsumerId,
+  type ConsumerParameters,
+  type MediaSource,
+  type ParticipantId,
+  type SessionId,
+  type VisitKind,
+  type VisitState,
+  type VisitView,
+} from '@bedside/protocol';
+import { Emitter } from './emitter.ts';
+import { LocalMedia } from './local.ts';
+import { devices } from './media/device.ts';
+import { MediaPath } from './media/path.ts';
+import { AudioRenderer } from './media/playback.ts';
+import { watchNetwork } from './network.ts';
+import type { ParticipantState } from './participant.ts';
+import { Preferences } from './preferences.ts';
+import { Roster } from './roster.ts';
+import type { SessionState } from './session/machine.ts';
+import { Session } from './session/session.ts';
+import { Signal, type Welcome } from './signal.ts';
+import { collectStats } from './stats.ts';
+import { readClaims } from './token.ts';
+import { TokenKeeper } from './token-keeper.ts';
+import type {
+  ConnectionState,
+  DeviceKind,
+  DisconnectReason,
+  LocalParticipant,
+  Participant,
+  VisitApi,
+  VisitEvents,
+  VisitOptions,
+  VisitStats,
+} from './types.ts';
+
+/** A join or resume that is not answered in this time is tried again on a new socket. */
+const SYNC_DEADLINE_MS = 8_000;
+/** Least time between two requests for the whole visit after missed changes. */
+const OUT_OF_STEP_MS = 5_000;
+
+interface Waiter {
+  resolve(): void;
+  reject(error: BedsideError): void;
+}
+
+/** One visit on one page: connects, keeps connected, and says what happens. */
+export class Visit extends Emitter<VisitEvents> implements VisitApi {
+  readonly #session: Session;
+  readonly #signal: Signal;
+  readonly #roster: Roster;
+  readonly #local: LocalMedia;
+  readonly #audio: AudioRenderer;
+  readonly #preferences: Preferences;
+  readonly #tokens: TokenKeeper;
+  #welcome: Welcome | undefined;
+  #sessionId: SessionId | undefined;
+  #path: MediaPath | undefined;
+  /** Received before the visit told whose they are. */
+  readonly #unclaimed = new Map<
+    ConsumerId,
+    { parameters: ConsumerParameters; track: MediaStreamTrack }
+  >();
+  #error: BedsideError | undefined;
+  #reason: DisconnectReason | undefined = 'idle';
+  #activeSpeaker: ParticipantState | undefined;
+  #waiters: Waiter[] = [];
+  #unwatch: (() => void) | undefined;
+  #outOfStepTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Reads ahead what the browser can do, so that a later connect is faster. Call it while the page is idle. */
+  static prepare(): Promise<void> {
+    return devices.prepare();
+  }
+
+  constructor(options: VisitOptions) {
+    super();
+    this.#tokens = new TokenKeeper(options, (token) =>
+      this.#signal.request('renew-token', { token }),
+    );
+    this.#signal = new Signal(options.url, {
+      changed: ({ seq, changes }) => {
+        if (!this.#roster.applyChanges(seq, changes)) this.#outOfStep();
+      },
+      consumers: (payload) => this.#consumersChanged(payload),
+      speaker: ({ participantId }) => this.#speakerChanged(participantId),
+      quality: (payload) => this.#qualityChanged(payload),
+      'transport-failed': ({ transportId }) => this.#path?.peerFailed(transportId),
+      'media-lost': () => this.#mediaFailed(),
+      closing: ({ reason, retryAfterMs }) =>
+        this.#session.dispatch({
+          type: 'closing',
+          reason,
+          retryAfterMs,
+          ...this.#session.moment(),
+        }),
+      lost: () => this.#session.dispatch({ type: 'socket-lost', ...this.#session.moment() }),
+    });
+    this.#roster = new Roster({
+      visitStateChanged: (state) => this.emit('visitStateChanged', state),
+      connected: (participant) => {
+        this.emit('participantConnected', participant);
+        for (const { parameters, track } of [...this.#unclaimed.values()]) {
+          if (parameters.participantId === participant.id) this.#received(parameters, track);
+        }
+      },
+      disconnected: (participant) => this.#participantGone(participant),
+      changed: (participant) => this.emit('participantChanged', participant),
+      self: (view) => {
+        this.#local.apply(view);
+        this.emit('participantChanged', this.#local);
+      },
+    });
+    this.#local = new LocalMedia(options, {
+      changed: () => this.emit('participantChanged', this.#local),
+      published: (publication) => this.emit('localTrackPublished', publication),
+      unpublished: (publication) => this.emit('localTrackUnpublished', publication),
+      failed: (error, source) => this.emit('mediaDevicesError', error, source),
+    });
+    this.#audio = new AudioRenderer((allowed) => this.emit('audioPlaybackChanged', allowed));
+    this.#preferences = new Preferences(
+      (participantId, source) => this.#roster.get(participantId)?.tracks.get(source)?.consumerId,
+      (preferences) => this.#signal.request('prefer-consumers', { preferences }),
+    );
+    this.#session = new Session({
+      getToken: () => this.#getToken(),
+      openSocket: () => this.#openSocket(),
+      join: (current) => this.#join(current),
+      resume: (current) => this.#resume(current),
+      closeSocket: () => {
+        this.#tokens.stop();
+        this.#signal.close();
+      },
+      closeMedia: () => this.#closeMedia(),
+      forgetSession: () => {
+        this.#sessionId = undefined;
+      },
+      sendLeave: () => {
+        this.#signal.request('leave', {}, { immediate: true }).catch(() => {});
+      },
+      release: () => this.#release(),
+      changed: (state, previous, error) => this.#sessionChanged(state, previous, error),
+    });
+  }
+
+  get state(): ConnectionState {
+    const { phase } = this.#session.state;
+    return phase === 'idle' ? 'disconnected' : phase;
+  }
+
+  get disconnectReason(): DisconnectReason | undefined {
+    return this.#reason;
+  }
+
+  get error(): BedsideError | undefined {
+    return this.#error;
+  }
+
+  get visitState(): VisitState | undefined {
+    return this.#roster.state;
+  }
+
+  get kind(): VisitKind | undefined {
+    return this.#roster.kind;
+  }
+
+  get localParticipant(): LocalParticipant {
+    return this.#local;
+  }
+
+  get participants(): ReadonlyMap<ParticipantId, Participant> {
+    return this.#roster.participants;
+  }
+
+  get activeSpeaker(): Participant | undefined {
+    return this.#activeSpeaker;
+  }
+
+  get canPlaybackAudio(): boolean {
+    return this.#audio.allowed;
+  }
+
+  connect(): Promise<void> {
+    if (this.#session.state.phase === 'connected') return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      this.#session.dispatch({
+        type: 'connect',
+        renewable: this.#tokens.isRenewable,
+        ...this.#session.moment(),
+      });
+    });
+  }
+
+  async leave(): Promise<void> {
+    if (this.state !== 'disconnected') this.#session.dispatch({ type: 'leave' });
+    // Before connect() the preview may be on.
+    else this.#release();
+  }
+
+  async end(): Promise<void> {
+    await this.#signal.request('end', {});
+  }
+
+  startAudio(): Promise<void> {
+    return this.#audio.start();
+  }
+
+  async getDevices(kind: DeviceKind): Promise<MediaDeviceInfo[]> {
+    const media = globalThis.navigator?.mediaDevices as MediaDevices | undefined;
+    const all = (await media?.enumerateDevices()) ?? [];
+    return all.filter((device) => device.kind === kind);
+  }
+
+  activeDevice(kind: DeviceKind): string | undefined {
+    return kind === 'audiooutput' ? this.#audio.sinkId : this.#local.activeDevice(kind);
+  }
+
+  switchActiveDevice(kind: DeviceKind, deviceId: string): Promise<void> {
+    return kind === 'audiooutput'
+      ? this.#audio.setSink(deviceId)
+      : this.#local.switchDevice(kind, deviceId);
+  }
+
+  setVideoSize(
+    participantId: ParticipantId,
+    source: MediaSource,
+    width: number,
+    height: number,
+  ): void {
+    this.#preferences.setSize(
+      participantId,
+      source,
+      width,
+      height,
+      globalThis.devicePixelRatio ?? 1,
+    );
+  }
+
+  getStats(): Promise<VisitStats> {
+    return collectStats(this.#path);
+  }
+
+  async #getToken(): Promise<void> {
+    // A page without WebRTC is told so before it asks anybody for anything.
+    void devices.prepare();
+    this.#watch();
+    const claims = readClaims(await this.#tokens.fetch());
+    this.#local.id = claims.sub;
+    this.#local.role = claims.role;
+    this.#local.name = claims.name;
+    this.#local.lang = claims.lang;
+  }
+
+  async #openSocket(): Promise<{ resumed: boolean }> {
+    const welcome = await this.#signal.open(this.#tokens.current, this.#sessionId);
+    this.#welcome = welcome;
+    this.#sessionId = welcome.sessionId;
+    this.#tokens.expiresIn(welcome.tokenExpiresInMs);
+    this.#local.welcome(welcome.grants);
+    this.#roster.reset(welcome.participantId, welcome.visit);
+    return { resumed: welcome.resumed };
+  }
+
+  async #join(current: () => boolean): Promise<void> {
+    const welcome = this.#welcome as Welcome;
+    const device = await devices.load(welcome.rtpCapabilities);
+    if (!current()) return;
+    const answer = await this.#signal.request(
+      'join',
+      { rtpCapabilities: device.recvRtpCapabilities as never },
+      { immediate: true, deadlineMs: SYNC_DEADLINE_MS },
+    );
+    if (!current()) return;
+    this.#signal.ready();
+    this.#roster.applyView(answer.visit);
+    const path = new MediaPath(device, this.#signal, answer, welcome.iceServers, {
+      received: (parameters, track) => this.#received(parameters, track),
+      removed: (consumerId) => this.#removed(consumerId),
+      failed: () => this.#mediaFailed(),
+    });
+    this.#path = path;
+    this.#local.attachPath(path);
+    await path.add(answer.consumers);
+  }
+
+  async #resume(current: () => boolean): Promise<void> {
+    const path = this.#path;
+    if (!path) throw new BedsideError('media-lost');
+    const answer = await this.#signal.request(
+      'resume',
+      { consumerIds: path.consumerIds },
+      { immediate: true, deadlineMs: SYNC_DEADLINE_MS },
+    );
+    if (!current()) return;
+    this.#signal.ready();
+    this.#roster.applyView(answer.visit);
+    path.remove(answer.removed);
+    await path.add(answer.added);
+    path.check();
+    this.#reconcile(answer.visit);
+  }
+
+  #reconcile(visit: VisitView): void {
+    const self = visit.participants.find(
+      ({ participantId }) => participantId === this.#welcome?.participantId,
+    );
+    if (self) this.#local.reconcile(self);
+  }
+
+  #closeMedia(): void {
+    this.#local.detachPath();
+    this.#path?.close();
+    this.#path = undefined;
+    this.#preferences.forgetTold();
+  }
+
+  #mediaFailed(): void {
+    this.#session.dispatch({ type: 'media-failed', ...this.#session.moment() });
+  }
+
+  #release(): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    clearTimeout(this.#outOfStepTimer);
+    this.#outOfStepTimer = undefined;
+    this.#tokens.stop();
+    this.#signal.abandon();
+    this.#preferences.clear();
+    this.#audio.clear();
+    this.#local.release();
+    this.#roster.clear();
+    this.#unclaimed.clear();
+    this.#activeSpeaker = undefined;
+  }
+
+  #sessionChanged(
+    state: SessionState,
+    previous: SessionState,
+    error: BedsideError | undefined,
+  ): void {
+    if (state.phase === previous.phase) return;
+    const ended = state.phase === 'disconnected';
+    this.#reason = ended ? state.reason : undefined;
+    this.#error =
+      ended && state.failure ? (error ?? new BedsideError(state.failure.code)) : undefined;
+    this.emit('connectionStateChanged', this.state, this.#reason);
+    if (state.phase === 'connected') {
+      for (const waiter of this.#waiters.splice(0)) waiter.resolve();
+    } else if (ended) {
+      const rejection = this.#error ?? new BedsideError(endCode(state.reason));
+      for (const waiter of this.#waiters.splice(0)) waiter.reject(rejection);
+      this.emit('disconnected', this.#reason as DisconnectReason, this.#error);
+    }
+  }
+
+  async #consumersChanged({
+    added,
+    removed,
+    updated,
+  }: ClientEventPayload<'consumers'>): Promise<void> {
+    const path = this.#path;
+    if (!path) return;
+    path.remove(removed);
+    for (const { consumerId, gain } of updated) this.#gainChanged(consumerId, gain);
+    await path.add(added);
+  }
+
+  #received(parameters: ConsumerParameters, track: MediaStreamTrack): void {
+    const { consumerId, participantId, source, gain } = parameters;
+    const participant = this.#roster.get(participantId);
+    if (!participant) {
+      this.#unclaimed.set(consumerId, { parameters, track });
+      return;
+    }
+    this.#unclaimed.delete(consumerId);
+    const replaced = participant.tracks.get(source);
+    if (replaced?.track && replaced.consumerId) this.#lose(participant, replaced.consumerId);
+    const publication = participant.attach(parameters, track);
+    if (publication.kind === 'audio') this.#audio.add(consumerId, track, gain);
+    this.#preferences.touch(participantId, source);
+    this.emit('trackSubscribed', track, publication, participant);
+    this.emit('participantChanged', participant);
+  }
+
+  #removed(consumerId: ConsumerId): void {
+    this.#unclaimed.delete(consumerId);
+    for (const participant of this.#roster.participants.values()) {
+      if (this.#lose(participant, consumerId)) this.emit('participantChanged', participant);
+    }
+  }
+
+  /** True where the participant had it. */
+  #lose(participant: ParticipantState, consumerId: ConsumerId): boolean {
+    const publication = participant.detach(consumerId);
+    if (!publication) return false;
+    const { track } = publication;
+    publication.track = undefined;
+    this.#audio.remove(consumerId);
+    if (track) this.emit('trackUnsubscribed', track, publication, participant);
+    return true;
+  }
+
+  #gainChanged(consumerId: ConsumerId, gain: number): void {
+    this.#audio.setGain(consumerId, gain);
+    for (const participant of this.#roster.participants.values()) {
+      for (const publication of participant.tracks.values()) {
+        if (publication.consumerId !== consumerId) continue;
+        publication.gain = gain;
+        this.emit('participantChanged', participant);
+      }
+    }
+  }
+
+  #participantGone(participant: ParticipantState): void {
+    for (const { consumerId } of [...participant.tracks.values()])
+      if (consumerId) this.#lose(participant, consumerId);
+    if (this.#activeSpeaker === participant) this.#speakerChanged(null);
+    this.emit('participantDisconnected', participant);
+  }
+
+  #find(id: ParticipantId): ParticipantState | undefined {
+    return id === this.#local.id ? this.#local : this.#roster.get(id);
+  }
+
+  #speakerChanged(participantId: ParticipantId | null): void {
+    const speaker = participantId === null ? undefined : this.#find(participantId);
+    const before = this.#activeSpeaker;
+    if (speaker === before) return;
+    this.#activeSpeaker = speaker;
+    for (const participant of [before, speaker]) {
+      if (!participant) continue;
+      participant.isSpeaking = participant === speaker;
+      this.emit('participantChanged', participant);
+    }
+    this.emit('activeSpeakerChanged', speaker);
+  }
+
+  #qualityChanged({ participants }: ClientEventPayload<'quality'>): void {
+    for (const { participantId, level } of participants) {
+      const participant = this.#find(participantId);
+      const quality = level as 0 | 1 | 2 | 3;
+      if (!participant || participant.connectionQuality === quality) continue;
+      participant.connectionQuality = quality;
+      this.emit('connectionQualityChanged', quality, participant);
+      this.emit('participantChanged', participant);
+    }
+  }
+
+  /** Changes were missed: ask for the visit whole, but never in a storm. */
+  #outOfStep(): void {
+    this.#outOfStepTimer ??= setTimeout(() => {
+      this.#outOfStepTimer = undefined;
+      this.#session.dispatch({ type: 'out-of-step' });
+    }, OUT_OF_STEP_MS);
+  }
+
+  #watch(): void {
+    this.#unwatch ??= watchNetwork({
+      networkChanged: () => {
+        this.#session.dispatch({ type: 'network-changed' });
+        this.#path?.check();
+      },
+      devicesChanged: async () => {
+        this.emit('devicesChanged');
+        const media = navigator.mediaDevices as MediaDevices | undefined;
+        this.#local.devicesChanged((await media?.enumerateDevices().catch(() => [])) ?? []);
+      },
+    });
+  }
+}
+
+/** What connect() rejects with where the visit ended before it began. */
+function endCode(
+  reason: SessionState['reason'],
+): 'removed' | 'replaced' | 'visit-ended' | 'unauthorized' | 'not-joined' {
+  if (reason === 'removed' || reason === 'replaced' || reason === 'visit-ended') return reason;
+  return reason === 'token-expired' ? 'unauthorized' : 'not-joined';
+}
