@@ -6,7 +6,8 @@ export class Emitter<Events extends { [Name in keyof Events]: (...args: never[])
   readonly #listeners: Listeners<Events> = {};
 
   on<Name extends keyof Events>(name: Name, listener: Events[Name]): this {
-    (this.#listeners[name] ??= new Set()).add(listener);
+    this.#listeners[name] ??= new Set();
+    this.#listeners[name].add(listener);
     return this;
   }
 

@@ -61,7 +61,6 @@ export class Roster {
     return complete;
   }
 
-  /** The participant; one that a consumer names before the visit does is made known by then. */
   get(id: ParticipantId): ParticipantState | undefined {
     return this.participants.get(id);
   }
@@ -78,14 +77,18 @@ export class Roster {
   }
 
   #apply(view: ParticipantView): void {
-    if (view.participantId === this.#selfId) return this.#handlers.self(view);
-    if (view.state === 'left') return this.#remove(view.participantId);
-    const known = this.participants.get(view.participantId);
-    const participant = known ?? new ParticipantState(view.participantId, view.role, false);
-    participant.apply(view);
-    if (known) return this.#handlers.changed(participant);
-    this.participants.set(view.participantId, participant);
-    this.#handlers.connected(participant);
+    if (view.participantId === this.#selfId) {
+      this.#handlers.self(view);
+    } else if (view.state === 'left') {
+      this.#remove(view.participantId);
+    } else {
+      const known = this.participants.get(view.participantId);
+      const participant = known ?? new ParticipantState(view.participantId, view.role, false);
+      participant.apply(view);
+      this.participants.set(view.participantId, participant);
+      if (known) this.#handlers.changed(participant);
+      else this.#handlers.connected(participant);
+    }
   }
 
   #remove(id: ParticipantId): void {

@@ -20,7 +20,7 @@ export interface SessionPort {
   forgetSession(): void;
   sendLeave(): void;
   release(): void;
-  /** After the effects of a transition. `error` is the last failure where the session ended with one. */
+  /** After the effects of a transition. `error` is the one behind `state.failure`, where a step threw it. */
   changed(state: SessionState, previous: SessionState, error: BedsideError | undefined): void;
 }
 
@@ -64,15 +64,22 @@ export class Session {
     this.#queue.push(event);
     if (this.#running) return;
     this.#running = true;
-    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-      const previous = this.#state;
-      const { state, effects } = transition(previous, next);
-      this.#state = state;
-      if (state.ticket !== previous.ticket) clearTimeout(this.#timer);
-      for (const effect of effects) this.#run(effect);
-      if (state !== previous) this.#port.changed(state, previous, state.failure && this.#error);
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#advance(next);
+    } finally {
+      this.#running = false;
     }
-    this.#running = false;
+  }
+
+  #advance(event: SessionEvent): void {
+    const previous = this.#state;
+    const { state, effects } = transition(previous, event);
+    this.#state = state;
+    if (state.ticket !== previous.ticket) clearTimeout(this.#timer);
+    for (const effect of effects) this.#run(effect);
+    if (state === previous) return;
+    const error = this.#error?.code === state.failure?.code ? this.#error : undefined;
+    this.#port.changed(state, previous, error);
   }
 
   #run(effect: SessionEffect): void {
