@@ -1,5 +1,5 @@
 import { availableParallelism, hostname } from 'node:os';
-import { NodeId } from '@bedside/protocol';
+import { LOOPBACK_CONTROL_SECRET, NodeId } from '@bedside/protocol';
 import * as z from 'zod/mini';
 
 /** Everything a node can be told, from its environment. Times in milliseconds. */
@@ -38,9 +38,6 @@ export interface Config {
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
-
-/** Public on purpose: good for one machine only, and refused wherever others can connect. */
-export const DEVELOPMENT_CONTROL_SECRET = 'bedside-development-control-secret-not-for-production';
 
 const LOOPBACK = /^(localhost|::1|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/;
 
@@ -99,8 +96,9 @@ const Environment = z.object({
   BEDSIDE_WORKERS: wholeNumber(1, 256, availableParallelism()),
   BEDSIDE_MAX_CONSUMERS_PER_WORKER: wholeNumber(1, 100_000, 2_000),
   BEDSIDE_MAX_VISITS_PER_WORKER: wholeNumber(1, 100_000, 1_000),
-  BEDSIDE_MEDIA_DEADLINE_MS: milliseconds(50, 3_000),
-  BEDSIDE_COMMAND_DEADLINE_MS: milliseconds(100, 8_000),
+  // Both below the two seconds for which a gateway waits, so that it hears why.
+  BEDSIDE_MEDIA_DEADLINE_MS: milliseconds(50, 1_500),
+  BEDSIDE_COMMAND_DEADLINE_MS: milliseconds(100, 1_900),
   BEDSIDE_WATCHDOG_INTERVAL_MS: milliseconds(20, 250),
   BEDSIDE_WATCHDOG_HUNG_MS: milliseconds(100, 1_200),
   BEDSIDE_ORPHAN_MS: milliseconds(100, 600_000),
@@ -144,7 +142,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     host,
     port: data.BEDSIDE_NODE_PORT,
     opsPort: data.BEDSIDE_NODE_OPS_PORT,
-    controlSecret: data.BEDSIDE_CONTROL_SECRET ?? DEVELOPMENT_CONTROL_SECRET,
+    controlSecret: data.BEDSIDE_CONTROL_SECRET ?? LOOPBACK_CONTROL_SECRET,
     controlTls: certFile && keyFile ? Object.freeze({ certFile, keyFile }) : undefined,
     mediaPort: data.BEDSIDE_MEDIA_PORT,
     mediaListenIp: data.BEDSIDE_MEDIA_LISTEN_IP,

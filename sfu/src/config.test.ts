@@ -1,0 +1,77 @@
+import { LOOPBACK_CONTROL_SECRET } from '@bedside/protocol';
+import { describe, expect, test } from 'vitest';
+import { ConfigError, readConfig } from './config.ts';
+
+const problemsOf = (env: Record<string, string>): readonly string[] => {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+};
+
+describe('readConfig', () => {
+  test('an empty environment gives a node for one machine', () => {
+    const config = readConfig({});
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      port: 7100,
+      opsPort: 7101,
+      mediaPort: 7200,
+      region: 'local',
+      controlSecret: LOOPBACK_CONTROL_SECRET,
+      controlTls: undefined,
+      mediaAnnouncedAddress: undefined,
+    });
+    expect(config.workers).toBeGreaterThan(0);
+  });
+
+  test('the configuration can not be changed', () => {
+    expect(Object.isFrozen(readConfig({}))).toBe(true);
+  });
+
+  test('an empty variable counts as not set', () => {
+    expect(readConfig({ BEDSIDE_NODE_PORT: '' }).port).toBe(7100);
+  });
+
+  test('every wrong variable is reported at once, and no value with it', () => {
+    const problems = problemsOf({
+      BEDSIDE_NODE_ID: 'white space',
+      BEDSIDE_NODE_PORT: '70000',
+      BEDSIDE_MEDIA_PORT: 'a lot',
+      BEDSIDE_WORKERS: '1.5',
+      BEDSIDE_LOG_LEVEL: 'loud',
+      BEDSIDE_CONTROL_SECRET: 'too-short-a-secret',
+      BEDSIDE_CONTROL_TLS_CERT: '/some/where.pem',
+    });
+    for (const name of [
+      'BEDSIDE_NODE_ID',
+      'BEDSIDE_NODE_PORT',
+      'BEDSIDE_MEDIA_PORT',
+      'BEDSIDE_WORKERS',
+      'BEDSIDE_LOG_LEVEL',
+      'BEDSIDE_CONTROL_SECRET',
+      'BEDSIDE_CONTROL_TLS_CERT',
+    ]) {
+      expect(problems.filter((problem) => problem.startsWith(name))).toHaveLength(1);
+    }
+    expect(problems.join()).not.toContain('too-short-a-secret');
+  });
+
+  test.each(['0.0.0.0', '10.0.0.4', 'node.example', '::'])(
+    'the built-in secret is refused where others can connect: %s',
+    (host) => {
+      expect(problemsOf({ BEDSIDE_NODE_HOST: host })).toEqual([
+        expect.stringContaining('BEDSIDE_CONTROL_SECRET'),
+      ]);
+    },
+  );
+
+  test('with a secret of its own a node listens anywhere', () => {
+    const secret = 's'.repeat(32);
+    const config = readConfig({ BEDSIDE_NODE_HOST: '0.0.0.0', BEDSIDE_CONTROL_SECRET: secret });
+    expect(config.controlSecret).toBe(secret);
+  });
+});
