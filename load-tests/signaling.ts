@@ -58,15 +58,19 @@ async function load({ gateway, tenant }: Target): Promise<{ code: number; summar
   try {
     const code = await new Promise<number>((resolve, reject) => {
       const script = fileURLToPath(new URL('./k6/signaling.js', import.meta.url));
-      const child = spawn(k6, ['run', '--no-usage-report', script], {
-        stdio: 'inherit',
-        // By the environment: arguments, with the tenant's secret, would show in the process list.
-        env: {
-          ...process.env,
-          BEDSIDE_LOAD: JSON.stringify(config),
-          BEDSIDE_LOAD_SUMMARY: summaryFile,
+      const child = spawn(
+        k6,
+        ['run', '--no-usage-report', ...(process.stderr.isTTY ? [] : ['--quiet']), script],
+        {
+          stdio: 'inherit',
+          // By the environment: arguments, with the tenant's secret, would show in the process list.
+          env: {
+            ...process.env,
+            BEDSIDE_LOAD: JSON.stringify(config),
+            BEDSIDE_LOAD_SUMMARY: summaryFile,
+          },
         },
-      });
+      );
       child.once('error', reject);
       child.once('close', (status) => resolve(status ?? 1));
     });

@@ -83,14 +83,16 @@ export function plainCapabilities(offered: Capabilities): Capabilities {
   };
 }
 
-/** RTP parameters of one microphone or camera without simulcast, in the codecs that were offered. */
+/**
+ * RTP parameters of one microphone or camera without simulcast, in the codecs that were offered.
+ * Its packets are told apart by their SSRC, so it needs no MID.
+ */
 export function sendParameters(offered: Capabilities, kind: 'audio' | 'video', ssrc: number) {
   const wanted = kind === 'audio' ? 'audio/opus' : 'video/vp8';
   const codec = offered.codecs.find(({ mimeType }) => mimeType.toLowerCase() === wanted);
   if (codec?.preferredPayloadType === undefined)
     throw new Error(`the router does not offer ${wanted}`);
   return {
-    mid: '0',
     codecs: [
       {
         mimeType: codec.mimeType,

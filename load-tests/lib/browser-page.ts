@@ -1,0 +1,56 @@
+import { createReadStream } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { type Browser, chromium } from 'playwright-core';
+
+/** As the field notes found it needed for WebRTC on loopback, with a test picture for a camera. */
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--use-fake-device-for-media-stream',
+  '--use-fake-ui-for-media-stream',
+  '--autoplay-policy=no-user-gesture-required',
+];
+
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env.BEDSIDE_CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    args: FLAGS,
+  });
+}
+
+const bundle = fileURLToPath(new URL('../../sdk/dist/bedside.mjs', import.meta.url));
+
+/** An empty page and the SDK's module beside it, on an origin of their own. */
+export async function servePage(): Promise<{ origin: string; close(): void }> {
+  const server = createServer((request, response) => {
+    if (request.url !== '/bedside.mjs') {
+      response.setHeader('content-type', 'text/html');
+      response.end('<!doctype html><title>Bedside</title>');
+      return;
+    }
+    response.setHeader('content-type', 'text/javascript');
+    createReadStream(bundle)
+      .once('error', (error) => response.destroy(error))
+      .pipe(response);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
