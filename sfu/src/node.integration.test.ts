@@ -1,0 +1,774 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  type ControlCommandName,
+  type ControlEventName,
+  type ControlEventPayload,
+  type ControlRequest,
+  type ControlResponse,
+  controlCommands,
+  controlEvents,
+  type DtlsParameters,
+  LOOPBACK_CONTROL_SECRET,
+  PeerId,
+  ProducerId,
+  parse,
+  RtpParameters,
+  SUPPORTED_VERSIONS,
+  unwrap,
+  VisitKey,
+} from '@bedside/protocol';
+import { SignJWT } from 'jose';
+import { io, type Socket } from 'socket.io-client';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type BedsideNode, createNode, ROUTER_RTP_CAPABILITIES, readConfig } from './index.ts';
+
+/** Whatever a test opened, closed after it in reverse. */
+const open: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+async function startNode(env: Record<string, string> = {}): Promise<BedsideNode> {
+  const workerBin = process.env.MEDIASOUP_WORKER_BIN;
+  const node = createNode(
+    readConfig({
+      BEDSIDE_NODE_PORT: '0',
+      BEDSIDE_NODE_OPS_PORT: '0',
+      BEDSIDE_MEDIA_PORT: '0',
+      BEDSIDE_WORKERS: '1',
+      BEDSIDE_LOG_LEVEL: 'silent',
+      ...(workerBin === undefined ? {} : { MEDIASOUP_WORKER_BIN: workerBin }),
+      ...env,
+    }),
+  );
+  open.push(() => node.stop());
+  await node.start();
+  return node;
+}
+
+interface TokenOptions {
+  secret?: string;
+  audience?: string;
+  lifetime?: string;
+}
+
+const serviceToken = (options: TokenOptions = {}) =>
+  new SignJWT()
+    .setProtectedHeader({ alg: 'HS256' })
+    .setAudience(options.audience ?? 'bedside-control')
+    .setIssuedAt()
+    .setExpirationTime(options.lifetime ?? '60s')
+    .sign(new TextEncoder().encode(options.secret ?? LOOPBACK_CONTROL_SECRET));
+
+function connect(node: BedsideNode, auth: object): Socket {
+  const socket = io(node.address.control, {
+    transports: ['websocket'],
+    forceNew: true,
+    reconnection: false,
+    auth,
+  });
+  open.push(() => void socket.disconnect());
+  return socket;
+}
+
+/** A gateway, as far as a node sees one. */
+class TestGateway {
+  readonly socket: Socket;
+  readonly #heard: { name: string; payload: unknown }[] = [];
+  #wake: () => void = () => {};
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.onAny((name: string, payload: unknown) => {
+      this.#heard.push({ name, payload });
+      this.#wake();
+    });
+  }
+
+  static async link(
+    node: BedsideNode,
+    gatewayId = `gateway-${randomUUID()}`,
+  ): Promise<TestGateway> {
+    const token = await serviceToken();
+    const socket = connect(node, { token, versions: SUPPORTED_VERSIONS, gatewayId });
+    const gateway = new TestGateway(socket);
+    await gateway.hear('welcome');
+    return gateway;
+  }
+
+  async call<Name extends ControlCommandName>(
+    name: Name,
+    request: ControlRequest<Name>,
+  ): Promise<ControlResponse<Name>> {
+    const answer: unknown = await this.socket.timeout(10_000).emitWithAck(name, request);
+    return unwrap(controlCommands[name].response, answer) as ControlResponse<Name>;
+  }
+
+  /** The next event of this name that fits, of those that came and those to come. */
+  async hear<Name extends ControlEventName>(
+    name: Name,
+    fits: (payload: ControlEventPayload<Name>) => boolean = () => true,
+  ): Promise<ControlEventPayload<Name>> {
+    for (;;) {
+      const index = this.#heard.findIndex(
+        (event) => event.name === name && fits(event.payload as ControlEventPayload<Name>),
+      );
+      const [event] = index === -1 ? [] : this.#heard.splice(index, 1);
+      if (event)
+        return parse(controlEvents[name].payload, event.payload) as ControlEventPayload<Name>;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  heard(name: ControlEventName): number {
+    return this.#heard.filter((event) => event.name === name).length;
+  }
+}
+
+const newVisit = () => VisitKey.parse(randomUUID());
+const newPeer = () => PeerId.parse(randomUUID());
+const newProducer = () => ProducerId.parse(randomUUID());
+const rtpCapabilities = ROUTER_RTP_CAPABILITIES;
+const fingerprint = (byte: string) => Array.from({ length: 32 }, () => byte).join(':');
+const dtlsParameters = (byte = 'AB'): DtlsParameters => ({
+  role: 'client',
+  fingerprints: [{ algorithm: 'sha-256', value: fingerprint(byte) }],
+});
+
+let ssrc = 1_000;
+function rtpParametersOf(mimeType: string): RtpParameters {
+  const codec = rtpCapabilities.codecs.find((one) => one.mimeType === mimeType);
+  if (codec?.preferredPayloadType === undefined) throw new Error(`no ${mimeType}`);
+  const { clockRate, channels, parameters, rtcpFeedback } = codec;
+  ssrc += 1;
+  return parse(RtpParameters, {
+    mid: String(ssrc),
+    codecs: [
+      {
+        mimeType,
+        payloadType: codec.preferredPayloadType,
+        clockRate,
+        ...(channels === undefined ? {} : { channels }),
+        parameters,
+        rtcpFeedback,
+      },
+    ],
+    encodings: [{ ssrc }],
+  });
+}
+
+const flow = (producerId: ProducerId, change: object = {}) => ({
+  producerId,
+  paused: false,
+  priority: 1,
+  ...change,
+});
+
+/** A visit with one peer that sends a camera and a microphone. */
+async function visitWithSender(gateway: TestGateway, epoch = 1) {
+  const scope = { visit: newVisit(), epoch };
+  const sender = newPeer();
+  await gateway.call('open-peer', { ...scope, peer: sender, rtpCapabilities, flows: [] });
+  const camera = newProducer();
+  const microphone = newProducer();
+  const common = { ...scope, peer: sender, paused: false };
+  await gateway.call('produce', {
+    ...common,
+    producerId: camera,
+    kind: 'video',
+    rtpParameters: rtpParametersOf('video/VP8'),
+    observed: false,
+  });
+  await gateway.call('produce', {
+    ...common,
+    producerId: microphone,
+    kind: 'audio',
+    rtpParameters: rtpParametersOf('audio/opus'),
+    observed: true,
+  });
+  return { scope, sender, camera, microphone };
+}
+
+async function metric(node: BedsideNode, name: string): Promise<number> {
+  const values = (await node.metrics.registry.getSingleMetric(name)?.get())?.values ?? [];
+  return values.reduce((sum, { value }) => sum + value, 0);
+}
+
+describe('control link', () => {
+  test('begins with a welcome that names the node, its capabilities and load', async () => {
+    const node = await startNode({ BEDSIDE_NODE_ID: 'node-a', BEDSIDE_REGION: 'here' });
+    const socket = connect(node, {
+      token: await serviceToken(),
+      versions: SUPPORTED_VERSIONS,
+      gatewayId: 'g',
+    });
+    const gateway = new TestGateway(socket);
+    const welcome = await gateway.hear('welcome');
+    expect(welcome).toMatchObject({ nodeId: 'node-a', region: 'here', state: 'ready', version: 1 });
+    expect(welcome.rtpCapabilities.codecs.length).toBeGreaterThan(0);
+    expect(welcome.load.workers).toHaveLength(1);
+  });
+
+  test('reports its load regularly', async () => {
+    const node = await startNode({ BEDSIDE_LOAD_INTERVAL_MS: '50' });
+    const gateway = await TestGateway.link(node);
+    const { state, load } = await gateway.hear('load');
+    expect(state).toBe('ready');
+    expect(load.workers[0]?.memoryBytes).toBeGreaterThan(0);
+  });
+
+  const hexSecret = '0'.repeat(40);
+  test.each<[string, () => Promise<object>, string]>([
+    [
+      'a token of another secret',
+      async () => ({ token: await serviceToken({ secret: hexSecret }) }),
+      'unauthorized',
+    ],
+    [
+      'a token for another audience',
+      async () => ({ token: await serviceToken({ audience: 'bedside' }) }),
+      'unauthorized',
+    ],
+    [
+      'a token that expired',
+      async () => ({ token: await serviceToken({ lifetime: '-5m' }) }),
+      'unauthorized',
+    ],
+    [
+      'a token that lives too long',
+      async () => ({ token: await serviceToken({ lifetime: '1h' }) }),
+      'unauthorized',
+    ],
+    ['a token without signature', async () => ({ token: unsignedToken() }), 'unauthorized'],
+    ['no token', async () => ({ token: undefined }), 'invalid-request'],
+    [
+      'a protocol of the future',
+      async () => ({ versions: { min: 900, max: 901 } }),
+      'unsupported-version',
+    ],
+  ])('refuses %s, and goes on', async (_, change, code) => {
+    const node = await startNode();
+    const good = { token: await serviceToken(), versions: SUPPORTED_VERSIONS, gatewayId: 'g' };
+    const socket = connect(node, { ...good, ...(await change()) });
+    const [error] = (await once(socket as unknown as NodeJS.EventEmitter, 'connect_error')) as [
+      Error & { data?: unknown },
+    ];
+    expect(error.data).toMatchObject({ code });
+    await TestGateway.link(node);
+  });
+
+  test('answers an unknown command', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const answer: unknown = await gateway.socket.timeout(5_000).emitWithAck('constructor', {});
+    expect(answer).toMatchObject({ ok: false, error: { code: 'unknown-command' } });
+  });
+
+  test.each<[string, ControlCommandName, unknown, string]>([
+    ['no payload', 'close-visit', undefined, '(root)'],
+    ['a missing epoch', 'close-visit', { visit: 'v' }, 'epoch'],
+    ['an epoch below zero', 'close-visit', { visit: 'v', epoch: -1 }, 'epoch'],
+    ['a visit with a space', 'close-visit', { visit: 'a b', epoch: 1 }, 'visit'],
+    [
+      'a codec without a clock',
+      'open-peer',
+      {
+        visit: 'v',
+        epoch: 1,
+        peer: 'p',
+        flows: [],
+        rtpCapabilities: { codecs: [{ kind: 'audio', mimeType: 'audio/opus' }] },
+      },
+      'rtpCapabilities.codecs.0.clockRate',
+    ],
+    [
+      'a priority of 0',
+      'apply-plan',
+      {
+        visit: 'v',
+        epoch: 1,
+        listeners: [{ peer: 'p', flows: [{ producerId: 'x', paused: false, priority: 0 }] }],
+      },
+      'listeners.0.flows.0.priority',
+    ],
+  ])('names the wrong field: %s', async (_, name, payload, field) => {
+    const gateway = await TestGateway.link(await startNode());
+    const answer: unknown = await gateway.socket.timeout(5_000).emitWithAck(name, payload);
+    expect(answer).toMatchObject({ ok: false, error: { code: 'invalid-request', field } });
+    await gateway.call('close-visit', { visit: newVisit(), epoch: 1 });
+  });
+});
+
+describe('visit', () => {
+  test('open-peer gives both transports and all planned consumers', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const { scope, camera, microphone } = await visitWithSender(gateway);
+    const answer = await gateway.call('open-peer', {
+      ...scope,
+      peer: newPeer(),
+      rtpCapabilities,
+      flows: [flow(microphone), flow(camera)],
+    });
+    expect(answer.consumers.map(({ producerId, kind }) => ({ producerId, kind }))).toEqual([
+      { producerId: microphone, kind: 'audio' },
+      { producerId: camera, kind: 'video' },
+    ]);
+    expect(answer.refused).toEqual([]);
+    expect(answer.sendTransport.transportId).not.toBe(answer.recvTransport.transportId);
+    const protocols = answer.recvTransport.iceCandidates.map(({ protocol }) => protocol);
+    expect(new Set(protocols)).toEqual(new Set(['udp', 'tcp']));
+  });
+
+  test('the same command twice changes nothing', async () => {
+    const node = await startNode();
+    const gateway = await TestGateway.link(node);
+    const { scope, sender, camera } = await visitWithSender(gateway);
+    const listener = newPeer();
+    const join = { ...scope, peer: listener, rtpCapabilities, flows: [flow(camera)] };
+    const first = await gateway.call('open-peer', join);
+    const described = await gateway.call('describe-visit', scope);
+
+    expect(await gateway.call('open-peer', join)).toEqual(first);
+    const plan = { ...scope, listeners: [{ peer: listener, flows: [flow(camera)] }] };
+    expect(await gateway.call('apply-plan', plan)).toEqual({
+      listeners: [{ peer: listener, added: [], removed: [], refused: [] }],
+    });
+    const produce = {
+      ...scope,
+      peer: sender,
+      producerId: camera,
+      kind: 'video',
+      rtpParameters: rtpParametersOf('video/VP8'),
+      paused: false,
+      observed: false,
+    } as const;
+    await gateway.call('produce', produce);
+    const connecting = {
+      ...scope,
+      peer: listener,
+      transportId: first.recvTransport.transportId,
+      dtlsParameters: dtlsParameters(),
+    };
+    await gateway.call('connect-transport', connecting);
+    await gateway.call('connect-transport', connecting);
+    expect(await gateway.call('describe-visit', scope)).toEqual(described);
+    expect(await metric(node, 'bedside_node_transports')).toBe(4);
+    expect(await metric(node, 'bedside_node_consumers')).toBe(1);
+
+    const pause = { ...scope, producerId: camera, paused: true };
+    await gateway.call('pause-producer', pause);
+    await gateway.call('pause-producer', pause);
+    for (const _ of [1, 2]) await gateway.call('close-producer', { ...scope, producerId: camera });
+    for (const _ of [1, 2]) await gateway.call('close-peer', { ...scope, peer: sender });
+    for (const _ of [1, 2]) await gateway.call('close-visit', scope);
+    expect(await metric(node, 'bedside_node_routers')).toBe(0);
+  });
+
+  test('other DTLS parameters for a transport that has its own are refused', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const { scope, sender } = await visitWithSender(gateway);
+    const { peers } = await gateway.call('describe-visit', scope);
+    const transportId = peers[0]?.sendTransportId;
+    if (!transportId) throw new Error('no transport');
+    const target = { ...scope, peer: sender, transportId };
+    await gateway.call('connect-transport', { ...target, dtlsParameters: dtlsParameters('AA') });
+    await expect(
+      gateway.call('connect-transport', { ...target, dtlsParameters: dtlsParameters('BB') }),
+    ).rejects.toMatchObject({ code: 'invalid-request', field: 'dtlsParameters' });
+  });
+
+  test('restart-ice gives new credentials', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const scope = { visit: newVisit(), epoch: 1 };
+    const peer = newPeer();
+    const opened = await gateway.call('open-peer', { ...scope, peer, rtpCapabilities, flows: [] });
+    const { transportId, iceParameters } = opened.sendTransport;
+    const restarted = await gateway.call('restart-ice', { ...scope, peer, transportId });
+    expect(restarted.iceParameters.usernameFragment).not.toBe(iceParameters.usernameFragment);
+  });
+
+  test('a plan adds, keeps and closes consumers until they are those of the plan', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const { scope, camera, microphone } = await visitWithSender(gateway);
+    const listener = newPeer();
+    const { consumers } = await gateway.call('open-peer', {
+      ...scope,
+      peer: listener,
+      rtpCapabilities,
+      flows: [flow(camera)],
+    });
+    const {
+      listeners: [result],
+    } = await gateway.call('apply-plan', {
+      ...scope,
+      listeners: [{ peer: listener, flows: [flow(microphone, { priority: 200, paused: true })] }],
+    });
+    expect(result?.added.map(({ producerId }) => producerId)).toEqual([microphone]);
+    expect(result?.removed).toEqual(consumers.map(({ consumerId }) => consumerId));
+  });
+
+  test('the consumers of a producer that was closed are named as removed by the next plan, once', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const { scope, camera } = await visitWithSender(gateway);
+    const listener = newPeer();
+    const { consumers } = await gateway.call('open-peer', {
+      ...scope,
+      peer: listener,
+      rtpCapabilities,
+      flows: [flow(camera)],
+    });
+    await gateway.call('close-producer', { ...scope, producerId: camera });
+    const plan = { ...scope, listeners: [{ peer: listener, flows: [] }] };
+    const first = await gateway.call('apply-plan', plan);
+    expect(first.listeners[0]?.removed).toEqual(consumers.map(({ consumerId }) => consumerId));
+    const second = await gateway.call('apply-plan', plan);
+    expect(second.listeners[0]?.removed).toEqual([]);
+  });
+
+  test('a producer that is not there is refused alone', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const { scope, camera } = await visitWithSender(gateway);
+    const missing = newProducer();
+    const answer = await gateway.call('open-peer', {
+      ...scope,
+      peer: newPeer(),
+      rtpCapabilities,
+      flows: [flow(missing), flow(camera)],
+    });
+    expect(answer.refused).toEqual([{ producerId: missing, code: 'not-found' }]);
+    expect(answer.consumers).toHaveLength(1);
+  });
+
+  test('a listener without the codec is refused that flow alone', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const { scope, camera, microphone } = await visitWithSender(gateway);
+    const answer = await gateway.call('open-peer', {
+      ...scope,
+      peer: newPeer(),
+      rtpCapabilities: {
+        ...rtpCapabilities,
+        codecs: rtpCapabilities.codecs.filter(({ kind }) => kind === 'audio'),
+      },
+      flows: [flow(camera), flow(microphone)],
+    });
+    expect(answer.refused).toEqual([{ producerId: camera, code: 'media-unsupported' }]);
+    expect(answer.consumers.map(({ producerId }) => producerId)).toEqual([microphone]);
+  });
+
+  test('no codec in common: media-unsupported, and no transport is left open', async () => {
+    const node = await startNode();
+    const gateway = await TestGateway.link(node);
+    await expect(
+      gateway.call('open-peer', {
+        visit: newVisit(),
+        epoch: 1,
+        peer: newPeer(),
+        rtpCapabilities: { codecs: [] },
+        flows: [],
+      }),
+    ).rejects.toMatchObject({ code: 'media-unsupported' });
+    expect(await metric(node, 'bedside_node_transports')).toBe(0);
+  });
+
+  test('a codec that routers do not know: media-unsupported', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const { scope, sender } = await visitWithSender(gateway);
+    await expect(
+      gateway.call('produce', {
+        ...scope,
+        peer: sender,
+        producerId: newProducer(),
+        kind: 'video',
+        rtpParameters: {
+          mid: 'x',
+          codecs: [{ mimeType: 'video/theora', payloadType: 120, clockRate: 90_000 }],
+          encodings: [{ ssrc: 5 }],
+        },
+        paused: false,
+        observed: false,
+      }),
+    ).rejects.toMatchObject({ code: 'media-unsupported' });
+  });
+
+  test('RTP parameters that contradict what is there already are the sender\u2019s fault', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const { scope, sender } = await visitWithSender(gateway);
+    const rtpParameters = rtpParametersOf('video/VP8');
+    const produce = {
+      ...scope,
+      peer: sender,
+      kind: 'video',
+      rtpParameters,
+      paused: false,
+      observed: false,
+    } as const;
+    await gateway.call('produce', { ...produce, producerId: newProducer() });
+    await expect(
+      gateway.call('produce', { ...produce, producerId: newProducer() }),
+    ).rejects.toMatchObject({ code: 'invalid-request', field: 'rtpParameters' });
+  });
+
+  test('unknown visits, peers and producers are not found', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const { scope } = await visitWithSender(gateway);
+    const nowhere = { visit: newVisit(), epoch: 1 };
+    const producerId = newProducer();
+    const peer = newPeer();
+    const notFound = { code: 'not-found' };
+    await expect(
+      gateway.call('pause-producer', { ...nowhere, producerId, paused: true }),
+    ).rejects.toMatchObject(notFound);
+    await expect(
+      gateway.call('pause-producer', { ...scope, producerId, paused: true }),
+    ).rejects.toMatchObject(notFound);
+    await expect(
+      gateway.call('start-consumers', { ...scope, peer, consumerIds: [] }),
+    ).rejects.toMatchObject(notFound);
+    await expect(
+      gateway.call('apply-plan', { ...scope, listeners: [{ peer, flows: [] }] }),
+    ).rejects.toMatchObject(notFound);
+  });
+
+  test('commands of one visit sent at once are carried out in their order', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const scope = { visit: newVisit(), epoch: 1 };
+    const sender = newPeer();
+    const listener = newPeer();
+    const producerId = newProducer();
+    const answers = await Promise.all([
+      gateway.call('open-peer', { ...scope, peer: sender, rtpCapabilities, flows: [] }),
+      gateway.call('open-peer', { ...scope, peer: listener, rtpCapabilities, flows: [] }),
+      gateway.call('produce', {
+        ...scope,
+        peer: sender,
+        producerId,
+        kind: 'audio',
+        rtpParameters: rtpParametersOf('audio/opus'),
+        paused: false,
+        observed: true,
+      }),
+      gateway.call('apply-plan', {
+        ...scope,
+        listeners: [{ peer: listener, flows: [flow(producerId)] }],
+      }),
+    ]);
+    expect(answers[3].listeners[0]?.added).toHaveLength(1);
+  });
+
+  test('200 joins and leaves leave nothing open', async () => {
+    const node = await startNode();
+    const gateway = await TestGateway.link(node);
+    const { scope, camera, microphone } = await visitWithSender(gateway);
+    for (let round = 0; round < 20; round += 1) {
+      const peers = Array.from({ length: 10 }, newPeer);
+      await Promise.all(
+        peers.map((peer) =>
+          gateway.call('open-peer', {
+            ...scope,
+            peer,
+            rtpCapabilities,
+            flows: [flow(camera), flow(microphone)],
+          }),
+        ),
+      );
+      await Promise.all(peers.map((peer) => gateway.call('close-peer', { ...scope, peer })));
+    }
+    expect(await metric(node, 'bedside_node_transports')).toBe(2);
+    expect(await metric(node, 'bedside_node_consumers')).toBe(0);
+    await gateway.call('close-visit', scope);
+    expect(await metric(node, 'bedside_node_transports')).toBe(0);
+    expect(await metric(node, 'bedside_node_producers')).toBe(0);
+  });
+});
+
+describe('fencing', () => {
+  test('a lower epoch is refused, also after the visit was closed', async () => {
+    const node = await startNode();
+    const old = await TestGateway.link(node);
+    const owner = await TestGateway.link(node);
+    const { scope, sender } = await visitWithSender(old, 5);
+    const stale = { code: 'stale-epoch' };
+    const { peers } = await owner.call('describe-visit', { ...scope, epoch: 6 });
+    expect(peers.map(({ peer }) => peer)).toEqual([sender]);
+    await expect(old.call('close-visit', scope)).rejects.toMatchObject(stale);
+    await owner.call('close-visit', { ...scope, epoch: 6 });
+    await expect(
+      old.call('open-peer', { ...scope, peer: newPeer(), rtpCapabilities, flows: [] }),
+    ).rejects.toMatchObject(stale);
+    expect(await metric(node, 'bedside_node_epoch_refusals_total')).toBe(2);
+  });
+});
+
+describe('limits', () => {
+  test('a full worker answers capacity, and what is there stays', async () => {
+    const gateway = await TestGateway.link(
+      await startNode({ BEDSIDE_MAX_CONSUMERS_PER_WORKER: '2' }),
+    );
+    const { scope, camera, microphone } = await visitWithSender(gateway);
+    const join = { ...scope, rtpCapabilities, flows: [flow(camera), flow(microphone)] };
+    await gateway.call('open-peer', { ...join, peer: newPeer() });
+    await expect(gateway.call('open-peer', { ...join, peer: newPeer() })).rejects.toMatchObject({
+      code: 'capacity',
+    });
+    const { peers } = await gateway.call('describe-visit', scope);
+    expect(peers).toHaveLength(2);
+  });
+
+  test('a visit without a peer is closed after its time', async () => {
+    const node = await startNode({ BEDSIDE_EMPTY_VISIT_MS: '100' });
+    const gateway = await TestGateway.link(node);
+    const { scope, sender } = await visitWithSender(gateway);
+    await gateway.call('close-peer', { ...scope, peer: sender });
+    await expect.poll(() => metric(node, 'bedside_node_visits'), { timeout: 10_000 }).toBe(0);
+    expect(await metric(node, 'bedside_node_routers')).toBe(0);
+  });
+
+  test('a visit whose gateway is gone is closed after its time, not before', async () => {
+    const node = await startNode({ BEDSIDE_ORPHAN_MS: '300' });
+    const gateway = await TestGateway.link(node);
+    await visitWithSender(gateway);
+    gateway.socket.disconnect();
+    expect(await metric(node, 'bedside_node_visits')).toBe(1);
+    await expect.poll(() => metric(node, 'bedside_node_visits'), { timeout: 10_000 }).toBe(0);
+  });
+});
+
+describe('worker', () => {
+  test('killed: its visits are reported lost, and a new one serves them', async () => {
+    const node = await startNode();
+    const gateway = await TestGateway.link(node);
+    const { scope } = await visitWithSender(gateway);
+    process.kill(node.workerPids[0] ?? -1, 'SIGKILL');
+    expect(await gateway.hear('visits-lost')).toEqual({
+      visits: [scope.visit],
+      reason: 'worker-died',
+    });
+    await expect.poll(() => node.workerPids.length, { timeout: 10_000 }).toBe(1);
+    const again = await gateway.call('open-peer', {
+      ...scope,
+      peer: newPeer(),
+      rtpCapabilities,
+      flows: [],
+    });
+    expect(again.consumers).toEqual([]);
+    expect(await metric(node, 'bedside_node_worker_restarts_total')).toBe(1);
+  });
+
+  test('hung: it is killed, its visits are reported lost, and a new one serves them', async () => {
+    const node = await startNode({ BEDSIDE_WATCHDOG_HUNG_MS: '400' });
+    const gateway = await TestGateway.link(node);
+    const { scope } = await visitWithSender(gateway);
+    process.kill(node.workerPids[0] ?? -1, 'SIGSTOP');
+    expect(await gateway.hear('visits-lost')).toEqual({
+      visits: [scope.visit],
+      reason: 'worker-hung',
+    });
+    await expect.poll(() => node.workerPids.length, { timeout: 10_000 }).toBe(1);
+    await gateway.call('open-peer', { ...scope, peer: newPeer(), rtpCapabilities, flows: [] });
+  });
+
+  test('hung: a call answers media-unavailable at its deadline', async () => {
+    const node = await startNode({
+      BEDSIDE_WATCHDOG_HUNG_MS: '20000',
+      BEDSIDE_MEDIA_DEADLINE_MS: '200',
+    });
+    const gateway = await TestGateway.link(node);
+    const { scope } = await visitWithSender(gateway);
+    const pid = node.workerPids[0] ?? -1;
+    process.kill(pid, 'SIGSTOP');
+    open.push(() => void process.kill(pid, 'SIGKILL'));
+    await expect(
+      gateway.call('open-peer', { ...scope, peer: newPeer(), rtpCapabilities, flows: [] }),
+    ).rejects.toMatchObject({ code: 'media-unavailable' });
+  });
+
+  test('a gateway that was away when its visits were lost hears of it when it is back', async () => {
+    const node = await startNode();
+    const gatewayId = 'gateway-away';
+    const gateway = await TestGateway.link(node, gatewayId);
+    const { scope } = await visitWithSender(gateway);
+    gateway.socket.disconnect();
+    await expect.poll(() => metric(node, 'bedside_node_gateways')).toBe(0);
+    process.kill(node.workerPids[0] ?? -1, 'SIGKILL');
+    await expect
+      .poll(() => metric(node, 'bedside_node_worker_restarts_total'), { timeout: 10_000 })
+      .toBe(1);
+    const back = await TestGateway.link(node, gatewayId);
+    expect((await back.hear('visits-lost')).visits).toEqual([scope.visit]);
+  });
+
+  test('one that can not start makes the node fail, and leaves nothing behind', async () => {
+    await expect(startNode({ MEDIASOUP_WORKER_BIN: '/nonexistent/worker' })).rejects.toThrow(
+      'did not start',
+    );
+  });
+
+  test('of two, each new visit gets the one with less to do', async () => {
+    const node = await startNode({ BEDSIDE_WORKERS: '2', BEDSIDE_LOAD_INTERVAL_MS: '50' });
+    const gateway = await TestGateway.link(node);
+    await Promise.all(Array.from({ length: 6 }, () => visitWithSender(gateway)));
+    const { load } = await gateway.hear('load', ({ load: { workers } }) =>
+      workers.every(({ routers }) => routers > 0),
+    );
+    expect(load.workers.map(({ routers }) => routers)).toEqual([3, 3]);
+  });
+});
+
+describe('operations', () => {
+  test('livez, readyz and metrics answer; anything else is not found', async () => {
+    const node = await startNode();
+    const get = (path: string) => fetch(`${node.address.ops}${path}`);
+    expect((await get('/livez')).status).toBe(200);
+    const ready = await get('/readyz');
+    expect(ready.status).toBe(200);
+    expect(await ready.json()).toEqual({ ready: true, reasons: [] });
+    expect((await get('/elsewhere')).status).toBe(404);
+    const metrics = await (await get('/metrics')).text();
+    for (const name of [
+      'worker_cpu_ratio',
+      'worker_memory_bytes',
+      'nodejs_eventloop_lag_seconds',
+      'consumers',
+    ]) {
+      expect(metrics).toContain(`bedside_node_${name}`);
+    }
+  });
+
+  test('no metric carries a visit, peer or producer', async () => {
+    const node = await startNode();
+    const gateway = await TestGateway.link(node);
+    const { scope, sender, camera } = await visitWithSender(gateway);
+    const metrics = await node.metrics.registry.metrics();
+    for (const id of [scope.visit, sender, camera]) expect(metrics).not.toContain(id);
+  });
+
+  test('stopping tells the gateways, and ends the workers', async () => {
+    const node = await startNode();
+    const gateway = await TestGateway.link(node);
+    const { scope } = await visitWithSender(gateway);
+    const [pid = -1] = node.workerPids;
+    await node.stop();
+    expect(await gateway.hear('visits-lost')).toEqual({
+      visits: [scope.visit],
+      reason: 'shutting-down',
+    });
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function unsignedToken(): string {
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const exp = Math.floor(Date.now() / 1_000) + 30;
+  return `${encode({ alg: 'none' })}.${encode({ aud: 'bedside-control', exp })}.`;
+}
