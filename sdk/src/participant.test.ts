@@ -1,0 +1,68 @@
+import type { ConsumerParameters, ParticipantView } from '@bedside/protocol';
+import { describe, expect, it } from 'vitest';
+import { ParticipantState } from './participant.ts';
+
+const view = (...producers: { producerId: string; paused: boolean }[]): ParticipantView =>
+  ({
+    participantId: 'a',
+    role: 'provider',
+    state: 'admitted',
+    connection: 'connected',
+    place: 'main',
+    producers: producers.map((producer) => ({ ...producer, kind: 'video', source: 'camera' })),
+  }) as ParticipantView;
+const consumer = (
+  consumerId: string,
+  producerId: string,
+  producerPaused = false,
+): ConsumerParameters =>
+  ({
+    consumerId,
+    producerId,
+    participantId: 'a',
+    kind: 'video',
+    source: 'camera',
+    producerPaused,
+    gain: 1,
+  }) as ConsumerParameters;
+const track = {} as MediaStreamTrack;
+const setUp = () => new ParticipantState('a' as never, 'provider', false);
+
+describe('ParticipantState', () => {
+  it('lists a publication that is announced, without its track', () => {
+    const participant = setUp();
+    participant.apply(view({ producerId: 'x', paused: true }));
+    expect(participant.tracks.get('camera')).toMatchObject({ muted: true, track: undefined });
+  });
+
+  it('lists a track that arrives before the visit says so', () => {
+    const participant = setUp();
+    participant.attach(consumer('c', 'x', true), track);
+    expect(participant.tracks.get('camera')).toMatchObject({ muted: true, track });
+  });
+
+  it('believes the visit about mute where it knows the producer', () => {
+    const participant = setUp();
+    participant.apply(view({ producerId: 'x', paused: true }));
+    participant.attach(consumer('c', 'x', false), track);
+    expect(participant.tracks.get('camera')?.muted).toBe(true);
+  });
+
+  it('drops a publication once it is neither announced nor received', () => {
+    const participant = setUp();
+    participant.apply(view({ producerId: 'x', paused: false }));
+    participant.attach(consumer('c', 'x'), track);
+    participant.apply(view());
+    expect(participant.tracks.size).toBe(1);
+    participant.detach('c' as never);
+    expect(participant.tracks.size).toBe(0);
+  });
+
+  it('keeps the newer consumer when the older one goes', () => {
+    const participant = setUp();
+    participant.attach(consumer('c1', 'x'), track);
+    participant.attach(consumer('c2', 'y'), track);
+    expect(participant.detach('c1' as never)).toBeUndefined();
+    expect(participant.tracks.get('camera')).toMatchObject({ consumerId: 'c2', producerId: 'y' });
+  });
+});

@@ -1,0 +1,94 @@
+import type { ParticipantView, VisitView } from '@bedside/protocol';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Roster } from './roster.ts';
+
+const person = (id: string, more: Partial<ParticipantView> = {}): ParticipantView => ({
+  participantId: id as never,
+  role: 'patient',
+  state: 'admitted',
+  connection: 'connected',
+  place: 'main',
+  producers: [],
+  ...more,
+});
+const visit = (seq: number, ...participants: ParticipantView[]): VisitView => ({
+  visitId: 'v1' as never,
+  kind: 'visit',
+  state: 'active',
+  seq,
+  participants,
+});
+function setUp() {
+  const log: string[] = [];
+  const roster = new Roster({
+    visitStateChanged: (state) => log.push(`visit ${state}`),
+    connected: ({ id }) => log.push(`+${id}`),
+    disconnected: ({ id }) => log.push(`-${id}`),
+    changed: ({ id }) => log.push(`~${id}`),
+    self: ({ participantId }) => log.push(`self ${participantId}`),
+  });
+  return { roster, log };
+}
+const joined = (id: string) => ({ type: 'participant', participant: person(id) }) as const;
+
+describe('Roster', () => {
+  it('tells who came, changed and went', () => {
+    const { roster, log } = setUp();
+    roster.reset('me' as never, visit(1, person('me'), person('a')));
+    roster.applyChanges(2, [joined('b'), joined('a')]);
+    roster.applyChanges(3, [
+      { type: 'participant-left', participantId: 'a' as never, reason: 'left' },
+    ]);
+    expect(log).toEqual(['visit active', 'self me', '+a', '+b', '~a', '-a']);
+    expect([...roster.participants.keys()]).toEqual(['b']);
+  });
+
+  it('ignores what is old', () => {
+    const { roster } = setUp();
+    roster.reset('me' as never, visit(5, person('a')));
+    expect(roster.applyChanges(5, [joined('b')])).toBe(true);
+    roster.applyView(visit(4));
+    expect([...roster.participants.keys()]).toEqual(['a']);
+  });
+
+  it('notices a gap, and applies what it has', () => {
+    const { roster } = setUp();
+    roster.reset('me' as never, visit(5));
+    expect(roster.applyChanges(7, [joined('b')])).toBe(false);
+    expect(roster.participants.has('b' as never)).toBe(true);
+  });
+
+  it('believes a new socket whatever the number', () => {
+    const { roster } = setUp();
+    roster.reset('me' as never, visit(9, person('a')));
+    roster.reset('me' as never, visit(2, person('b')));
+    expect([...roster.participants.keys()]).toEqual(['b']);
+  });
+
+  it('after any changes and a last view, holds exactly the others of that view', () => {
+    const ids = ['a', 'b', 'c', 'me'];
+    const change = fc.oneof(
+      fc.constantFrom(...ids).map(joined),
+      fc
+        .constantFrom(...ids)
+        .map(
+          (id) =>
+            ({ type: 'participant-left', participantId: id as never, reason: 'left' }) as const,
+        ),
+    );
+    fc.assert(
+      fc.property(fc.array(change), fc.subarray(ids), (changes, present) => {
+        const { roster } = setUp();
+        roster.reset('me' as never, visit(0));
+        changes.forEach((one, index) => {
+          roster.applyChanges(index + 1, [one]);
+        });
+        roster.applyView(visit(changes.length, ...present.map((id) => person(id))));
+        expect([...roster.participants.keys()].sort()).toEqual(
+          present.filter((id) => id !== 'me').sort(),
+        );
+      }),
+    );
+  });
+});
