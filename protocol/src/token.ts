@@ -29,4 +29,4 @@ export type TokenClaims = z.infer<typeof TokenClaims>;
  * The control secret of a cluster that lives on one machine, for development. Gateway and node refuse
  * to start with it where any of their addresses is not loopback.
  */
-export const LOOPBACK_CONTROL_SECRET = 'bedside-loopback-only-control-secret';
+export const LOOPBACK_CONTROL_SECRET = 'bedside-development-control-secret-not-for-production';

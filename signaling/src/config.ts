@@ -1,20 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { GatewayId, IceServer, LOOPBACK_CONTROL_SECRET, TenantId } from '@bedside/protocol';
+import type { JWK } from 'jose';
 import * as z from 'zod/mini';
 
 /** Algorithms by which a tenant may sign tokens. HS256 goes with `secrets`, the others with `jwks`. */
 export const ALGORITHMS = ['HS256', 'EdDSA', 'ES256', 'RS256'] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
-const Jwk = z.looseObject({ kty: z.string(), kid: z.optional(z.string()), d: z.optional(z.undefined()) });
+const PublicKey = z.looseObject({ kty: z.enum(['EC', 'OKP', 'RSA']), kid: z.optional(z.string()) });
+
+/** A public key. One with its private part is refused: it does not belong in a gateway's environment. */
+const Jwk = z.custom<JWK>((value) => {
+  const key = PublicKey.safeParse(value);
+  return key.success && !('d' in key.data);
+});
 
 /** One customer: who signs tokens for its visits, and who may call `/v1` for it. */
 export const Tenant = z.strictObject({
   id: TenantId,
   secrets: z._default(
     z.array(
-      z.strictObject({ kid: z.string().check(z.minLength(1), z.maxLength(128)), secret: z.string().check(z.minLength(32)) }),
+      z.strictObject({
+        kid: z.string().check(z.minLength(1), z.maxLength(128)),
+        secret: z.string().check(z.minLength(32)),
+      }),
     ),
     [],
   ),
@@ -88,12 +98,30 @@ interface Variable {
 
 /** All variables of the gateway; docs/configuration.md is made from this table. */
 export const GATEWAY_VARIABLES = {
-  BEDSIDE_GATEWAY_ID: { description: 'Name of this gateway in leases; unique in the cluster. Random where it is not set.' },
-  BEDSIDE_GATEWAY_HOST: { default: '127.0.0.1', description: 'Address that clients, `/v1` and the ops port listen on.' },
-  BEDSIDE_GATEWAY_PORT: { default: '7000', description: 'Port of clients and `/v1`; 0 picks a free one.' },
-  BEDSIDE_GATEWAY_OPS_PORT: { default: '7001', description: 'Port of `/livez`, `/readyz` and `/metrics`; 0 picks a free one.' },
-  BEDSIDE_REDIS_URL: { default: 'redis://127.0.0.1:6379', description: 'Redis, as a redis: or rediss: URL.' },
-  BEDSIDE_NODES: { default: 'ws://127.0.0.1:7100', description: 'Control addresses of the nodes: ws: or wss: URLs, separated by commas.' },
+  BEDSIDE_GATEWAY_ID: {
+    description:
+      'Name of this gateway in leases; unique in the cluster. Random where it is not set.',
+  },
+  BEDSIDE_GATEWAY_HOST: {
+    default: '127.0.0.1',
+    description: 'Address that clients, `/v1` and the ops port listen on.',
+  },
+  BEDSIDE_GATEWAY_PORT: {
+    default: '7000',
+    description: 'Port of clients and `/v1`; 0 picks a free one.',
+  },
+  BEDSIDE_GATEWAY_OPS_PORT: {
+    default: '7001',
+    description: 'Port of `/livez`, `/readyz` and `/metrics`; 0 picks a free one.',
+  },
+  BEDSIDE_REDIS_URL: {
+    default: 'redis://127.0.0.1:6379',
+    description: 'Redis, as a redis: or rediss: URL.',
+  },
+  BEDSIDE_NODES: {
+    default: 'ws://127.0.0.1:7100',
+    description: 'Control addresses of the nodes: ws: or wss: URLs, separated by commas.',
+  },
   BEDSIDE_CONTROL_SECRET: {
     description:
       'Secret shared with the nodes, at least 32 characters. May be left out where gateway and nodes all are on loopback addresses.',
@@ -103,33 +131,82 @@ export const GATEWAY_VARIABLES = {
       'The tenants, as JSON: `[{ "id", "secrets": [{ "kid", "secret" }], "jwks": "https://…" or { "keys": [] }, "algorithms", "apiKeys": [], "allowedOrigins": [] }]`. This or BEDSIDE_TENANTS_FILE is needed.',
   },
   BEDSIDE_TENANTS_FILE: { description: 'A file with that JSON, in place of BEDSIDE_TENANTS.' },
-  BEDSIDE_ALLOWED_ORIGINS: { description: 'Origins whose pages may connect and call `/v1`, separated by commas. Any where it is not set.' },
-  BEDSIDE_TLS_CERT: { description: 'File of the certificate chain (PEM), to serve TLS without a balancer. Re-read when it changes.' },
-  BEDSIDE_TLS_KEY: { description: 'File of the private key (PEM) that belongs to BEDSIDE_TLS_CERT.' },
-  BEDSIDE_ICE_SERVERS: { default: '[]', description: 'STUN and TURN servers as JSON, in the form of RTCConfiguration.iceServers.' },
-  BEDSIDE_TURN_URLS: { description: 'turn: and turns: URLs, separated by commas, for which credentials are made from BEDSIDE_TURN_SECRET.' },
+  BEDSIDE_ALLOWED_ORIGINS: {
+    description:
+      'Origins whose pages may connect and call `/v1`, separated by commas. Any where it is not set.',
+  },
+  BEDSIDE_TLS_CERT: {
+    description:
+      'File of the certificate chain (PEM), to serve TLS without a balancer. Re-read when it changes.',
+  },
+  BEDSIDE_TLS_KEY: {
+    description: 'File of the private key (PEM) that belongs to BEDSIDE_TLS_CERT.',
+  },
+  BEDSIDE_ICE_SERVERS: {
+    default: '[]',
+    description: 'STUN and TURN servers as JSON, in the form of RTCConfiguration.iceServers.',
+  },
+  BEDSIDE_TURN_URLS: {
+    description:
+      'turn: and turns: URLs, separated by commas, for which credentials are made from BEDSIDE_TURN_SECRET.',
+  },
   BEDSIDE_TURN_SECRET: { description: 'The static-auth-secret of coturn.' },
-  BEDSIDE_TURN_TTL_SECONDS: { default: '3600', description: 'Life of a TURN credential, in seconds.' },
-  BEDSIDE_GRACE_MS: { default: '20000', description: 'Milliseconds for which a session outlives its socket.' },
-  BEDSIDE_SHUTDOWN_MS: { default: '10000', description: 'Milliseconds from SIGTERM to the exit, at the most.' },
-  BEDSIDE_LOG_LEVEL: { default: 'info', description: 'trace, debug, info, warn, error, fatal or silent.' },
+  BEDSIDE_TURN_TTL_SECONDS: {
+    default: '3600',
+    description: 'Life of a TURN credential, in seconds.',
+  },
+  BEDSIDE_GRACE_MS: {
+    default: '20000',
+    description: 'Milliseconds for which a session outlives its socket.',
+  },
+  BEDSIDE_SHUTDOWN_MS: {
+    default: '10000',
+    description: 'Milliseconds from SIGTERM to the exit, at the most.',
+  },
+  BEDSIDE_LOG_LEVEL: {
+    default: 'info',
+    description: 'trace, debug, info, warn, error, fatal or silent.',
+  },
   BEDSIDE_TRUST_PROXY: {
     default: '0',
-    description: 'How many proxies in front append to X-Forwarded-For. 0: the header is ignored, since a client can write it.',
+    description:
+      'How many proxies in front append to X-Forwarded-For. 0: the header is ignored, since a client can write it.',
   },
-  BEDSIDE_MAX_SOCKETS: { default: '20000', description: 'Sockets of this process; more are refused with 503.' },
+  BEDSIDE_MAX_SOCKETS: {
+    default: '20000',
+    description: 'Sockets of this process; more are refused with 503.',
+  },
   BEDSIDE_MAX_BACKPRESSURE_BYTES: {
     default: '1048576',
-    description: 'Bytes that may wait for one slow client; beyond it the socket is closed, and the client resumes.',
+    description:
+      'Bytes that may wait for one slow client; beyond it the socket is closed, and the client resumes.',
   },
-  BEDSIDE_ADDRESS_CONNECTION_BURST: { default: '60', description: 'Connections from one address (IPv6: one /64) at once.' },
-  BEDSIDE_ADDRESS_CONNECTIONS_PER_SECOND: { default: '20', description: 'Connections a second from one address, lasting.' },
-  BEDSIDE_TENANT_CONNECTION_BURST: { default: '1000', description: 'Connections of one tenant at once.' },
-  BEDSIDE_TENANT_CONNECTIONS_PER_SECOND: { default: '200', description: 'Connections a second of one tenant, lasting.' },
+  BEDSIDE_ADDRESS_CONNECTION_BURST: {
+    default: '60',
+    description: 'Connections from one address (IPv6: one /64) at once.',
+  },
+  BEDSIDE_ADDRESS_CONNECTIONS_PER_SECOND: {
+    default: '20',
+    description: 'Connections a second from one address, lasting.',
+  },
+  BEDSIDE_TENANT_CONNECTION_BURST: {
+    default: '1000',
+    description: 'Connections of one tenant at once.',
+  },
+  BEDSIDE_TENANT_CONNECTIONS_PER_SECOND: {
+    default: '200',
+    description: 'Connections a second of one tenant, lasting.',
+  },
   BEDSIDE_SOCKET_COMMAND_BURST: { default: '60', description: 'Commands of one socket at once.' },
-  BEDSIDE_SOCKET_COMMANDS_PER_SECOND: { default: '30', description: 'Commands a second of one socket, lasting.' },
+  BEDSIDE_SOCKET_COMMANDS_PER_SECOND: {
+    default: '30',
+    description: 'Commands a second of one socket, lasting.',
+  },
   BEDSIDE_REST_BURST: { default: '200', description: 'REST requests from one address at once.' },
-  BEDSIDE_REST_REQUESTS_PER_SECOND: { default: '100', description: 'REST requests a second from one address, lasting.' },
+  BEDSIDE_REST_REQUESTS_PER_SECOND: {
+    default: '100',
+    description: 'REST requests a second from one address, lasting.',
+  },
 } as const satisfies Record<string, Variable>;
 
 type VariableName = keyof typeof GATEWAY_VARIABLES;
@@ -179,12 +256,18 @@ export function readConfig(env: Environment): GatewayConfig {
   });
   const urls = (name: VariableName, protocols: readonly string[]): string[] => {
     const values = list(text(name) ?? '');
-    if (!values.every((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol))) {
+    if (
+      !values.every((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol))
+    ) {
       wrong(name, `has an entry that is no ${protocols.join(' or ')} URL`);
     }
     return values;
   };
-  const json = <Schema extends z.ZodMiniType>(name: VariableName, source: string, schema: Schema): z.infer<Schema> | undefined => {
+  const json = <Schema extends z.ZodMiniType>(
+    name: VariableName,
+    source: string,
+    schema: Schema,
+  ): z.infer<Schema> | undefined => {
     let value: unknown;
     try {
       value = JSON.parse(source);
@@ -194,7 +277,10 @@ export function readConfig(env: Environment): GatewayConfig {
     const result = schema.safeParse(value);
     if (result.success) return result.data as z.infer<Schema>;
     const issue = result.error.issues[0];
-    return wrong(name, `is wrong at ${issue?.path.map(String).join('.') || 'its root'} (${issue?.code ?? 'invalid'})`);
+    return wrong(
+      name,
+      `is wrong at ${issue?.path.map(String).join('.') || 'its root'} (${issue?.code ?? 'invalid'})`,
+    );
   };
   const pair = (first: VariableName, second: VariableName): [string, string] | undefined => {
     const [a, b] = [text(first), text(second)];
@@ -226,7 +312,8 @@ export function readConfig(env: Environment): GatewayConfig {
       return [];
     }
     const tenants = json(name, source, z.array(Tenant).check(z.minLength(1))) ?? [];
-    if (new Set(tenants.map((tenant) => tenant.id)).size !== tenants.length) wrong(name, 'names a tenant twice');
+    if (new Set(tenants.map((tenant) => tenant.id)).size !== tenants.length)
+      wrong(name, 'names a tenant twice');
     for (const tenant of tenants) {
       const kids = tenant.secrets.map((secret) => secret.kid);
       if (new Set(kids).size !== kids.length) wrong(name, `gives tenant ${tenant.id} a kid twice`);
@@ -242,10 +329,15 @@ export function readConfig(env: Environment): GatewayConfig {
   if (nodes.length === 0) wrong('BEDSIDE_NODES', 'names no node');
 
   const onOneMachine =
-    isLoopback(host) && nodes.every((node) => URL.canParse(node) && isLoopback(new URL(node).hostname));
-  const controlSecret = text('BEDSIDE_CONTROL_SECRET') ?? (onOneMachine ? LOOPBACK_CONTROL_SECRET : undefined);
+    isLoopback(host) &&
+    nodes.every((node) => URL.canParse(node) && isLoopback(new URL(node).hostname));
+  const controlSecret =
+    text('BEDSIDE_CONTROL_SECRET') ?? (onOneMachine ? LOOPBACK_CONTROL_SECRET : undefined);
   if (controlSecret === undefined) {
-    wrong('BEDSIDE_CONTROL_SECRET', 'is needed where gateway or nodes are not on loopback addresses');
+    wrong(
+      'BEDSIDE_CONTROL_SECRET',
+      'is needed where gateway or nodes are not on loopback addresses',
+    );
   } else if (controlSecret.length < 32) {
     wrong('BEDSIDE_CONTROL_SECRET', 'is shorter than 32 characters');
   } else if (controlSecret === LOOPBACK_CONTROL_SECRET && !onOneMachine) {
@@ -257,16 +349,25 @@ export function readConfig(env: Environment): GatewayConfig {
     wrong('BEDSIDE_REDIS_URL', 'is no redis: or rediss: URL');
   }
 
-  const gatewayId = GatewayId.safeParse(text('BEDSIDE_GATEWAY_ID') ?? `gateway-${randomBytes(8).toString('hex')}`);
-  if (!gatewayId.success) wrong('BEDSIDE_GATEWAY_ID', 'has characters other than A-Z a-z 0-9 . _ ~ : -, or is too long');
+  const gatewayId = GatewayId.safeParse(
+    text('BEDSIDE_GATEWAY_ID') ?? `gateway-${randomBytes(8).toString('hex')}`,
+  );
+  if (!gatewayId.success)
+    wrong('BEDSIDE_GATEWAY_ID', 'has characters other than A-Z a-z 0-9 . _ ~ : -, or is too long');
 
   const allowedOrigins = list(text('BEDSIDE_ALLOWED_ORIGINS') ?? '');
-  if (!allowedOrigins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin)) {
-    wrong('BEDSIDE_ALLOWED_ORIGINS', 'has an entry that is no origin, such as https://portal.example.org');
+  if (
+    !allowedOrigins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin)
+  ) {
+    wrong(
+      'BEDSIDE_ALLOWED_ORIGINS',
+      'has an entry that is no origin, such as https://portal.example.org',
+    );
   }
 
   const logLevel = text('BEDSIDE_LOG_LEVEL') as GatewayConfig['logLevel'];
-  if (!LOG_LEVELS.includes(logLevel)) wrong('BEDSIDE_LOG_LEVEL', `is none of ${LOG_LEVELS.join(', ')}`);
+  if (!LOG_LEVELS.includes(logLevel))
+    wrong('BEDSIDE_LOG_LEVEL', `is none of ${LOG_LEVELS.join(', ')}`);
 
   const tls = pair('BEDSIDE_TLS_CERT', 'BEDSIDE_TLS_KEY');
   const turn = pair('BEDSIDE_TURN_URLS', 'BEDSIDE_TURN_SECRET');
@@ -282,7 +383,12 @@ export function readConfig(env: Environment): GatewayConfig {
     tenants: readTenants(),
     allowedOrigins,
     tls: tls && { certFile: tls[0], keyFile: tls[1] },
-    iceServers: json('BEDSIDE_ICE_SERVERS', text('BEDSIDE_ICE_SERVERS') as string, z.array(IceServer).check(z.maxLength(7))) ?? [],
+    iceServers:
+      json(
+        'BEDSIDE_ICE_SERVERS',
+        text('BEDSIDE_ICE_SERVERS') as string,
+        z.array(IceServer).check(z.maxLength(7)),
+      ) ?? [],
     turn: turn && {
       urls: urls('BEDSIDE_TURN_URLS', ['turn:', 'turns:']),
       secret: turn[1],
@@ -295,8 +401,14 @@ export function readConfig(env: Environment): GatewayConfig {
     limits: {
       maxSockets: integer('BEDSIDE_MAX_SOCKETS', 1, 1_000_000),
       maxBackpressureBytes: integer('BEDSIDE_MAX_BACKPRESSURE_BYTES', 65_536, 67_108_864),
-      addressConnections: rate('BEDSIDE_ADDRESS_CONNECTION_BURST', 'BEDSIDE_ADDRESS_CONNECTIONS_PER_SECOND'),
-      tenantConnections: rate('BEDSIDE_TENANT_CONNECTION_BURST', 'BEDSIDE_TENANT_CONNECTIONS_PER_SECOND'),
+      addressConnections: rate(
+        'BEDSIDE_ADDRESS_CONNECTION_BURST',
+        'BEDSIDE_ADDRESS_CONNECTIONS_PER_SECOND',
+      ),
+      tenantConnections: rate(
+        'BEDSIDE_TENANT_CONNECTION_BURST',
+        'BEDSIDE_TENANT_CONNECTIONS_PER_SECOND',
+      ),
       socketCommands: rate('BEDSIDE_SOCKET_COMMAND_BURST', 'BEDSIDE_SOCKET_COMMANDS_PER_SECOND'),
       restRequests: rate('BEDSIDE_REST_BURST', 'BEDSIDE_REST_REQUESTS_PER_SECOND'),
     },

@@ -8,7 +8,10 @@ import type { GatewayConfig } from './config.ts';
  * TURN server's logs; the password is base64(HMAC-SHA1(secret, user name)).
  * `nowMs`: milliseconds since 1970.
  */
-export function iceServersFor(config: Pick<GatewayConfig, 'iceServers' | 'turn'>, nowMs: number): IceServer[] {
+export function iceServersFor(
+  config: Pick<GatewayConfig, 'iceServers' | 'turn'>,
+  nowMs: number,
+): IceServer[] {
   if (config.turn === undefined) return [...config.iceServers];
   const username = String(Math.floor(nowMs / 1000) + config.turn.ttlSeconds);
   const credential = createHmac('sha1', config.turn.secret).update(username).digest('base64');

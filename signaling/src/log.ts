@@ -41,7 +41,8 @@ const QUOTED = /"[^"]*"|'[^']*'|`[^`]*`|\[[^\]]*\]/g;
 const TOKEN_LIKE = /[A-Za-z0-9_-]{16,}(\.[A-Za-z0-9_-]*)*/g;
 
 /** What other code quotes in an error's text may be a person's input: JSON.parse and parsers do that. */
-const maskText = (text: string): string => text.replace(QUOTED, '[…]').replace(TOKEN_LIKE, '[…]').slice(0, 300);
+const maskText = (text: string): string =>
+  text.replace(QUOTED, '[…]').replace(TOKEN_LIKE, '[…]').slice(0, 300);
 
 const framesOf = (stack: string | undefined): string[] =>
   (stack ?? '')
@@ -59,7 +60,9 @@ export function describeError(error: unknown, depth = 0): Record<string, unknown
     ...(typeof code === 'string' ? { code: code.slice(0, 64) } : {}),
     message: error instanceof BedsideError ? error.message : maskText(error.message),
     stack: framesOf(error.stack),
-    ...(error.cause === undefined || depth >= 3 ? {} : { cause: describeError(error.cause, depth + 1) }),
+    ...(error.cause === undefined || depth >= 3
+      ? {}
+      : { cause: describeError(error.cause, depth + 1) }),
   };
 }
 
@@ -71,7 +74,10 @@ export function createLog(level: string, destination?: DestinationStream): Logge
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: (error: unknown) => describeError(error), error: (error: unknown) => describeError(error) },
+      serializers: {
+        err: (error: unknown) => describeError(error),
+        error: (error: unknown) => describeError(error),
+      },
       redact: {
         paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
         censor: '[redacted]',

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { VisitTelemetry } from './ports.ts';
 
 export const METRIC_PREFIX = 'bedside_gateway_';
@@ -24,7 +24,14 @@ export const TOKEN_FAILURES = [
 export type TokenFailure = (typeof TOKEN_FAILURES)[number];
 
 /** Where a limit cut something off. */
-export type LimitScope = 'address' | 'tenant' | 'socket' | 'frames' | 'in-flight' | 'sockets' | 'rest';
+export type LimitScope =
+  | 'address'
+  | 'tenant'
+  | 'socket'
+  | 'frames'
+  | 'in-flight'
+  | 'sockets'
+  | 'rest';
 
 /** What the socket and REST layers report. Labels are from fixed sets: never a visit, person or address. */
 export interface GatewayTelemetry {
@@ -52,33 +59,105 @@ export function createMetrics(): GatewayMetrics {
   const registers = [registry];
   collectDefaultMetrics({ register: registry, prefix: METRIC_PREFIX });
 
-  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
-    new Counter<Label>({ name: `${METRIC_PREFIX}${name}`, help, labelNames: [...labelNames], registers });
-  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
-    new Gauge<Label>({ name: `${METRIC_PREFIX}${name}`, help, labelNames: [...labelNames], registers });
-  const histogram = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
-    new Histogram<Label>({ name: `${METRIC_PREFIX}${name}`, help, labelNames: [...labelNames], buckets: SECONDS, registers });
+  const counter = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[] = [],
+  ) =>
+    new Counter<Label>({
+      name: `${METRIC_PREFIX}${name}`,
+      help,
+      labelNames: [...labelNames],
+      registers,
+    });
+  const gauge = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[] = [],
+  ) =>
+    new Gauge<Label>({
+      name: `${METRIC_PREFIX}${name}`,
+      help,
+      labelNames: [...labelNames],
+      registers,
+    });
+  const histogram = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+  ) =>
+    new Histogram<Label>({
+      name: `${METRIC_PREFIX}${name}`,
+      help,
+      labelNames: [...labelNames],
+      buckets: SECONDS,
+      registers,
+    });
 
   const sockets = gauge('sockets', 'Sockets that were welcomed and are open.');
-  const connections = counter('connections_total', 'Handshakes by outcome: ok, or the code of the error.', ['outcome']);
-  const tokenFailures = counter('token_failures_total', 'Tokens refused, by reason. Clients get one answer for all reasons.', ['reason']);
+  const connections = counter(
+    'connections_total',
+    'Handshakes by outcome: ok, or the code of the error.',
+    ['outcome'],
+  );
+  const tokenFailures = counter(
+    'token_failures_total',
+    'Tokens refused, by reason. Clients get one answer for all reasons.',
+    ['reason'],
+  );
   const closes = counter('closes_total', 'Sockets that the gateway closed, by reason.', ['reason']);
-  const limited = counter('limited_total', 'Connections, frames and requests cut off by a limit, by scope.', ['scope']);
-  const ignored = counter('ignored_events_total', 'Events without an acknowledgement: nobody to answer, so they are dropped.');
-  const commands = counter('commands_total', 'Commands by name and outcome: ok, or the code of the error.', ['command', 'outcome']);
-  const commandSeconds = histogram('command_duration_seconds', 'Time that a command took in the actor, its queue included.', ['command']);
-  const joinPhases = histogram('join_phase_seconds', 'Time of the phases of a join: load, decide, node, commit, total.', ['phase']);
-  const redisSeconds = histogram('redis_duration_seconds', 'Time of Redis operations.', ['operation']);
+  const limited = counter(
+    'limited_total',
+    'Connections, frames and requests cut off by a limit, by scope.',
+    ['scope'],
+  );
+  const ignored = counter(
+    'ignored_events_total',
+    'Events without an acknowledgement: nobody to answer, so they are dropped.',
+  );
+  const commands = counter(
+    'commands_total',
+    'Commands by name and outcome: ok, or the code of the error.',
+    ['command', 'outcome'],
+  );
+  const commandSeconds = histogram(
+    'command_duration_seconds',
+    'Time that a command took in the actor, its queue included.',
+    ['command'],
+  );
+  const joinPhases = histogram(
+    'join_phase_seconds',
+    'Time of the phases of a join: load, decide, node, commit, total.',
+    ['phase'],
+  );
+  const redisSeconds = histogram('redis_duration_seconds', 'Time of Redis operations.', [
+    'operation',
+  ]);
   const redisErrors = counter('redis_errors_total', 'Redis operations that failed.', ['operation']);
-  const nodeCalls = counter('node_calls_total', 'Calls to nodes by command and outcome: ok, or the code of the error.', ['command', 'outcome']);
-  const nodeSeconds = histogram('node_call_duration_seconds', 'Time of calls to nodes.', ['command']);
-  const nodeLinks = gauge('node_links', 'Links to nodes by state: connected, disconnected.', ['state']);
+  const nodeCalls = counter(
+    'node_calls_total',
+    'Calls to nodes by command and outcome: ok, or the code of the error.',
+    ['command', 'outcome'],
+  );
+  const nodeSeconds = histogram('node_call_duration_seconds', 'Time of calls to nodes.', [
+    'command',
+  ]);
+  const nodeLinks = gauge('node_links', 'Links to nodes by state: connected, disconnected.', [
+    'state',
+  ]);
   const visits = gauge('visits', 'Visits that this gateway owns.');
   const participants = gauge('participants', 'Participants of those visits by role.', ['role']);
   const unwritten = gauge('unwritten_changes', 'Changes of visits that Redis does not have yet.');
-  const restRequests = counter('rest_requests_total', 'REST requests by route and HTTP status.', ['route', 'status']);
+  const restRequests = counter('rest_requests_total', 'REST requests by route and HTTP status.', [
+    'route',
+    'status',
+  ]);
   const restSeconds = histogram('rest_duration_seconds', 'Time of REST requests.', ['route']);
-  const internalErrors = counter('internal_errors_total', 'Faults of our own, by place. Each is logged once.', ['where']);
+  const internalErrors = counter(
+    'internal_errors_total',
+    'Faults of our own, by place. Each is logged once.',
+    ['where'],
+  );
 
   return {
     registry,

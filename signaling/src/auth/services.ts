@@ -19,7 +19,9 @@ export function createServiceAuth(
   keyrings: ReadonlyMap<string, Keyring>,
   telemetry: Pick<GatewayTelemetry, 'tokenFailure'>,
 ): ServiceAuth {
-  const keys = tenants.flatMap((tenant) => tenant.apiKeys.map((key) => ({ tenant: tenant.id, digest: digest(key) })));
+  const keys = tenants.flatMap((tenant) =>
+    tenant.apiKeys.map((key) => ({ tenant: tenant.id, digest: digest(key) })),
+  );
 
   return async (authorization) => {
     const bearer = /^Bearer +([^\s]+)$/i.exec(authorization)?.[1];

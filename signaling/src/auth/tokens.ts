@@ -1,5 +1,14 @@
 import { BedsideError, CLOCK_SKEW_SECONDS, TOKEN_AUDIENCE, TokenClaims } from '@bedside/protocol';
-import { createLocalJWKSet, createRemoteJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
 import type { Algorithm, Tenant } from '../config.ts';
 import type { TokenFailure } from '../metrics.ts';
 import type { Identity } from '../ports.ts';
@@ -34,7 +43,9 @@ export function createKeyrings(tenants: readonly Tenant[]): ReadonlyMap<string, 
       tenant.id,
       {
         tenant,
-        secrets: new Map(tenant.secrets.map(({ kid, secret }) => [kid, new TextEncoder().encode(secret)])),
+        secrets: new Map(
+          tenant.secrets.map(({ kid, secret }) => [kid, new TextEncoder().encode(secret)]),
+        ),
         publicKeys: publicKeysOf(tenant),
       },
     ]),
@@ -43,7 +54,8 @@ export function createKeyrings(tenants: readonly Tenant[]): ReadonlyMap<string, 
 
 function publicKeysOf(tenant: Tenant): JWTVerifyGetKey | undefined {
   if (tenant.jwks === undefined) return undefined;
-  if (typeof tenant.jwks !== 'string') return createLocalJWKSet(structuredClone({ keys: tenant.jwks.keys }));
+  if (typeof tenant.jwks !== 'string')
+    return createLocalJWKSet({ keys: tenant.jwks.keys.map((key) => ({ ...key })) });
   return createRemoteJWKSet(new URL(tenant.jwks), {
     timeoutDuration: JWKS_TIMEOUT_MS,
     cooldownDuration: JWKS_COOLDOWN_MS,
@@ -102,7 +114,16 @@ export async function verifyToken(
   const { iss, visit, sub, role, name, lang, grants, exp } = parsed.data;
   return {
     tenant,
-    identity: { tenant: iss, visit, participant: sub, role, name, lang, grants, expiresAt: exp * 1000 },
+    identity: {
+      tenant: iss,
+      visit,
+      participant: sub,
+      role,
+      name,
+      lang,
+      grants,
+      expiresAt: exp * 1000,
+    },
   };
 }
 
@@ -131,14 +152,21 @@ function refusalOf(error: unknown): Error {
     return new TokenRefused(error.claim === 'aud' ? 'audience' : 'claims');
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) return new TokenRefused('signature');
-  if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported) return new TokenRefused('algorithm');
-  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
+  if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported)
+    return new TokenRefused('algorithm');
+  if (
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys
+  ) {
     return new TokenRefused('unknown-key');
   }
   // The keys could not be fetched: no fault of the token, and the same one may work in a moment.
-  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return new BedsideError('deadline', { cause: error });
+  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid)
+    return new BedsideError('deadline', { cause: error });
   if (error instanceof errors.JOSEError) {
-    return error.code === 'ERR_JOSE_GENERIC' ? new BedsideError('deadline', { cause: error }) : new TokenRefused('malformed');
+    return error.code === 'ERR_JOSE_GENERIC'
+      ? new BedsideError('deadline', { cause: error })
+      : new TokenRefused('malformed');
   }
   if (error instanceof TypeError) return new BedsideError('deadline', { cause: error });
   return new TokenRefused('malformed');

@@ -1,0 +1,37 @@
+import { ConfigError, EXIT_CONFIG, type GatewayConfig, readConfig } from './config.ts';
+import { createGateway } from './gateway.ts';
+import { createLog } from './log.ts';
+
+function configOrExit(): GatewayConfig {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EXIT_CONFIG);
+  }
+}
+
+const config = configOrExit();
+const log = createLog(config.logLevel);
+
+// A fault that nobody caught leaves unknown state behind; the supervisor starts a clean process, and
+// the visits' media goes on at the nodes meanwhile.
+const die = (message: string) => (error: unknown) => {
+  log.fatal({ err: error }, message);
+  log.flush();
+  process.exit(1);
+};
+process.on('uncaughtException', die('uncaught exception'));
+process.on('unhandledRejection', die('unhandled rejection'));
+
+const gateway = createGateway(config, { log });
+
+const stop = () => {
+  setTimeout(die('not stopped in time'), config.shutdownMs, new Error('shutdown deadline')).unref();
+  gateway.stop().then(() => process.exit(0), die('stop failed'));
+};
+process.once('SIGTERM', stop);
+process.once('SIGINT', stop);
+
+gateway.start().catch(die('start failed'));

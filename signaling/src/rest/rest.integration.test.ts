@@ -1,0 +1,184 @@
+import { connect } from 'node:net';
+import { SERVICE_AUDIENCE } from '@bedside/protocol';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { API_KEY, mintToken, type Running, startGateway } from '../../test/harness.ts';
+
+let running: Running;
+beforeAll(async () => {
+  running = await startGateway();
+});
+afterAll(async () => {
+  await running.stop();
+});
+
+const call = async (
+  method: string,
+  path: string,
+  options: { key?: string; body?: string } = {},
+) => {
+  const response = await fetch(`${running.url}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${options.key ?? API_KEY}`,
+      'content-type': 'application/json',
+    },
+    ...(options.body === undefined ? {} : { body: options.body }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    type: response.headers.get('content-type'),
+    headers: response.headers,
+    body: text === '' ? undefined : JSON.parse(text),
+  };
+};
+
+test('a visit is created, created again, read and ended', async () => {
+  const body = JSON.stringify({ visit: 'rest-1' });
+  const created = await call('POST', '/v1/visits', { body });
+  expect(created).toMatchObject({
+    status: 201,
+    type: 'application/json',
+    body: { visit: 'rest-1', kind: 'visit', state: 'open' },
+  });
+  expect(created.headers.get('location')).toBe('/v1/visits/rest-1');
+  expect((await call('POST', '/v1/visits', { body })).status).toBe(200);
+  expect(await call('GET', '/v1/visits/rest-1')).toMatchObject({
+    status: 200,
+    body: { visit: 'rest-1' },
+  });
+  expect(await call('POST', '/v1/visits/rest-1/end')).toMatchObject({
+    status: 200,
+    body: { state: 'ended' },
+  });
+});
+
+test('a service JWT of the tenant does as well as an API key', async () => {
+  const key = await mintToken({ aud: SERVICE_AUDIENCE });
+  expect((await call('POST', '/v1/visits', { key, body: '{"visit":"rest-2"}' })).status).toBe(201);
+});
+
+test('a tenant does not see another’s visits', async () => {
+  await call('POST', '/v1/visits', { body: '{"visit":"rest-3"}' });
+  const answer = await call('GET', '/v1/visits/rest-3', { key: 'api-key-of-the-hospital-tests' });
+  expect(answer).toMatchObject({
+    status: 404,
+    type: 'application/problem+json',
+    body: { code: 'not-found' },
+  });
+});
+
+test('wrong keys, client tokens and no key get the same problem', async () => {
+  const answers = await Promise.all([
+    call('GET', '/v1/visits/rest-1', { key: 'wrong-key-wrong-key-wrong-key' }),
+    call('GET', '/v1/visits/rest-1', { key: await mintToken() }),
+    call('GET', '/v1/visits/rest-1', { key: '' }),
+    call('GET', '/v1/visits/no-such-visit', { key: 'x' }),
+  ]);
+  for (const answer of answers) {
+    expect(answer.status).toBe(401);
+    expect(answer.body).toEqual(answers[0]?.body);
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+  }
+});
+
+test.each([
+  ['no JSON', '{', 'body'],
+  ['no visit', '{}', 'visit'],
+  ['an id with a slash', '{"visit":"a/b"}', 'visit'],
+  ['an unknown kind', '{"visit":"a","kind":"party"}', 'kind'],
+  ['a body that is too long', JSON.stringify({ visit: 'x'.repeat(20_000) }), 'body'],
+])('%s is a problem that names the field', async (_name, body, field) => {
+  expect(await call('POST', '/v1/visits', { body })).toMatchObject({
+    status: 400,
+    type: 'application/problem+json',
+    body: { code: 'invalid-request', field },
+  });
+});
+
+test('the same visit with another kind is a conflict', async () => {
+  await call('POST', '/v1/visits', { body: '{"visit":"rest-4"}' });
+  expect(
+    await call('POST', '/v1/visits', { body: '{"visit":"rest-4","kind":"group"}' }),
+  ).toMatchObject({ status: 409, body: { code: 'conflict' } });
+});
+
+test('what is not there is a problem too', async () => {
+  expect(await call('GET', '/v1/nothing')).toMatchObject({
+    status: 404,
+    body: { code: 'not-found' },
+  });
+  expect(await call('DELETE', '/v1/visits/rest-1')).toMatchObject({
+    status: 404,
+    body: { code: 'not-found' },
+  });
+});
+
+test('a client that goes before the answer ends nothing', async () => {
+  const read = running.visits.read.bind(running.visits);
+  let release = () => {};
+  const reached = new Promise<void>((arrived) => {
+    running.visits.read = (tenant, visit) => {
+      arrived();
+      return new Promise((resolve) => {
+        release = () => resolve(read(tenant, visit));
+      });
+    };
+  });
+  const { hostname, port } = new URL(running.url);
+  const socket = connect(Number(port), hostname, () => {
+    socket.write(
+      `GET /v1/visits/rest-1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${API_KEY}\r\n\r\n`,
+    );
+  });
+  await reached;
+  socket.destroy();
+  await new Promise((resolve) => socket.once('close', resolve));
+  release();
+  running.visits.read = read;
+  expect((await call('GET', '/v1/visits/rest-1')).status).toBe(200);
+});
+
+test('the OpenAPI document is served to everybody and its references lead somewhere', async () => {
+  const response = await fetch(`${running.url}/v1/openapi.json`);
+  const document = await response.json();
+  expect(document.openapi).toBe('3.1.0');
+  expect(Object.keys(document.paths)).toEqual([
+    '/v1/visits',
+    '/v1/visits/{visit}',
+    '/v1/visits/{visit}/end',
+  ]);
+  const names = [...JSON.stringify(document).matchAll(/#\/components\/schemas\/(\w+)/g)].map(
+    (match) => match[1],
+  );
+  expect(names.length).toBeGreaterThan(0);
+  for (const name of names) expect(document.components.schemas).toHaveProperty(name as string);
+});
+
+test('CORS answers a preflight', async () => {
+  const response = await fetch(`${running.url}/v1/visits`, {
+    method: 'OPTIONS',
+    headers: { origin: 'https://portal.example.org' },
+  });
+  expect(response.status).toBe(204);
+  expect(response.headers.get('access-control-allow-origin')).toBe('*');
+});
+
+test('requests are counted by route, never by visit', async () => {
+  await call('GET', '/v1/visits/marked-visit');
+  const metrics = await (await fetch(`${running.opsUrl}/metrics`)).text();
+  expect(metrics).toContain(
+    'bedside_gateway_rest_requests_total{route="/v1/visits/{visit}",status="404"}',
+  );
+  expect(metrics).not.toContain('marked-visit');
+});
+
+test('/livez is up without Redis or nodes; /readyz says what is missing', async () => {
+  running.visits.ready = { ready: false, reasons: ['redis'] };
+  expect((await fetch(`${running.opsUrl}/livez`)).status).toBe(200);
+  const readiness = await fetch(`${running.opsUrl}/readyz`);
+  expect(readiness.status).toBe(503);
+  expect(await readiness.json()).toEqual({ ready: false, reasons: ['redis'] });
+  running.visits.ready = { ready: true, reasons: [] };
+  await vi.waitFor(async () => expect((await fetch(`${running.opsUrl}/readyz`)).status).toBe(200));
+});
