@@ -35,7 +35,10 @@ export interface NodeLinkOptions {
   log: Logger;
   onWelcome: (welcome: ControlEventPayload<'welcome'>) => void;
   onDown: () => void;
-  onEvent: <Name extends Exclude<ControlEventName, 'welcome'>>(name: Name, payload: ControlEventPayload<Name>) => void;
+  onEvent: <Name extends Exclude<ControlEventName, 'welcome'>>(
+    name: Name,
+    payload: ControlEventPayload<Name>,
+  ) => void;
 }
 
 const REPORTS = ['load', 'transport-state', 'scores', 'speaker', 'visits-lost'] as const;
@@ -91,7 +94,8 @@ export class NodeLink {
     name: Name,
     request: ControlRequest<Name>,
   ): Promise<ControlResponse<Name>> {
-    if (!this.#welcomed) throw new BedsideError('media-unavailable', { retryAfterMs: RECONNECT_MIN_MS });
+    if (!this.#welcomed)
+      throw new BedsideError('media-unavailable', { retryAfterMs: RECONNECT_MIN_MS });
     let answer: unknown;
     try {
       // Socket.IO can't relate a generic name to its request; GatewayToNode does, and so does our signature.
@@ -135,7 +139,10 @@ export class NodeLink {
       checked = data as ControlEventPayload<Name>;
     } catch (error) {
       const field = error instanceof BedsideError ? error.field : undefined;
-      this.#options.log.error({ event: name, field }, 'a node sent an event that does not match its schema');
+      this.#options.log.error(
+        { event: name, field },
+        'a node sent an event that does not match its schema',
+      );
       return;
     }
     use(checked);

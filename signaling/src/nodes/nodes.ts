@@ -38,6 +38,7 @@ export class Nodes implements NodeClient {
 
   /** Opens the links; resolves once one node has said its welcome, or after the deadline. */
   async start(deadlineMs: number): Promise<void> {
+    this.#reportLinks();
     const first = Promise.withResolvers<void>();
     const cancel = this.#options.clock.after(deadlineMs, first.resolve);
     for (const url of this.#options.urls) this.#links.push(this.#open(url, first.resolve));
@@ -78,7 +79,7 @@ export class Nodes implements NodeClient {
   }
 
   #open(url: string, onFirst: () => void): NodeLink {
-    const { gatewayId, controlSecret, clock, log, telemetry, onReport } = this.#options;
+    const { gatewayId, controlSecret, clock, log, onReport } = this.#options;
     let id: NodeId | undefined;
     const forget = () => {
       if (id !== undefined && this.#nodes.get(id)?.link === link) this.#nodes.delete(id);
@@ -95,15 +96,14 @@ export class Nodes implements NodeClient {
         const node: LinkedNode = { nodeId, bootId, region, state, load };
         this.#nodes.set(nodeId, { link, node });
         this.#rtpCapabilities = rtpCapabilities;
-        telemetry.nodeLink('connected', this.#nodes.size);
+        this.#reportLinks();
         log.info({ node: nodeId }, 'control link with a node is up');
         onFirst();
         onReport({ type: 'linked', node });
       },
       onDown: () => {
         forget();
-        telemetry.nodeLink('connected', this.#nodes.size);
-        telemetry.nodeLink('disconnected', this.#links.length - this.#nodes.size);
+        this.#reportLinks();
         log.warn({ node: id }, 'control link with a node is down');
       },
       onEvent: (name, payload) => {
@@ -118,5 +118,11 @@ export class Nodes implements NodeClient {
       },
     });
     return link;
+  }
+
+  #reportLinks(): void {
+    const { telemetry, urls } = this.#options;
+    telemetry.nodeLink('connected', this.#nodes.size);
+    telemetry.nodeLink('disconnected', urls.length - this.#nodes.size);
   }
 }

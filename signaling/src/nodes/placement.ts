@@ -13,7 +13,9 @@ export interface LinkedNode {
 /** Share of a core above which the least busy worker of a node takes no new visit. */
 const SOFT_CPU_LIMIT = 0.85;
 
-export type Placement = { ok: true; node: LinkedNode } | { ok: false; code: 'capacity' | 'media-unavailable' };
+export type Placement =
+  | { ok: true; node: LinkedNode }
+  | { ok: false; code: 'capacity' | 'media-unavailable' };
 
 /**
  * The node for a new visit: the less busy of two that chance picks among those ready and with
@@ -32,5 +34,7 @@ export function place(nodes: readonly LinkedNode[], random: readonly [number, nu
 
 /** CPU share of the least busy worker: a visit lives on one. A node that has not said yet counts as idle. */
 function busyness(node: LinkedNode): number {
-  return node.load.workers.length === 0 ? 0 : Math.min(...node.load.workers.map((worker) => worker.cpu));
+  return node.load.workers.length === 0
+    ? 0
+    : Math.min(...node.load.workers.map((worker) => worker.cpu));
 }

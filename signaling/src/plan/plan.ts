@@ -39,7 +39,9 @@ export function plan(visit: Visit): MediaPlan {
         takingPart.includes(listener)
           ? takingPart
               .filter((from) => from !== listener && from.place === listener.place)
-              .flatMap((from) => (from.endpoint?.producers ?? []).map((producer) => flowOf(from, producer)))
+              .flatMap((from) =>
+                (from.endpoint?.producers ?? []).map((producer) => flowOf(from, producer)),
+              )
           : [],
       ]),
   );
@@ -58,7 +60,9 @@ function flowOf(from: Participant, producer: Producer): PlannedFlow {
 /** The listeners who keep their endpoint and whose part of the plan differs. */
 export function replanned(before: Visit, after: Visit): ParticipantId[] {
   const old = plan(before);
-  return [...plan(after)].filter(([id, flows]) => !sameFlows(old.get(id) ?? [], flows)).map(([id]) => id);
+  return [...plan(after)]
+    .filter(([id, flows]) => !sameFlows(old.get(id) ?? [], flows))
+    .map(([id]) => id);
 }
 
 function sameFlows(one: readonly PlannedFlow[], other: readonly PlannedFlow[]): boolean {

@@ -3,7 +3,10 @@ import type { GatewayId, TenantId, VisitId, VisitKey } from '@bedside/protocol';
 
 /** A visit's name outside this process, in Redis keys and at nodes: 132 bits of a hash, which names nobody. */
 export function visitKey(tenant: TenantId, visit: VisitId): VisitKey {
-  return createHash('sha256').update(`${tenant}\0${visit}`).digest('base64url').slice(0, 22) as VisitKey;
+  return createHash('sha256')
+    .update(`${tenant}\0${visit}`)
+    .digest('base64url')
+    .slice(0, 22) as VisitKey;
 }
 
 /** All keys of a visit share one hash tag: a script on them touches one slot of Redis Cluster. */

@@ -5,7 +5,10 @@ export interface Script {
   sha1: string;
 }
 
-const script = (source: string): Script => ({ source, sha1: createHash('sha1').update(source).digest('hex') });
+const script = (source: string): Script => ({
+  source,
+  sha1: createHash('sha1').update(source).digest('hex'),
+});
 
 /*
  * The lease of a visit is a hash: gateway and boot of the owner (empty when released), epoch, and the

@@ -28,7 +28,8 @@ export const REDIS_OPTIONS = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 1,
   connectTimeout: 1_000,
-  retryStrategy: (attempt: number) => Math.min(100 * 2 ** Math.min(attempt, 4), PROBE_MAX_MS) * (0.5 + Math.random() / 2),
+  retryStrategy: (attempt: number) =>
+    Math.min(100 * 2 ** Math.min(attempt, 4), PROBE_MAX_MS) * (0.5 + Math.random() / 2),
 } as const;
 
 export interface Lease {
@@ -54,6 +55,7 @@ export interface VisitStore {
   read(key: VisitKey): Promise<Visit | undefined>;
   /** `stale`: a higher epoch exists, so this gateway doesn't own the visit any more. */
   commit(key: VisitKey, commit: Commit): Promise<'written' | 'stale'>;
+  /** Where Redis is away it is released on its return. */
   release(key: VisitKey, epoch: number): Promise<void>;
   /** The visits that an earlier boot of this gateway had open when it died. */
   abandoned(): Promise<VisitKey[]>;
@@ -81,6 +83,8 @@ export class RedisStore implements VisitStore {
   readonly #options: RedisStoreOptions;
   #stopped = false;
   #failures = 0;
+  /** Leases that were given up while Redis was away; without this, others would be sent here for them. */
+  readonly #unreleased = new Map<VisitKey, number>();
   #cancelBeat: () => void = () => {};
 
   constructor(options: RedisStoreOptions) {
@@ -101,6 +105,16 @@ export class RedisStore implements VisitStore {
   }
 
   async acquire(key: VisitKey): Promise<Lease> {
+    this.#unreleased.delete(key);
+    const { visits } = gatewayKeys(this.#options.gatewayId);
+    const tracked = this.#call('track', () =>
+      this.#options.redis.pipeline().sadd(visits, key).pexpire(visits, VISIT_TTL_MS).exec(),
+    );
+    const [lease] = await Promise.all([this.#take(key), tracked]);
+    return lease;
+  }
+
+  async #take(key: VisitKey): Promise<Lease> {
     let reply = await this.#tryAcquire(key, '');
     if (reply[0] === 'owned') {
       const [, gateway, boot, epoch] = reply;
@@ -111,18 +125,19 @@ export class RedisStore implements VisitStore {
       if (reply[0] === 'owned') throw new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS });
     }
     const [, epoch, snapshot] = reply;
-    const { visits } = gatewayKeys(this.#options.gatewayId);
-    await this.#call('track', () =>
-      this.#options.redis.pipeline().sadd(visits, key).pexpire(visits, VISIT_TTL_MS).exec(),
-    );
     return { epoch: Number(epoch), visit: this.#parse(snapshot) };
   }
 
   async read(key: VisitKey): Promise<Visit | undefined> {
-    return this.#parse(await this.#call('read', () => this.#options.redis.get(visitKeys(key).snapshot)));
+    return this.#parse(
+      await this.#call('read', () => this.#options.redis.get(visitKeys(key).snapshot)),
+    );
   }
 
-  async commit(key: VisitKey, { epoch, number, visit, events }: Commit): Promise<'written' | 'stale'> {
+  async commit(
+    key: VisitKey,
+    { epoch, number, visit, events }: Commit,
+  ): Promise<'written' | 'stale'> {
     const { lease, snapshot, ledger } = visitKeys(key);
     const { gatewayId, boot } = this.#options;
     const reply = await this.#run(
@@ -145,8 +160,14 @@ export class RedisStore implements VisitStore {
 
   async release(key: VisitKey, epoch: number): Promise<void> {
     const { lease, snapshot } = visitKeys(key);
+    this.#unreleased.set(key, epoch);
     await this.#run('release', RELEASE, [lease, snapshot], [epoch]);
-    await this.#call('untrack', () => this.#options.redis.srem(gatewayKeys(this.#options.gatewayId).visits, key));
+    // Where the visit was opened again meanwhile, that is what is tracked.
+    if (this.#unreleased.get(key) !== epoch) return;
+    this.#unreleased.delete(key);
+    await this.#call('untrack', () =>
+      this.#options.redis.srem(gatewayKeys(this.#options.gatewayId).visits, key),
+    );
   }
 
   async abandoned(): Promise<VisitKey[]> {
@@ -175,7 +196,9 @@ export class RedisStore implements VisitStore {
       return Visit.parse(JSON.parse(snapshot));
     } catch {
       // Not the cause: the schema's message may quote names from the snapshot.
-      this.#options.log.error('a visit snapshot in Redis does not match its schema; the visit starts anew');
+      this.#options.log.error(
+        'a visit snapshot in Redis does not match its schema; the visit starts anew',
+      );
       return undefined;
     }
   }
@@ -204,7 +227,10 @@ export class RedisStore implements VisitStore {
     let timer: NodeJS.Timeout | undefined;
     try {
       const deadline = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error('Redis did not answer in time')), CALL_DEADLINE_MS);
+        timer = setTimeout(
+          () => reject(new Error('Redis did not answer in time')),
+          CALL_DEADLINE_MS,
+        );
       });
       const result = await Promise.race([run(), deadline]);
       this.#options.telemetry.redis(operation, 'ok', seconds());
@@ -221,8 +247,11 @@ export class RedisStore implements VisitStore {
   #failed(cause: unknown): void {
     if (!this.available) return;
     this.available = false;
-    this.#options.log.warn({ reason: cause instanceof Error ? cause.message : 'unknown' }, 'Redis is away');
-    this.#schedule(PROBE_MIN_MS);
+    this.#options.log.warn(
+      { reason: cause instanceof Error ? cause.message : 'unknown' },
+      'Redis is away',
+    );
+    this.#schedule(this.#backoff());
   }
 
   async #beat(): Promise<void> {
@@ -234,20 +263,29 @@ export class RedisStore implements VisitStore {
       );
     } catch {
       this.available = false;
-      this.#schedule(Math.min(PROBE_MIN_MS * 2 ** this.#failures++, PROBE_MAX_MS));
+      this.#schedule(this.#backoff());
       return;
     }
-    this.#failures = 0;
+    // Only a second heartbeat in a row is a recovery: calls may go on failing between heartbeats that get through.
+    if (wasAvailable) this.#failures = 0;
     this.available = true;
     this.#schedule(HEARTBEAT_MS);
     if (wasAvailable || this.#stopped) return;
     log.info('Redis answers');
+    for (const [key, epoch] of this.#unreleased) void this.release(key, epoch).catch(() => {});
     this.#options.onAvailable();
+  }
+
+  #backoff(): number {
+    return Math.min(PROBE_MIN_MS * 2 ** this.#failures++, PROBE_MAX_MS);
   }
 
   #schedule(ms: number): void {
     this.#cancelBeat();
     if (this.#stopped) return;
-    this.#cancelBeat = this.#options.clock.after(ms * (0.75 + Math.random() / 2), () => void this.#beat());
+    this.#cancelBeat = this.#options.clock.after(
+      ms * (0.75 + Math.random() / 2),
+      () => void this.#beat(),
+    );
   }
 }

@@ -13,6 +13,8 @@ export interface WriterOptions {
   onUnwritten: (difference: number) => void;
   /** Another gateway owns the visit now; nothing is written any more. */
   onStale: () => void;
+  /** Nothing is left to write. */
+  onClean: () => void;
   onDropped: (events: number) => void;
 }
 
@@ -21,7 +23,10 @@ interface Batch {
   visit: Visit;
   events: LedgerEvent[];
   changes: number;
-  waiting: { resolve: (outcome: 'written' | 'kept') => void; reject: (error: BedsideError) => void }[];
+  waiting: {
+    resolve: (outcome: 'written' | 'kept') => void;
+    reject: (error: BedsideError) => void;
+  }[];
 }
 
 /**
@@ -34,7 +39,7 @@ export class VisitWriter {
   #inFlight: Batch | undefined;
   #next: Batch | undefined;
   #number = 0;
-  #writing = false;
+  #flushing: Promise<void> | undefined;
   #stale = false;
 
   constructor(options: WriterOptions) {
@@ -69,9 +74,17 @@ export class VisitWriter {
   }
 
   /** Writes what is unwritten, until all is or Redis is away. */
-  async flush(): Promise<void> {
-    if (this.#writing) return;
-    this.#writing = true;
+  flush(): Promise<void> {
+    this.#flushing ??= this.#writeAll().finally(() => {
+      this.#flushing = undefined;
+      if (this.clean) this.#options.onClean();
+      // A change may have come between the last batch and now.
+      else if (this.#options.store.available) void this.flush();
+    });
+    return this.#flushing;
+  }
+
+  async #writeAll(): Promise<void> {
     try {
       while (!this.#stale) {
         this.#inFlight ??= this.#next;
@@ -84,8 +97,6 @@ export class VisitWriter {
       for (const batch of [this.#inFlight, this.#next]) {
         for (const { resolve } of batch?.waiting.splice(0) ?? []) resolve('kept');
       }
-    } finally {
-      this.#writing = false;
     }
   }
 

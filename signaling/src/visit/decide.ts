@@ -18,8 +18,8 @@ import {
   type Media,
   type Participant,
   type Person,
-  present,
   type Producer,
+  present,
   type Visit,
 } from './state.ts';
 
@@ -35,7 +35,15 @@ export type Command =
   /** The grace time of a page without a socket is over. */
   | { type: 'expire'; now: number; participant: ParticipantId; session: string }
   /** `media` is where the visit goes if it is nowhere yet; `peer` is new. */
-  | { type: 'join'; now: number; person: Person; session: string; request: RequestId; peer: PeerId; media: Media }
+  | {
+      type: 'join';
+      now: number;
+      person: Person;
+      session: string;
+      request: RequestId;
+      peer: PeerId;
+      media: Media;
+    }
   | {
       type: 'produce';
       now: number;
@@ -45,7 +53,13 @@ export type Command =
       source: MediaSource;
       paused: boolean;
     }
-  | { type: 'pause-producer'; now: number; participant: ParticipantId; producer: ProducerId; paused: boolean }
+  | {
+      type: 'pause-producer';
+      now: number;
+      participant: ParticipantId;
+      producer: ProducerId;
+      paused: boolean;
+    }
   | { type: 'close-producer'; now: number; participant: ParticipantId; producer: ProducerId }
   | { type: 'leave'; now: number; participant: ParticipantId }
   /** `by` is absent where the portal's server ends the visit. */
@@ -55,7 +69,12 @@ export type Command =
   /** The node has nothing of the visit any more. */
   | { type: 'media-lost'; now: number }
   /** The node has the visit, but not these. */
-  | { type: 'endpoints-lost'; now: number; peers: readonly PeerId[]; producers: readonly ProducerId[] };
+  | {
+      type: 'endpoints-lost';
+      now: number;
+      peers: readonly PeerId[];
+      producers: readonly ProducerId[];
+    };
 
 /** What the node is to do. `open-*`, `pause-producer` and `close-producer` must succeed for the change to count; the other closes are tidying. */
 export type Effect =
@@ -72,7 +91,12 @@ export type Decision =
 
 const refuse = (code: ErrorCode): Decision => ({ ok: false, code });
 
-const unchanged = (visit: Visit, ...effects: Effect[]): Decision => ({ ok: true, visit, events: [], effects });
+const unchanged = (visit: Visit, ...effects: Effect[]): Decision => ({
+  ok: true,
+  visit,
+  events: [],
+  effects,
+});
 
 const change = (
   visit: Visit,
@@ -124,10 +148,17 @@ function connect(visit: Visit, { now, person, session }: Of<'connect'>): Decisio
   if (participant.session === session) {
     if (participant.connection === 'connected') return unchanged(visit);
     const returned = { ...participant, ...identityOf(person), connection: 'connected' as const };
-    return change(visit, { participants: swap(visit, returned) }, [{ type: 'participant-reconnected', ...event }]);
+    return change(visit, { participants: swap(visit, returned) }, [
+      { type: 'participant-reconnected', ...event },
+    ]);
   }
   const { endpoint, ...rest } = participant;
-  const replaced: Participant = { ...rest, ...identityOf(person), session, connection: 'connected' };
+  const replaced: Participant = {
+    ...rest,
+    ...identityOf(person),
+    session,
+    connection: 'connected',
+  };
   return change(
     visit,
     { participants: swap(visit, replaced) },
@@ -138,12 +169,18 @@ function connect(visit: Visit, { now, person, session }: Of<'connect'>): Decisio
 
 function disconnect(visit: Visit, { now, participant: id, session }: Of<'disconnect'>): Decision {
   const participant = findPresent(visit, id);
-  if (!participant || participant.session !== session || participant.connection === 'reconnecting') {
+  if (
+    !participant ||
+    participant.session !== session ||
+    participant.connection === 'reconnecting'
+  ) {
     return unchanged(visit);
   }
-  return change(visit, { participants: swap(visit, { ...participant, connection: 'reconnecting' }) }, [
-    { type: 'participant-reconnecting', at: now, participant: id, role: participant.role },
-  ]);
+  return change(
+    visit,
+    { participants: swap(visit, { ...participant, connection: 'reconnecting' }) },
+    [{ type: 'participant-reconnecting', at: now, participant: id, role: participant.role }],
+  );
 }
 
 function expire(visit: Visit, { now, participant: id, session }: Of<'expire'>): Decision {
@@ -160,7 +197,8 @@ function join(visit: Visit, { now, person, session, request, peer, media }: Of<'
   if (before?.endpoint?.request === request) {
     return unchanged(visit, { type: 'open-peer', peer: before.endpoint.peer });
   }
-  if (!before && present(visit).length >= LIMITS.participantsPerVisit) return refuse('limit-reached');
+  if (!before && present(visit).length >= LIMITS.participantsPerVisit)
+    return refuse('limit-reached');
 
   const participant: Participant = {
     ...identityOf(person),
@@ -200,11 +238,18 @@ function produce(visit: Visit, command: Of<'produce'>): Decision {
   const endpoint = participant?.endpoint;
   if (!endpoint) return refuse('not-joined');
   const opened = endpoint.producers.find((producer) => producer.request === request);
-  if (opened) return unchanged(visit, { type: 'open-producer', peer: endpoint.peer, producer: opened.id });
+  if (opened)
+    return unchanged(visit, { type: 'open-producer', peer: endpoint.peer, producer: opened.id });
   if (!participant.grants.includes(GRANT_OF_SOURCE[source])) return refuse('forbidden');
   if (endpoint.producers.some((producer) => producer.source === source)) return refuse('conflict');
   if (endpoint.producers.length >= LIMITS.producersPerParticipant) return refuse('limit-reached');
-  const producer: Producer = { id: command.producer, kind: KIND_OF_SOURCE[source], source, paused, request };
+  const producer: Producer = {
+    id: command.producer,
+    kind: KIND_OF_SOURCE[source],
+    source,
+    paused,
+    request,
+  };
   return change(
     visit,
     { participants: swap(visit, withProducers(participant, [...endpoint.producers, producer])) },
@@ -213,7 +258,10 @@ function produce(visit: Visit, command: Of<'produce'>): Decision {
   );
 }
 
-function pauseProducer(visit: Visit, { now, participant: id, producer: producerId, paused }: Of<'pause-producer'>) {
+function pauseProducer(
+  visit: Visit,
+  { now, participant: id, producer: producerId, paused }: Of<'pause-producer'>,
+) {
   const owned = ownProducer(visit, id, producerId);
   if (!owned.ok) return refuse(owned.code);
   const { participant, producers, producer } = owned;
@@ -223,18 +271,36 @@ function pauseProducer(visit: Visit, { now, participant: id, producer: producerI
   return change(
     visit,
     { participants: swap(visit, withProducers(participant, after)) },
-    [{ type: paused ? 'producer-paused' : 'producer-resumed', at: now, participant: id, source: producer.source }],
+    [
+      {
+        type: paused ? 'producer-paused' : 'producer-resumed',
+        at: now,
+        participant: id,
+        source: producer.source,
+      },
+    ],
     [effect],
   );
 }
 
-function closeProducer(visit: Visit, { now, participant: id, producer: producerId }: Of<'close-producer'>): Decision {
+function closeProducer(
+  visit: Visit,
+  { now, participant: id, producer: producerId }: Of<'close-producer'>,
+): Decision {
   const owned = ownProducer(visit, id, producerId);
   if (!owned.ok) return refuse(owned.code);
   const { participant, producers, producer } = owned;
   return change(
     visit,
-    { participants: swap(visit, withProducers(participant, producers.filter((each) => each !== producer))) },
+    {
+      participants: swap(
+        visit,
+        withProducers(
+          participant,
+          producers.filter((each) => each !== producer),
+        ),
+      ),
+    },
     [{ type: 'producer-closed', at: now, participant: id, source: producer.source }],
     [{ type: 'close-producer', producer: producerId }],
   );
@@ -250,7 +316,9 @@ function end(visit: Visit, { now, by }: Of<'end'>): Decision {
     {
       state: 'ended',
       endedAt: now,
-      participants: visit.participants.map((each) => (each.state === 'left' ? each : left(each, 'visit-ended', now))),
+      participants: visit.participants.map((each) =>
+        each.state === 'left' ? each : left(each, 'visit-ended', now),
+      ),
     },
     [
       ...leaving.map((each): LedgerEvent => leftEvent(each, 'visit-ended', now)),
@@ -261,7 +329,9 @@ function end(visit: Visit, { now, by }: Of<'end'>): Decision {
 }
 
 function recover(visit: Visit): Decision {
-  if (!visit.participants.some((each) => each.state !== 'left' && each.connection === 'connected')) {
+  if (
+    !visit.participants.some((each) => each.state !== 'left' && each.connection === 'connected')
+  ) {
     return unchanged(visit);
   }
   const participants = visit.participants.map((each) =>
@@ -274,7 +344,9 @@ function recover(visit: Visit): Decision {
 function mediaLost(visit: Visit, now: number): Decision {
   if (!visit.media) return unchanged(visit);
   const { media, ...rest } = visit;
-  return change(rest, { participants: visit.participants.map(withoutEndpoint) }, [{ type: 'media-lost', at: now }]);
+  return change(rest, { participants: visit.participants.map(withoutEndpoint) }, [
+    { type: 'media-lost', at: now },
+  ]);
 }
 
 function endpointsLost(visit: Visit, { now, peers, producers }: Of<'endpoints-lost'>): Decision {
@@ -287,7 +359,8 @@ function endpointsLost(visit: Visit, { now, peers, producers }: Of<'endpoints-lo
     }
     const gone = each.endpoint.producers.filter((producer) => producers.includes(producer.id));
     if (gone.length === 0) return each;
-    for (const { source } of gone) events.push({ type: 'producer-closed', at: now, participant: each.id, source });
+    for (const { source } of gone)
+      events.push({ type: 'producer-closed', at: now, participant: each.id, source });
     return withProducers(
       each,
       each.endpoint.producers.filter((producer) => !gone.includes(producer)),
@@ -307,7 +380,12 @@ function depart(visit: Visit, id: ParticipantId, reason: LeaveReason, now: numbe
     return change(rest, { participants }, events, media ? [{ type: 'close-visit' }] : []);
   }
   const { endpoint } = participant;
-  return change(visit, { participants }, events, endpoint ? [{ type: 'close-peer', peer: endpoint.peer }] : []);
+  return change(
+    visit,
+    { participants },
+    events,
+    endpoint ? [{ type: 'close-peer', peer: endpoint.peer }] : [],
+  );
 }
 
 function left(participant: Participant, reason: LeaveReason, now: number): Participant {
@@ -315,7 +393,13 @@ function left(participant: Participant, reason: LeaveReason, now: number): Parti
 }
 
 function leftEvent(participant: Participant, reason: LeaveReason, now: number): LedgerEvent {
-  return { type: 'participant-left', at: now, participant: participant.id, role: participant.role, reason };
+  return {
+    type: 'participant-left',
+    at: now,
+    participant: participant.id,
+    role: participant.role,
+    reason,
+  };
 }
 
 function withoutEndpoint(participant: Participant): Participant {
@@ -325,7 +409,9 @@ function withoutEndpoint(participant: Participant): Participant {
 }
 
 function withProducers(participant: Participant, producers: Producer[]): Participant {
-  return participant.endpoint ? { ...participant, endpoint: { ...participant.endpoint, producers } } : participant;
+  return participant.endpoint
+    ? { ...participant, endpoint: { ...participant.endpoint, producers } }
+    : participant;
 }
 
 function ownProducer(visit: Visit, id: ParticipantId, producerId: ProducerId) {
@@ -354,5 +440,7 @@ function swap(visit: Visit, participant: Participant): Participant[] {
     ? visit.participants.map((each) => (each.id === participant.id ? participant : each))
     : [...visit.participants, participant];
   let surplus = participants.filter((each) => each.state === 'left').length - DEPARTED_LIMIT;
-  return surplus > 0 ? participants.filter((each) => each.state !== 'left' || surplus-- <= 0) : participants;
+  return surplus > 0
+    ? participants.filter((each) => each.state !== 'left' || surplus-- <= 0)
+    : participants;
 }

@@ -83,7 +83,9 @@ export const Visit = z.object({
   startedAt: z.optional(z.int()),
   endedAt: z.optional(z.int()),
   media: z.optional(Media),
-  participants: z.array(Participant).check(z.maxLength(LIMITS.participantsPerVisit + DEPARTED_LIMIT)),
+  participants: z
+    .array(Participant)
+    .check(z.maxLength(LIMITS.participantsPerVisit + DEPARTED_LIMIT)),
 });
 export type Visit = z.infer<typeof Visit>;
 
@@ -129,7 +131,9 @@ export function newVisit(tenant: TenantId, visit: VisitId, kind: VisitKind, now:
 
 /** The participant of that id who has not left. */
 export function findPresent(visit: Visit, id: ParticipantId): Participant | undefined {
-  return visit.participants.find((participant) => participant.id === id && participant.state !== 'left');
+  return visit.participants.find(
+    (participant) => participant.id === id && participant.state !== 'left',
+  );
 }
 
 export function present(visit: Visit): Participant[] {

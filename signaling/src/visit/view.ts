@@ -57,7 +57,8 @@ export function changesFor(before: Visit, after: Visit, viewer: ParticipantId): 
     changes.push({ type: 'participant-left', participantId: id, reason });
   }
   for (const participant of sees) {
-    if (!seen.includes(participant)) changes.push({ type: 'participant', participant: participantView(participant) });
+    if (!seen.includes(participant))
+      changes.push({ type: 'participant', participant: participantView(participant) });
   }
   return changes;
 }

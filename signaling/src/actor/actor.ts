@@ -1,0 +1,1034 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import {
+  BedsideError,
+  type ClientRequest,
+  type ClientResponse,
+  type ConsumerId,
+  type ConsumerParameters,
+  type ControlCommandName,
+  type ControlRequest,
+  type ControlResponse,
+  type NodeConsumer,
+  type NodeId,
+  type ParticipantId,
+  type PeerId,
+  type ProducerId,
+  type SessionId,
+  type TenantId,
+  type TransportId,
+  toBedsideError,
+  type VisitChange,
+  type VisitId,
+  type VisitKey,
+  type VisitKind,
+  type VisitResource,
+} from '@bedside/protocol';
+import type { Logger } from 'pino';
+import type { NodeClient, NodeReport } from '../nodes/client.ts';
+import { place } from '../nodes/placement.ts';
+import { type PlannedFlow, plan, replanned } from '../plan/plan.ts';
+import type {
+  ClientLink,
+  Identity,
+  VisitCommandName,
+  VisitConnection,
+  VisitTelemetry,
+} from '../ports.ts';
+import type { Lease, VisitStore } from '../store/store.ts';
+import { VisitWriter } from '../store/writer.ts';
+import { type Command, type Decision, decide, type Effect } from '../visit/decide.ts';
+import { grantsOf } from '../visit/grants.ts';
+import {
+  findPresent,
+  type Media,
+  newVisit,
+  type Person,
+  present,
+  type Visit,
+} from '../visit/state.ts';
+import { changesFor, resourceOf, viewOf } from '../visit/view.ts';
+import type { Census } from './census.ts';
+import type { Clock } from './clock.ts';
+import { Outbox } from './outbox.ts';
+import { Quality } from './quality.ts';
+import { TaskQueue } from './queue.ts';
+import { RequestMemory } from './requests.ts';
+
+/** Commands of one visit that may wait for their turn. */
+const QUEUE_LIMIT = 256;
+/** Pages of one visit, those that have not joined included. */
+const SESSION_LIMIT = 128;
+/** Listeners in one `apply-plan`: keeps the answer well below the control link's message limit. */
+const LISTENERS_PER_CALL = 16;
+/** What failed at the node is tried again after these delays, with jitter. */
+const RESYNC_MIN_MS = 500;
+const RESYNC_MAX_MS = 8_000;
+
+export interface ActorOptions {
+  key: VisitKey;
+  lease: Lease;
+  store: VisitStore;
+  nodes: NodeClient;
+  clock: Clock;
+  log: Logger;
+  telemetry: VisitTelemetry;
+  census: Census;
+  /** How long a session outlives its socket. */
+  graceMs: number;
+  /** The actor has ended; nothing of it remains. */
+  onClosed: () => void;
+}
+
+/** One page: from the handshake until its participant has left and its socket is gone. */
+interface Session {
+  /** Hash of the session id. */
+  readonly hash: string;
+  person: Person;
+  outbox: Outbox | undefined;
+  /** The page has all its consumers from an answer, so events may add to them. */
+  reconciled: boolean;
+  readonly requests: RequestMemory;
+}
+
+/** What the node made for one endpoint. */
+interface Peer {
+  readonly participant: ParticipantId;
+  readonly sendTransportId: TransportId;
+  readonly recvTransportId: TransportId;
+  readonly consumers: Map<ConsumerId, ConsumerParameters>;
+}
+
+/**
+ * The shell of one visit: runs its commands one at a time through `decide`, has the node do what
+ * follows, commits, and tells the pages. A change counts once the node has done its part, and is
+ * acknowledged once Redis has it (or is known to be away).
+ */
+export class VisitActor {
+  /** Settles when the actor has ended and its lease is free. */
+  readonly closed: Promise<void>;
+  readonly #options: ActorOptions;
+  readonly #queue = new TaskQueue(QUEUE_LIMIT, () => this.#unloadWhenEmpty());
+  readonly #writer: VisitWriter;
+  readonly #sessions = new Map<ParticipantId, Session>();
+  readonly #grace = new Map<ParticipantId, () => void>();
+  readonly #peers = new Map<PeerId, Peer>();
+  readonly #quality = new Quality();
+  readonly #resolveClosed: () => void;
+  #visit: Visit | undefined;
+  /** Participants whose consumers may differ from the plan. */
+  #unsynced = new Set<ParticipantId>();
+  #syncQueued = false;
+  #syncFailures = 0;
+  #cancelResync: () => void = () => {};
+  /** `#peers` is what the node has. */
+  #adopted = true;
+  #speaker: ParticipantId | null = null;
+  #closing = false;
+
+  constructor(options: ActorOptions) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
+    this.#resolveClosed = resolve;
+    const { store, key, lease, census, log } = options;
+    this.#writer = new VisitWriter({
+      store,
+      key,
+      epoch: lease.epoch,
+      onUnwritten: (difference) => census.unwritten(difference),
+      onStale: () => this.#stepDown(),
+      onClean: () => this.#unloadWhenEmpty(),
+      onDropped: (events) =>
+        log.error({ visit: key, events }, 'ledger events dropped: Redis is away for too long'),
+    });
+    if (lease.visit) this.#recover(lease.visit);
+  }
+
+  /** No new work is taken: await `closed` and open the visit anew. */
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /** Where the media runs, if it does. */
+  get media(): Media | undefined {
+    return this.#visit?.media;
+  }
+
+  get resource(): VisitResource | undefined {
+    return this.#visit && resourceOf(this.#visit);
+  }
+
+  /** @throws BedsideError `conflict` where the visit is of another kind, `state-unavailable` where Redis doesn't take it */
+  create(
+    tenant: TenantId,
+    id: VisitId,
+    kind: VisitKind,
+  ): Promise<{ created: boolean; visit: VisitResource }> {
+    return this.#turn(async () => {
+      const created = !this.#visit;
+      const { visit, committed } = this.#ensure(tenant, id, kind);
+      if (visit.kind !== kind) throw new BedsideError('conflict', { field: 'kind' });
+      if ((await committed) === 'kept') throw new BedsideError('state-unavailable');
+      return { created, visit: resourceOf(visit) };
+    });
+  }
+
+  /** Ends the visit for the portal. @throws BedsideError `not-found` */
+  async end(): Promise<VisitResource> {
+    const { committed, visit } = await this.#turn(() => {
+      if (!this.#visit) throw new BedsideError('not-found');
+      return this.#end();
+    });
+    await committed;
+    return resourceOf(visit);
+  }
+
+  connect(identity: Identity, link: ClientLink, sessionId?: SessionId): Promise<VisitConnection> {
+    const outbox = new Outbox(link);
+    return outbox.behind(() => this.#turn(() => this.#connect(identity, link, outbox, sessionId)));
+  }
+
+  /** The link with a node is up, for the first time or again. Resolves once the node's part is in line, or will be tried again. */
+  async nodeLinked(node: NodeId): Promise<void> {
+    if (this.#visit?.media?.node === node) await this.#readopt();
+  }
+
+  /** What a node says of this visit. */
+  report(report: Exclude<NodeReport, { type: 'linked' }>): void {
+    if (this.#closing || !this.#visit) return;
+    switch (report.type) {
+      case 'visits-lost':
+        if (report.node === this.#visit.media?.node) void this.#happen(() => this.#mediaLost());
+        return;
+      case 'transport-state': {
+        const peer = this.#peers.get(report.peer);
+        if (!peer || (report.ice !== 'disconnected' && report.dtls !== 'failed')) return;
+        this.#sessions
+          .get(peer.participant)
+          ?.outbox?.send('transport-failed', { transportId: report.transportId });
+        return;
+      }
+      case 'scores': {
+        const participants = this.#quality.update(this.#visit, report.producers);
+        if (participants.length > 0)
+          this.#tellAdmitted((outbox) => outbox.send('quality', { participants }));
+        return;
+      }
+      case 'speaker': {
+        const participantId = this.#ownerOf(report.producerId);
+        if (participantId === this.#speaker) return;
+        this.#speaker = participantId;
+        this.#tellAdmitted((outbox) => outbox.send('speaker', { participantId }));
+        return;
+      }
+    }
+  }
+
+  /** Redis answers again: writes what is unwritten, and the visit anew in case Redis lost it. */
+  async redisReturned(): Promise<void> {
+    if (this.#closing || !this.#visit) return;
+    await this.#writer.write(this.#visit, []).catch(() => {});
+  }
+
+  /** Resolves after what is queued; a visit with nobody in it closes then. */
+  settle(): Promise<void> {
+    return this.#happen(() => {});
+  }
+
+  /** Commits what is unwritten and frees the lease. The media goes on at the node. */
+  async stop(): Promise<void> {
+    if (this.#closing) return this.closed;
+    await this.#queue.always(() => this.#close());
+  }
+
+  // --- sessions
+
+  async #connect(
+    identity: Identity,
+    link: ClientLink,
+    outbox: Outbox,
+    sessionId: SessionId | undefined,
+  ): Promise<VisitConnection> {
+    const rtpCapabilities = this.#options.nodes.rtpCapabilities();
+    if (!rtpCapabilities) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
+    const { visit } = this.#ensure(identity.tenant, identity.visit, 'visit');
+    const person = personOf(identity);
+    const before = this.#sessions.get(person.id);
+    if (!before && this.#sessions.size >= SESSION_LIMIT) throw new BedsideError('limit-reached');
+
+    const shown = sessionId === undefined ? undefined : hashOf(sessionId);
+    const known =
+      shown !== undefined &&
+      (shown === before?.hash || shown === findPresent(visit, person.id)?.session);
+    const id =
+      known && sessionId !== undefined
+        ? sessionId
+        : (randomBytes(16).toString('base64url') as SessionId);
+    const hash = hashOf(id);
+    const { committed } = this.#commit(
+      this.#decide({ type: 'connect', now: this.#now(), person, session: hash }),
+    );
+    // What only says that the page is there again need not be on record before the page is let in.
+    committed.catch(() => {});
+    this.#cancelGrace(person.id);
+    before?.outbox?.close('replaced');
+    const session: Session =
+      before?.hash === hash
+        ? before
+        : { hash, person, outbox, reconciled: false, requests: new RequestMemory() };
+    session.person = person;
+    session.outbox = outbox;
+    session.reconciled = false;
+    this.#sessions.set(person.id, session);
+
+    return {
+      welcome: {
+        participantId: person.id,
+        sessionId: id,
+        resumed: known && findPresent(this.#state, person.id)?.endpoint !== undefined,
+        grants: [...person.grants],
+        rtpCapabilities,
+        graceMs: this.#options.graceMs,
+        visit: viewOf(this.#state, person.id),
+      },
+      command: (name, request) => this.#command(session, link, name, request),
+      disconnected: () => this.#disconnected(session, link),
+    };
+  }
+
+  #disconnected(session: Session, link: ClientLink): void {
+    void this.#happen(() => {
+      if (!session.outbox?.isOf(link)) return;
+      session.outbox = undefined;
+      session.reconciled = false;
+      const { id } = session.person;
+      if (this.#sessions.get(id) !== session) return;
+      if (!findPresent(this.#state, id)) {
+        this.#sessions.delete(id);
+        return;
+      }
+      this.#apply({ type: 'disconnect', now: this.#now(), participant: id, session: session.hash });
+      this.#startGrace(id, session.hash);
+    });
+  }
+
+  #startGrace(participant: ParticipantId, session: string): void {
+    this.#cancelGrace(participant);
+    const expire = () => {
+      this.#grace.delete(participant);
+      void this.#happen(() => {
+        this.#apply({ type: 'expire', now: this.#now(), participant, session });
+      });
+    };
+    this.#grace.set(participant, this.#options.clock.after(this.#options.graceMs, expire));
+  }
+
+  #cancelGrace(participant: ParticipantId): void {
+    this.#grace.get(participant)?.();
+    this.#grace.delete(participant);
+  }
+
+  // --- commands
+
+  async #command<Name extends VisitCommandName>(
+    session: Session,
+    link: ClientLink,
+    name: Name,
+    request: ClientRequest<Name>,
+  ): Promise<ClientResponse<Name>> {
+    const started = performance.now();
+    const { telemetry } = this.#options;
+    const report = (outcome: string) =>
+      telemetry.command(name, outcome, (performance.now() - started) / 1000);
+    try {
+      if (this.#closing) throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS });
+      const { outbox } = session;
+      if (!outbox?.isOf(link) || this.#sessions.get(session.person.id) !== session)
+        throw new BedsideError('replaced');
+      // A repeated `join` finds its peer in the visit and `resume` says how things are now: no need to keep either answer.
+      const whole = name === 'join' || name === 'resume';
+      const run = () =>
+        session.requests.once(`${name} ${request.requestId}`, !whole, () =>
+          this.#handlers[name](session, request),
+        );
+      const response = await (whole ? outbox.behind(run) : run());
+      report('ok');
+      return response;
+    } catch (thrown) {
+      const error = toBedsideError(thrown);
+      report(error.code);
+      throw error;
+    }
+  }
+
+  readonly #handlers: {
+    [Name in VisitCommandName]: (
+      session: Session,
+      request: ClientRequest<Name>,
+    ) => Promise<ClientResponse<Name>>;
+  } = {
+    join: async (session, request) => {
+      const started = performance.now();
+      const { committed, response } = await this.#turn(() => this.#join(session, request));
+      const joined = performance.now();
+      await committed;
+      const { telemetry } = this.#options;
+      telemetry.joinPhase('commit', (performance.now() - joined) / 1000);
+      telemetry.joinPhase('total', (performance.now() - started) / 1000);
+      return response;
+    },
+    resume: (session, request) => this.#turn(() => this.#resume(session, request)),
+    produce: async (session, request) => {
+      const { committed, producerId } = await this.#turn(() => this.#produce(session, request));
+      await committed;
+      return { producerId };
+    },
+    'pause-producer': async (session, { producerId, paused }) => {
+      const participant = session.person.id;
+      const { committed } = await this.#turn(async () => {
+        const decision = this.#decide({
+          type: 'pause-producer',
+          now: this.#now(),
+          participant,
+          producer: producerId,
+          paused,
+        });
+        await this.#call('pause-producer', { ...this.#scope, producerId, paused });
+        return this.#commit(decision);
+      });
+      await committed;
+      return {};
+    },
+    'close-producer': async (session, { producerId }) => {
+      const participant = session.person.id;
+      const { committed } = await this.#turn(async () => {
+        const decision = this.#decide({
+          type: 'close-producer',
+          now: this.#now(),
+          participant,
+          producer: producerId,
+        });
+        await this.#call('close-producer', { ...this.#scope, producerId });
+        return this.#commit(decision);
+      });
+      await committed;
+      return {};
+    },
+    leave: async (session) => {
+      const participant = session.person.id;
+      const { committed } = await this.#turn(() =>
+        this.#apply({ type: 'leave', now: this.#now(), participant }),
+      );
+      await committed;
+      return {};
+    },
+    end: async (session) => {
+      const { committed } = await this.#turn(() => this.#end(session.person));
+      await committed;
+      return {};
+    },
+    // These change nothing in the visit, so they don't wait for a turn.
+    'connect-transport': (session, { transportId, dtlsParameters }) => {
+      const { id: peer } = this.#peerOf(session, transportId);
+      return this.#call('connect-transport', { ...this.#scope, peer, transportId, dtlsParameters });
+    },
+    'restart-ice': (session, { transportId }) => {
+      const { id: peer } = this.#peerOf(session, transportId);
+      return this.#call('restart-ice', { ...this.#scope, peer, transportId });
+    },
+    'prefer-consumers': async (session, request) => {
+      const { id: peer, consumers } = this.#peerOf(session);
+      // A consumer that closed while the page was asking is no fault of the page.
+      const preferences = request.preferences.filter(({ consumerId }) => consumers.has(consumerId));
+      if (preferences.length === 0) throw new BedsideError('not-found', { field: 'preferences' });
+      return this.#call('prefer-consumers', { ...this.#scope, peer, preferences });
+    },
+  };
+
+  async #join(session: Session, { requestId, rtpCapabilities }: ClientRequest<'join'>) {
+    const { telemetry } = this.#options;
+    const started = performance.now();
+    const carried = this.#state.media;
+    // The node came back with nothing, and the news waits in the queue behind this.
+    if (carried && (this.#bootOf(carried) ?? carried.bootId) !== carried.bootId) this.#mediaLost();
+    const before = this.#state;
+    const media = before.media ?? this.#place();
+    const { id } = session.person;
+    const decision = this.#decide({
+      type: 'join',
+      now: this.#now(),
+      person: session.person,
+      session: session.hash,
+      request: requestId,
+      peer: randomUUID() as PeerId,
+      media,
+    });
+    const peer = findPresent(decision.visit, id)?.endpoint?.peer;
+    if (!peer) throw new BedsideError('internal');
+    const flows = plan(decision.visit).get(id) ?? [];
+    const decided = performance.now();
+    telemetry.joinPhase('decide', (decided - started) / 1000);
+
+    let opened: ControlResponse<'open-peer'>;
+    try {
+      const request = {
+        ...this.#scope,
+        peer,
+        rtpCapabilities,
+        flows: flows.map(({ flow }) => flow),
+      };
+      opened = await this.#callAt(media, 'open-peer', request);
+    } catch (thrown) {
+      // An answer that is late may still be a peer at the node.
+      if (decision.visit !== before) {
+        this.#tidy([before.media ? { type: 'close-peer', peer } : { type: 'close-visit' }], media);
+      }
+      throw thrown;
+    }
+    telemetry.joinPhase('node', (performance.now() - decided) / 1000);
+
+    const { sendTransport, recvTransport } = opened;
+    const consumers = opened.consumers.flatMap((consumer) => consumerFor(flows, consumer));
+    this.#peers.set(peer, {
+      participant: id,
+      sendTransportId: sendTransport.transportId,
+      recvTransportId: recvTransport.transportId,
+      consumers: new Map(consumers.map((consumer) => [consumer.consumerId, consumer])),
+    });
+    const { committed, visit } = this.#commit(decision);
+    this.#unsynced.delete(id);
+    session.reconciled = true;
+    const participants = this.#quality.all();
+    if (participants.length > 0) session.outbox?.send('quality', { participants });
+    return {
+      committed,
+      response: { sendTransport, recvTransport, consumers, visit: viewOf(visit, id) },
+    };
+  }
+
+  async #resume(
+    session: Session,
+    request: ClientRequest<'resume'>,
+  ): Promise<ClientResponse<'resume'>> {
+    const { id } = session.person;
+    const participant = findPresent(this.#state, id);
+    if (!participant) throw new BedsideError('not-joined');
+    this.#unsynced.add(id);
+    const inLine = await this.#trySync();
+    if (!findPresent(this.#state, id)?.endpoint) throw new BedsideError('media-lost');
+    if (!inLine) throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
+    const { id: peer, consumers } = this.#peerOf(session);
+    const has = new Set(request.consumerIds);
+    session.reconciled = true;
+    // All of them: the page may have acknowledged one to a gateway that is gone.
+    this.#start(peer, [...consumers.keys()]);
+    return {
+      added: [...consumers.values()].filter(({ consumerId }) => !has.has(consumerId)),
+      removed: request.consumerIds.filter((consumerId) => !consumers.has(consumerId)),
+      visit: viewOf(this.#state, id),
+    };
+  }
+
+  async #produce(session: Session, request: ClientRequest<'produce'>) {
+    const { id } = session.person;
+    const { requestId, transportId, source, paused, rtpParameters } = request;
+    const { id: peer, sendTransportId } = this.#peerOf(session, transportId);
+    if (transportId !== sendTransportId)
+      throw new BedsideError('not-found', { field: 'transportId' });
+    const decision = this.#decide({
+      type: 'produce',
+      now: this.#now(),
+      participant: id,
+      request: requestId,
+      producer: randomUUID() as ProducerId,
+      source,
+      paused,
+    });
+    const producer = findPresent(decision.visit, id)?.endpoint?.producers.find(
+      (each) => each.request === requestId,
+    );
+    if (!producer) throw new BedsideError('internal');
+    const { id: producerId, kind } = producer;
+    try {
+      const observed = source === 'microphone';
+      await this.#call('produce', {
+        ...this.#scope,
+        peer,
+        producerId,
+        kind,
+        rtpParameters,
+        paused,
+        observed,
+      });
+    } catch (thrown) {
+      // An answer that is late may still be a producer at the node.
+      if (decision.visit !== this.#state && this.media) {
+        void this.#callAt(this.media, 'close-producer', { ...this.#scope, producerId }).catch(
+          () => {},
+        );
+      }
+      throw thrown;
+    }
+    return { ...this.#commit(decision), producerId };
+  }
+
+  #end(by?: Person) {
+    const ended = this.#apply({ type: 'end', now: this.#now(), ...(by ? { by } : {}) });
+    for (const { outbox } of this.#sessions.values()) outbox?.close('visit-ended');
+    this.#sessions.clear();
+    for (const cancel of this.#grace.values()) cancel();
+    this.#grace.clear();
+    return ended;
+  }
+
+  /** A command's turn. @throws BedsideError `moved` where the visit was closed meanwhile */
+  #turn<Result>(task: () => Result | Promise<Result>): Promise<Result> {
+    return this.#queue.run(() => {
+      if (this.#closing) throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS });
+      return task();
+    });
+  }
+
+  /** The turn of what nobody waits for: a fault ends here, in the log. */
+  async #happen(task: () => void | Promise<void>): Promise<void> {
+    try {
+      await this.#queue.always(() => {
+        if (!this.#closing) return task();
+      });
+    } catch (err) {
+      this.#options.log.error(
+        { visit: this.#options.key, err },
+        'an event of the visit could not be dealt with',
+      );
+    }
+  }
+
+  // --- state
+
+  /** The visit; only called once it exists. */
+  get #state(): Visit {
+    if (!this.#visit) throw new BedsideError('not-found');
+    return this.#visit;
+  }
+
+  #now(): number {
+    return this.#options.clock.now();
+  }
+
+  #ensure(tenant: TenantId, id: VisitId, kind: VisitKind) {
+    if (this.#visit) return { visit: this.#visit, committed: Promise.resolve('written' as const) };
+    const visit = newVisit(tenant, id, kind, this.#now());
+    this.#visit = visit;
+    this.#options.census.moved(undefined, visit);
+    const committed = this.#writer.write(visit, [{ type: 'visit-created', at: visit.createdAt }]);
+    committed.catch(() => {});
+    return { visit, committed };
+  }
+
+  #decide(command: Command): Extract<Decision, { ok: true }> {
+    const decision = decide(this.#state, command);
+    if (!decision.ok) throw new BedsideError(decision.code);
+    return decision;
+  }
+
+  /** Decides and commits what needs nothing of the node but tidying. */
+  #apply(command: Command) {
+    return this.#commit(this.#decide(command));
+  }
+
+  /** The decision becomes the state: pages are told, listeners planned anew, and Redis gets it. */
+  #commit(decision: Extract<Decision, { ok: true }>) {
+    const before = this.#state;
+    const { visit, events, effects } = decision;
+    if (visit === before) return { visit, committed: Promise.resolve('written' as const) };
+    this.#visit = visit;
+    this.#options.census.moved(before, visit);
+    const committed = this.#writer.write(visit, events);
+    committed.catch(() => {});
+    this.#broadcast(before, visit);
+    const live = new Set(
+      visit.participants.flatMap(({ endpoint }) => (endpoint ? [endpoint.peer] : [])),
+    );
+    for (const peer of this.#peers.keys()) if (!live.has(peer)) this.#peers.delete(peer);
+    for (const { id } of visit.participants) {
+      if (findPresent(visit, id) || !findPresent(before, id)) continue;
+      this.#cancelGrace(id);
+      if (!this.#sessions.get(id)?.outbox) this.#sessions.delete(id);
+    }
+    for (const id of replanned(before, visit)) this.#unsynced.add(id);
+    if (before.media) this.#tidy(effects, before.media);
+    void this.#scheduleSync();
+    return { visit, committed };
+  }
+
+  #broadcast(before: Visit, after: Visit): void {
+    // All who were and are admitted see the same.
+    let shared: VisitChange[] | undefined;
+    for (const [id, { outbox }] of this.#sessions) {
+      if (!outbox) continue;
+      const sharing = [before, after].every(
+        (visit) => findPresent(visit, id)?.state === 'admitted',
+      );
+      const changes = (sharing && shared) || changesFor(before, after, id);
+      if (sharing) shared = changes;
+      if (changes.length > 0) outbox.send('changed', { seq: after.seq, changes });
+    }
+  }
+
+  #tellAdmitted(tell: (outbox: Outbox) => void): void {
+    for (const [id, { outbox }] of this.#sessions) {
+      if (outbox && this.#visit && findPresent(this.#visit, id)?.state === 'admitted') tell(outbox);
+    }
+  }
+
+  #ownerOf(producerId: ProducerId | null): ParticipantId | null {
+    const owns = this.#visit?.participants.find(({ endpoint }) =>
+      endpoint?.producers.some(({ id }) => id === producerId),
+    );
+    return owns?.id ?? null;
+  }
+
+  // --- media
+
+  get #scope() {
+    return { visit: this.#options.key, epoch: this.#options.lease.epoch };
+  }
+
+  #place(): Media {
+    const placement = place(this.#options.nodes.linked(), [Math.random(), Math.random()]);
+    if (!placement.ok) throw new BedsideError(placement.code, { retryAfterMs: 1_000 });
+    return { node: placement.node.nodeId, bootId: placement.node.bootId };
+  }
+
+  /** The present boot of the node that carries the visit; undefined while it is not linked. */
+  #bootOf(media: Media): string | undefined {
+    return this.#options.nodes.linked().find(({ nodeId }) => nodeId === media.node)?.bootId;
+  }
+
+  /** The session's peer, that must have this transport where one is named. */
+  #peerOf(session: Session, transportId?: TransportId): Peer & { id: PeerId } {
+    const endpoint = this.#visit && findPresent(this.#visit, session.person.id)?.endpoint;
+    if (!endpoint) throw new BedsideError('not-joined');
+    const peer = this.#peers.get(endpoint.peer);
+    if (!peer) throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
+    if (
+      transportId !== undefined &&
+      transportId !== peer.sendTransportId &&
+      transportId !== peer.recvTransportId
+    ) {
+      throw new BedsideError('not-found', { field: 'transportId' });
+    }
+    return { id: endpoint.peer, ...peer };
+  }
+
+  #call<Name extends ControlCommandName>(
+    name: Name,
+    request: ControlRequest<Name>,
+  ): Promise<ControlResponse<Name>> {
+    const { media } = this.#state;
+    return media
+      ? this.#callAt(media, name, request)
+      : Promise.reject(new BedsideError('not-joined'));
+  }
+
+  async #callAt<Name extends ControlCommandName>(
+    { node }: Media,
+    name: Name,
+    request: ControlRequest<Name>,
+  ): Promise<ControlResponse<Name>> {
+    try {
+      return await this.#options.nodes.call(node, name, request);
+    } catch (thrown) {
+      if (!(thrown instanceof BedsideError) || thrown.code !== 'stale-epoch') throw thrown;
+      this.#stepDown();
+      throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS, cause: thrown });
+    }
+  }
+
+  /** Closes at the node what the visit has no use for. What fails is found again when the node is described. */
+  #tidy(effects: readonly Effect[], media: Media): void {
+    for (const effect of effects) {
+      const done =
+        effect.type === 'close-peer'
+          ? this.#callAt(media, 'close-peer', { ...this.#scope, peer: effect.peer })
+          : effect.type === 'close-visit'
+            ? this.#callAt(media, 'close-visit', this.#scope)
+            : undefined;
+      done?.catch(() => {
+        this.#adopted = false;
+      });
+    }
+  }
+
+  async #scheduleSync(): Promise<void> {
+    if (this.#syncQueued || this.#closing || (this.#unsynced.size === 0 && this.#adopted)) return;
+    this.#syncQueued = true;
+    // At the end of the queue: commands that wait already share one call.
+    await this.#happen(async () => {
+      this.#syncQueued = false;
+      await this.#trySync();
+    });
+  }
+
+  /** Whether the node's part is in line now; if not, it is tried again later. */
+  async #trySync(): Promise<boolean> {
+    try {
+      await this.#sync();
+      this.#syncFailures = 0;
+      return true;
+    } catch (thrown) {
+      this.#resyncLater(toBedsideError(thrown));
+      return false;
+    }
+  }
+
+  #resyncLater(error: BedsideError): void {
+    if (this.#closing) return;
+    if (error.kind === 'internal')
+      this.#options.log.error({ visit: this.#options.key, err: error }, 'the plan was not applied');
+    const delay =
+      Math.min(RESYNC_MIN_MS * 2 ** this.#syncFailures++, RESYNC_MAX_MS) *
+      (0.5 + Math.random() / 2);
+    this.#cancelResync();
+    this.#cancelResync = this.#options.clock.after(delay, () => void this.#readopt());
+  }
+
+  /** Makes the consumers of those who may differ from the plan equal to it, and tells their pages. */
+  async #sync(): Promise<void> {
+    const visit = this.#state;
+    if (!visit.media) {
+      this.#unsynced.clear();
+      return;
+    }
+    if (!this.#adopted) return this.#adopt();
+    const planned = plan(visit);
+    const listeners = [...this.#unsynced].flatMap((id) => {
+      const peer = findPresent(visit, id)?.endpoint?.peer;
+      if (peer && this.#peers.has(peer)) return [{ id, peer, flows: planned.get(id) ?? [] }];
+      this.#unsynced.delete(id);
+      return [];
+    });
+    for (let start = 0; start < listeners.length; start += LISTENERS_PER_CALL) {
+      const some = listeners.slice(start, start + LISTENERS_PER_CALL);
+      const { listeners: results } = await this.#call('apply-plan', {
+        ...this.#scope,
+        listeners: some.map(({ peer, flows }) => ({ peer, flows: flows.map(({ flow }) => flow) })),
+      });
+      for (const { id, peer, flows } of some) {
+        const result = results.find((each) => each.peer === peer);
+        this.#unsynced.delete(id);
+        this.#deliver(id, peer, flows, result?.added ?? [], result?.removed ?? []);
+      }
+    }
+  }
+
+  #deliver(
+    id: ParticipantId,
+    peerId: PeerId,
+    flows: readonly PlannedFlow[],
+    opened: readonly NodeConsumer[],
+    closed: readonly ConsumerId[],
+  ): void {
+    const consumers = this.#peers.get(peerId)?.consumers;
+    if (!consumers) return;
+    const removed: ConsumerId[] = [];
+    const updated: { consumerId: ConsumerId; gain: number }[] = [];
+    for (const [consumerId, consumer] of consumers) {
+      const flow = flows.find(({ producerId }) => producerId === consumer.producerId);
+      // A closed producer takes its consumers along: the node need not list them.
+      if (!flow || closed.includes(consumerId)) {
+        consumers.delete(consumerId);
+        removed.push(consumerId);
+      } else if (flow.gain !== consumer.gain) {
+        consumers.set(consumerId, { ...consumer, gain: flow.gain });
+        updated.push({ consumerId, gain: flow.gain });
+      }
+    }
+    const added = opened.flatMap((consumer) => consumerFor(flows, consumer));
+    for (const consumer of added) consumers.set(consumer.consumerId, consumer);
+    if (added.length + removed.length + updated.length === 0) return;
+    const session = this.#sessions.get(id);
+    if (!session?.reconciled) return; // `join` or `resume` will tell
+    session.outbox?.sendConsumers({ added, removed, updated }, () =>
+      this.#start(
+        peerId,
+        added.map(({ consumerId }) => consumerId),
+      ),
+    );
+  }
+
+  #start(peer: PeerId, consumerIds: ConsumerId[]): void {
+    if (consumerIds.length === 0 || this.#closing || !this.#peers.has(peer)) return;
+    this.#call('start-consumers', { ...this.#scope, peer, consumerIds }).catch((thrown: unknown) =>
+      this.#resyncLater(toBedsideError(thrown)),
+    );
+  }
+
+  /** Describes the node's part anew, and plans everybody. */
+  async #readopt(): Promise<void> {
+    if (this.#closing || !this.#visit?.media) return;
+    this.#adopted = false;
+    await this.#scheduleSync();
+  }
+
+  /** Takes over what the node has of this visit; closes what the visit has not. */
+  async #adopt(): Promise<void> {
+    const { media } = this.#state;
+    if (!media) {
+      this.#adopted = true;
+      return;
+    }
+    const bootId = this.#bootOf(media);
+    if (!bootId) throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
+    if (bootId !== media.bootId) {
+      this.#mediaLost();
+      return;
+    }
+    const { peers } = await this.#call('describe-visit', this.#scope);
+    const described = new Map(peers.map((peer) => [peer.peer, peer]));
+    const endpoints = this.#state.participants.flatMap(({ id, endpoint }) =>
+      endpoint ? [{ id, ...endpoint }] : [],
+    );
+    const lostPeers = endpoints.filter(({ peer }) => !described.has(peer)).map(({ peer }) => peer);
+    const lostProducers = endpoints.flatMap(({ peer, producers }) => {
+      const there = new Set(described.get(peer)?.producers.map(({ producerId }) => producerId));
+      return producers.filter(({ id }) => !there.has(id)).map(({ id }) => id);
+    });
+    const ours = new Set(endpoints.map(({ peer }) => peer));
+    const strangers = [...described.keys()].filter((peer) => !ours.has(peer));
+    const ourProducers = new Set(
+      endpoints.flatMap(({ producers }) => producers.map(({ id }) => id)),
+    );
+    this.#adopted = true;
+    this.#tidy(
+      strangers.map((peer) => ({ type: 'close-peer', peer })),
+      media,
+    );
+    for (const { producerId } of peers
+      .filter(({ peer }) => ours.has(peer))
+      .flatMap(({ producers }) => producers)) {
+      if (!ourProducers.has(producerId))
+        await this.#call('close-producer', { ...this.#scope, producerId });
+    }
+    const planned = plan(this.#state);
+    for (const { id, peer } of endpoints) {
+      const there = described.get(peer);
+      if (!there) continue;
+      const { sendTransportId, recvTransportId } = there;
+      const flows = planned.get(id) ?? [];
+      const known = this.#peers.get(peer)?.consumers ?? new Map<ConsumerId, ConsumerParameters>();
+      const consumers = new Map(
+        there.consumers.flatMap((consumer) =>
+          consumerFor(flows, consumer).map((each) => [each.consumerId, each] as const),
+        ),
+      );
+      // A consumer that this page was told of stays listed until `#deliver` has told it otherwise.
+      for (const [consumerId, consumer] of known)
+        if (!consumers.has(consumerId)) consumers.set(consumerId, consumer);
+      this.#peers.set(peer, { participant: id, sendTransportId, recvTransportId, consumers });
+      this.#unsynced.add(id);
+    }
+    // Pages may have missed what was started while the link was away.
+    for (const { id, peer } of endpoints) {
+      const consumers = this.#peers.get(peer)?.consumers;
+      if (consumers && this.#sessions.get(id)?.reconciled) this.#start(peer, [...consumers.keys()]);
+    }
+    const before = this.#state;
+    this.#apply({
+      type: 'endpoints-lost',
+      now: this.#now(),
+      peers: lostPeers,
+      producers: lostProducers,
+    });
+    this.#tellMediaLost(before);
+    await this.#sync();
+  }
+
+  #mediaLost(): void {
+    this.#adopted = true;
+    if (this.#closing || !this.#visit) return;
+    const before = this.#visit;
+    this.#apply({ type: 'media-lost', now: this.#now() });
+    this.#unsynced.clear();
+    this.#tellMediaLost(before);
+  }
+
+  #tellMediaLost(before: Visit): void {
+    for (const { id, endpoint } of before.participants) {
+      if (!endpoint || findPresent(this.#state, id)?.endpoint) continue;
+      const session = this.#sessions.get(id);
+      if (!session) continue;
+      session.reconciled = false;
+      session.outbox?.send('media-lost', {});
+    }
+  }
+
+  // --- life
+
+  /** A visit from Redis: its participants have their grace time to come back, its media goes on. */
+  #recover(visit: Visit): void {
+    this.#visit = visit;
+    this.#options.census.moved(undefined, visit);
+    if (present(visit).length === 0) return;
+    for (const { id, session } of present(visit)) this.#startGrace(id, session);
+    this.#adopted = false;
+    void this.#happen(async () => {
+      this.#apply({ type: 'recover', now: this.#now() });
+      await this.#trySync();
+    });
+  }
+
+  #unloadWhenEmpty(): void {
+    if (this.#closing || !this.#queue.idle || !this.#writer.clean) return;
+    if (this.#sessions.size > 0 || (this.#visit && present(this.#visit).length > 0)) return;
+    void this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const { store, key, lease } = this.#options;
+    this.#shut();
+    await this.#writer.flush();
+    await store.release(key, lease.epoch).catch(() => {});
+    this.#writer.discard();
+    this.#ended();
+  }
+
+  /** Another gateway owns the visit: nothing more is done for it here. */
+  #stepDown(): void {
+    if (this.#closing) return;
+    this.#shut();
+    for (const { outbox } of this.#sessions.values()) outbox?.close('moved', RESYNC_MIN_MS);
+    this.#writer.discard();
+    this.#options.log.warn({ visit: this.#options.key }, 'another gateway owns this visit now');
+    this.#ended();
+  }
+
+  #shut(): void {
+    this.#closing = true;
+    this.#cancelResync();
+    for (const cancel of this.#grace.values()) cancel();
+    this.#grace.clear();
+  }
+
+  #ended(): void {
+    this.#options.census.moved(this.#visit, undefined);
+    this.#options.onClosed();
+    this.#resolveClosed();
+  }
+}
+
+function personOf({ participant, role, name, lang, grants }: Identity): Person {
+  return { id: participant, role, name, lang, grants: grantsOf(role, grants) };
+}
+
+function hashOf(sessionId: SessionId): string {
+  return createHash('sha256').update(sessionId).digest('base64url');
+}
+
+/** The node's consumer with what the plan knows of it; none where the plan has no such flow. */
+function consumerFor(flows: readonly PlannedFlow[], consumer: NodeConsumer): ConsumerParameters[] {
+  const flow = flows.find(({ producerId }) => producerId === consumer.producerId);
+  return flow
+    ? [{ ...consumer, participantId: flow.from, source: flow.source, gain: flow.gain }]
+    : [];
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import type { GatewayId } from '@bedside/protocol';
+import type { Cluster, Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { NodeReport } from '../nodes/client.ts';
+import { Nodes } from '../nodes/nodes.ts';
+import type { Visits, VisitTelemetry } from '../ports.ts';
+import { RedisStore } from '../store/store.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { VisitRegistry } from './registry.ts';
+
+export { REDIS_OPTIONS } from '../store/store.ts';
+
+/** How long `start` waits for the first node: a gateway serves without one, only not media. */
+const FIRST_NODE_MS = 2_000;
+
+export interface VisitsOptions {
+  gatewayId: GatewayId;
+  /** Made with REDIS_OPTIONS; the caller closes it, after `stop`. */
+  redis: Redis | Cluster;
+  /** Control addresses of the nodes. */
+  nodes: readonly string[];
+  controlSecret: string;
+  telemetry: VisitTelemetry;
+  log: Logger;
+  /** Milliseconds for which a session outlives its socket. */
+  graceMs: number;
+  clock?: Clock;
+}
+
+/** The visits of this gateway, on real Redis and real nodes. `start` opens the links and never fails: see `readiness`. */
+export function createVisits(options: VisitsOptions): Visits & { start(): Promise<void> } {
+  const {
+    gatewayId,
+    redis,
+    nodes: urls,
+    controlSecret,
+    telemetry,
+    log,
+    graceMs,
+    clock = systemClock,
+  } = options;
+  const store = new RedisStore({
+    redis,
+    gatewayId,
+    boot: randomUUID(),
+    clock,
+    log,
+    telemetry,
+    onAvailable: () => void registry.redisReturned(),
+  });
+  const onReport = (report: NodeReport) => registry.report(report);
+  const nodes = new Nodes({ urls, gatewayId, controlSecret, clock, log, telemetry, onReport });
+  const registry: VisitRegistry = new VisitRegistry({
+    store,
+    nodes,
+    clock,
+    log,
+    telemetry,
+    graceMs,
+  });
+  return {
+    connect: (identity, link, sessionId) => registry.connect(identity, link, sessionId),
+    create: (tenant, request) => registry.create(tenant, request),
+    read: (tenant, visit) => registry.read(tenant, visit),
+    end: (tenant, visit) => registry.end(tenant, visit),
+    readiness: () => registry.readiness(),
+    start: async () => {
+      await Promise.all([store.start(), nodes.start(FIRST_NODE_MS)]);
+      await registry.recover();
+    },
+    stop: async (deadlineMs) => {
+      await registry.stop(deadlineMs);
+      await store.stop();
+      nodes.close();
+    },
+  };
+}

@@ -1,0 +1,165 @@
+import {
+  BedsideError,
+  type CreateVisit,
+  type SessionId,
+  type TenantId,
+  type VisitId,
+  type VisitKey,
+  type VisitResource,
+} from '@bedside/protocol';
+import type { Logger } from 'pino';
+import type { NodeClient, NodeReport } from '../nodes/client.ts';
+import type { ClientLink, Identity, VisitConnection, Visits, VisitTelemetry } from '../ports.ts';
+import { visitKey } from '../store/keys.ts';
+import type { VisitStore } from '../store/store.ts';
+import { resourceOf } from '../visit/view.ts';
+import { VisitActor } from './actor.ts';
+import { Census } from './census.ts';
+import type { Clock } from './clock.ts';
+
+/** Visits that are written or opened side by side where all of them are. */
+const PARALLEL = 16;
+
+export interface RegistryOptions {
+  store: VisitStore;
+  nodes: NodeClient;
+  clock: Clock;
+  log: Logger;
+  telemetry: VisitTelemetry;
+  graceMs: number;
+}
+
+/** The actors of the visits that this gateway has open: one each, opened by who needs it. */
+export class VisitRegistry implements Visits {
+  readonly #options: RegistryOptions;
+  readonly #census: Census;
+  readonly #actors = new Map<VisitKey, VisitActor>();
+  readonly #opening = new Map<VisitKey, Promise<VisitActor>>();
+  #stopped = false;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    this.#census = new Census(options.telemetry);
+  }
+
+  connect(identity: Identity, link: ClientLink, sessionId?: SessionId): Promise<VisitConnection> {
+    return this.#with(visitKey(identity.tenant, identity.visit), (actor) =>
+      actor.connect(identity, link, sessionId),
+    );
+  }
+
+  create(
+    tenant: TenantId,
+    { visit, kind }: CreateVisit,
+  ): Promise<{ created: boolean; visit: VisitResource }> {
+    return this.#with(visitKey(tenant, visit), (actor) => actor.create(tenant, visit, kind));
+  }
+
+  end(tenant: TenantId, visit: VisitId): Promise<VisitResource> {
+    return this.#with(visitKey(tenant, visit), (actor) => actor.end());
+  }
+
+  /** Needs no ownership: what another gateway committed last is good enough to read. */
+  async read(tenant: TenantId, visit: VisitId): Promise<VisitResource> {
+    const key = visitKey(tenant, visit);
+    const open = this.#actors.get(key)?.resource;
+    if (open) return open;
+    const stored = await this.#options.store.read(key);
+    if (!stored) throw new BedsideError('not-found');
+    return resourceOf(stored);
+  }
+
+  readiness(): { ready: boolean; reasons: string[] } {
+    const reasons: string[] = [];
+    if (this.#stopped) reasons.push('shutting down');
+    if (!this.#options.store.available) reasons.push('Redis does not answer');
+    if (this.#options.nodes.linked().length === 0) reasons.push('no node is linked');
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopped = true;
+    const late = Promise.withResolvers<void>();
+    const cancel = this.#options.clock.after(deadlineMs, late.resolve);
+    await Promise.race([
+      inParallel([...this.#actors.values()], (actor) => actor.stop()),
+      late.promise,
+    ]);
+    cancel();
+  }
+
+  /** Takes up the visits that this gateway had open when it was killed: who comes back finds them, who doesn't is removed in time. */
+  async recover(): Promise<void> {
+    const keys = await this.#options.store.abandoned().catch(() => []);
+    // What can't be opened is another gateway's by now, or is opened when somebody comes.
+    await inParallel(keys, (key) =>
+      this.#open(key).then(
+        (actor) => actor.settle(),
+        () => {},
+      ),
+    );
+  }
+
+  report(report: NodeReport): void {
+    if (report.type === 'linked') {
+      const { nodeId } = report.node;
+      void inParallel([...this.#actors.values()], (actor) => actor.nodeLinked(nodeId));
+    } else if (report.type === 'visits-lost') {
+      for (const key of report.visits) this.#actors.get(key)?.report(report);
+    } else {
+      this.#actors.get(report.visit)?.report(report);
+    }
+  }
+
+  async redisReturned(): Promise<void> {
+    await inParallel([...this.#actors.values()], (actor) => actor.redisReturned());
+  }
+
+  /** Runs with the visit's actor; `use` must take its place in the queue before it awaits anything. */
+  async #with<Result>(key: VisitKey, use: (actor: VisitActor) => Promise<Result>): Promise<Result> {
+    for (;;) {
+      if (this.#stopped) throw new BedsideError('shutting-down');
+      const actor = this.#actors.get(key) ?? (await this.#open(key));
+      if (!actor.closing) return use(actor);
+      await actor.closed;
+    }
+  }
+
+  #open(key: VisitKey): Promise<VisitActor> {
+    const open = this.#actors.get(key);
+    if (open) return Promise.resolve(open);
+    let opening = this.#opening.get(key);
+    if (!opening) {
+      opening = this.#load(key).finally(() => this.#opening.delete(key));
+      this.#opening.set(key, opening);
+    }
+    return opening;
+  }
+
+  async #load(key: VisitKey): Promise<VisitActor> {
+    const started = performance.now();
+    const lease = await this.#options.store.acquire(key);
+    this.#options.telemetry.joinPhase('load', (performance.now() - started) / 1000);
+    const actor = new VisitActor({
+      ...this.#options,
+      key,
+      lease,
+      census: this.#census,
+      onClosed: () => this.#actors.delete(key),
+    });
+    this.#actors.set(key, actor);
+    return actor;
+  }
+}
+
+async function inParallel<Item>(
+  items: readonly Item[],
+  run: (item: Item) => Promise<unknown>,
+): Promise<void> {
+  const rest = items.values();
+  await Promise.all(
+    Array.from({ length: Math.min(PARALLEL, items.length) }, async () => {
+      for (const item of rest) await run(item);
+    }),
+  );
+}
