@@ -128,7 +128,7 @@ export class BedsideVisitElement extends LitElement {
   /** Join with the devices as they are set. Shows what goes wrong by itself, so that it never rejects. */
   async join(): Promise<void> {
     const visit = this.#visit;
-    if (!visit || visit.state !== 'disconnected') return;
+    if (visit?.state !== 'disconnected') return;
     this.#problem = undefined;
     this.#openWanted();
     await visit.connect().catch(() => {

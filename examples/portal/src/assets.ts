@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+/** A file as it is served; all are read once at the start. */
+export interface Asset {
+  readonly type: string;
+  readonly etag: string;
+  readonly body: Buffer;
+  readonly gzipped: Buffer | undefined;
+  /** Other origins may load it, as a customer's page loads the SDK. */
+  readonly isShared: boolean;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  mjs: 'text/javascript; charset=utf-8',
+  json: 'application/json; charset=utf-8',
+  map: 'application/json; charset=utf-8',
+  svg: 'image/svg+xml',
+  txt: 'text/plain; charset=utf-8',
+};
+
+const PAGES = ['portal.css', 'portal.js', 'texts.js', 'logo.svg'];
+const SDK = [
+  'bedside.js',
+  'bedside.js.map',
+  'bedside.js.LEGAL.txt',
+  'bedside.mjs',
+  'bedside.mjs.map',
+  'bedside.mjs.LEGAL.txt',
+  'integrity.json',
+];
+
+/** By path. @throws where the SDK is not built. */
+export async function loadAssets(
+  publicDir: string,
+  sdkDist: string,
+): Promise<ReadonlyMap<string, Asset>> {
+  const assets = new Map<string, Asset>();
+  for (const name of PAGES)
+    assets.set(`/${name}`, asset(name, await readFile(join(publicDir, name))));
+  for (const name of SDK) {
+    const body = await readFile(join(sdkDist, name)).catch((cause: unknown) => {
+      throw new Error(`The SDK is not built (${name} is missing). Run: npm run build -w sdk`, {
+        cause,
+      });
+    });
+    assets.set(`/sdk/${name}`, asset(name, body, true));
+  }
+  const built = JSON.parse(await readFile(join(sdkDist, 'integrity.json'), 'utf8')) as Record<
+    string,
+    { integrity: string }
+  >;
+  const integrity = built['bedside.js']?.integrity ?? '';
+  const page = (await readFile(join(publicDir, 'index.html'), 'utf8')).replaceAll(
+    '{{sdk-integrity}}',
+    integrity,
+  );
+  assets.set('/', asset('index.html', Buffer.from(page)));
+  return assets;
+}
+
+function asset(name: string, body: Buffer, isShared = false): Asset {
+  const type = TYPES[name.slice(name.lastIndexOf('.') + 1)] ?? 'application/octet-stream';
+  const gzipped = gzipSync(body, { level: 9 });
+  return {
+    type,
+    etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`,
+    body,
+    gzipped: gzipped.length < body.length ? gzipped : undefined,
+    isShared,
+  };
+}
