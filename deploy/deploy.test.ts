@@ -1,0 +1,249 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readConfig as readPortalConfig } from '../examples/portal/src/config.ts';
+import { readConfig as readNodeConfig } from '../sfu/src/config.ts';
+import { createMetrics as createNodeMetrics } from '../sfu/src/metrics.ts';
+import { readConfig as readGatewayConfig } from '../signaling/src/config.ts';
+import { createMetrics as createGatewayMetrics } from '../signaling/src/metrics.ts';
+
+// To become a devDependency of the root; what needs it is skipped until it is installed.
+const yaml = await import('yaml').catch(() => undefined);
+const parse = (text: string) => yaml?.parse(text);
+
+interface Service {
+  build?: { context: string; dockerfile: string };
+  image?: string;
+  environment?: Record<string, string>;
+  networks: string[];
+  ports?: string[];
+  secrets?: string[];
+  volumes?: string[];
+  healthcheck?: { test: string[] };
+  read_only?: boolean;
+}
+
+interface Compose {
+  services: Record<string, Service>;
+  networks: Record<string, unknown>;
+  volumes: Record<string, unknown>;
+  secrets: Record<string, { file: string }>;
+}
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+const root = join(folder, '..');
+const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
+
+const composeText = read('deploy', 'compose.yaml');
+const compose: Compose = parse(composeText);
+const service = (name: string): Service => {
+  const found = compose.services[name];
+  if (found === undefined) throw new Error(`no service ${name}`);
+  return found;
+};
+
+const scratch = mkdtempSync(join(tmpdir(), 'bedside-deploy-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+const makeSecrets = (address: string) =>
+  spawnSync('sh', [join(folder, 'make-secrets.sh'), address, scratch], { encoding: 'utf8' });
+const made = makeSecrets('192.0.2.10');
+const secrets = Object.fromEntries(
+  readFileSync(join(scratch, '.env'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/=(.*)/s).slice(0, 2)),
+) as Record<string, string>;
+
+/** A value as Compose gives it to the container: `${NAME:?text}` and `${NAME:-fallback}`. */
+const interpolate = (value: string): string =>
+  value.replace(/\$\{(\w+):([?-])([^}]*)\}/g, (_, name: string, how: string, rest: string) => {
+    const given = secrets[name];
+    if (given !== undefined) return given;
+    if (how === '?') throw new Error(`${name} is required and make-secrets.sh does not write it`);
+    return rest;
+  });
+const environmentOf = (name: string): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(service(name).environment ?? {}).map(([key, value]) => [
+      key,
+      interpolate(value),
+    ]),
+  );
+
+const gatewayConfig = () =>
+  readGatewayConfig({
+    ...environmentOf('gateway'),
+    BEDSIDE_TENANTS_FILE: join(scratch, 'secrets', 'tenants.json'),
+  });
+const nodeConfig = () => readNodeConfig(environmentOf('node'));
+const portalConfig = () => readPortalConfig(environmentOf('portal'));
+
+describe('make-secrets.sh', () => {
+  it('writes what compose.yaml requires', () => {
+    expect(made.stderr).toBe('');
+    const required = [...composeText.matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name);
+    expect(Object.keys(secrets)).toEqual(expect.arrayContaining(required));
+  });
+
+  it('keeps what exists', () => {
+    const before = readFileSync(join(scratch, '.env'), 'utf8');
+    expect(makeSecrets('192.0.2.11').status).not.toBe(0);
+    expect(readFileSync(join(scratch, '.env'), 'utf8')).toBe(before);
+  });
+});
+
+describe.skipIf(!yaml)('compose.yaml', () => {
+  it('gives the gateway an environment that it accepts', () => {
+    const config = gatewayConfig();
+    expect(config.nodes).toEqual([`ws://node:${nodeConfig().port}`]);
+  });
+
+  it('gives the node an environment that it accepts', () => {
+    const config = nodeConfig();
+    expect(config.mediaAnnouncedAddress).toBe('192.0.2.10');
+    expect(config.controlSecret).toBe(gatewayConfig().controlSecret);
+  });
+
+  it('gives the portal a key and a secret that the gateway knows', () => {
+    const { tenant: id, kid, secret, apiKey } = portalConfig();
+    const [tenant] = gatewayConfig().tenants;
+    expect(tenant?.id).toBe(id);
+    expect(tenant?.apiKeys).toContain(apiKey);
+    expect(tenant?.secrets).toContainEqual({ kid, secret });
+  });
+
+  it('sets only variables that the services read', () => {
+    const sources = {
+      gateway: read('signaling', 'src', 'config.ts'),
+      node: read('sfu', 'src', 'config.ts'),
+      portal: read('examples', 'portal', 'src', 'config.ts'),
+    };
+    for (const [name, source] of Object.entries(sources)) {
+      for (const variable of Object.keys(environmentOf(name))) {
+        expect(source, `${name} reads ${variable}`).toMatch(new RegExp(`\\b${variable}\\b`));
+      }
+    }
+  });
+
+  it('publishes one UDP and one TCP port a worker', () => {
+    const { mediaPort, workers } = nodeConfig();
+    const range = `${mediaPort}-${mediaPort + workers - 1}`;
+    expect(service('node').ports).toEqual([`${range}:${range}/udp`, `${range}:${range}/tcp`]);
+  });
+
+  it('publishes the ports that gateway and portal listen on, on loopback', () => {
+    const { port } = gatewayConfig();
+    expect(service('gateway').ports).toEqual([`127.0.0.1:${port}:${port}`]);
+    const portal = portalConfig().port;
+    expect(service('portal').ports).toEqual([`127.0.0.1:${portal}:${portal}`]);
+  });
+
+  it('asks /readyz on the ops ports', () => {
+    const test = (name: string) => service(name).healthcheck?.test.join(' ');
+    expect(test('gateway')).toContain(`http://127.0.0.1:${gatewayConfig().opsPort}/readyz`);
+    expect(test('node')).toContain(`http://127.0.0.1:${nodeConfig().opsPort}/readyz`);
+  });
+
+  it('builds the images of docker/', () => {
+    for (const name of ['gateway', 'node', 'portal']) {
+      const dockerfile = `deploy/docker/${name}.Dockerfile`;
+      expect(service(name).build).toEqual({ context: '..', dockerfile });
+    }
+  });
+
+  it('mounts every root file system read-only', () => {
+    for (const [name, { read_only }] of Object.entries(compose.services)) {
+      expect(read_only, name).toBe(true);
+    }
+  });
+
+  it('declares the networks, volumes and secrets that services name, and no other', () => {
+    const services = Object.values(compose.services);
+    const named = (pick: (service: Service) => string[]) => new Set(services.flatMap(pick));
+    expect(named((s) => s.networks)).toEqual(new Set(Object.keys(compose.networks)));
+    expect(named((s) => s.secrets ?? [])).toEqual(new Set(Object.keys(compose.secrets)));
+    expect(
+      named((s) =>
+        (s.volumes ?? []).map((v) => v.split(':')[0] ?? '').filter((v) => /^\w/.test(v)),
+      ),
+    ).toEqual(new Set(Object.keys(compose.volumes)));
+  });
+});
+
+describe.skipIf(!yaml)('prometheus', () => {
+  const config: {
+    rule_files: string[];
+    scrape_configs: { static_configs: { targets: string[] }[] }[];
+  } = parse(read('deploy', 'prometheus', 'prometheus.yml'));
+
+  it('reads the ops ports of gateway and node', () => {
+    const targets = config.scrape_configs.flatMap((job) =>
+      job.static_configs.flatMap((entry) => entry.targets),
+    );
+    expect(targets).toEqual([`gateway:${gatewayConfig().opsPort}`, `node:${nodeConfig().opsPort}`]);
+    for (const name of ['gateway', 'node', 'prometheus']) {
+      expect(service(name).networks).toContain('metrics');
+    }
+  });
+
+  it('names rule files that are mounted', () => {
+    for (const file of config.rule_files) {
+      expect(existsSync(join(folder, file.replace('/etc/prometheus/', 'prometheus/')))).toBe(true);
+    }
+  });
+
+  it('alerts on metrics that the services export', async () => {
+    const registries = [
+      createGatewayMetrics().registry,
+      createNodeMetrics({ workers: () => [], visits: () => 0, gateways: () => 0 }).registry,
+    ];
+    const metrics = await Promise.all(registries.map((registry) => registry.getMetricsAsJSON()));
+    const exported = metrics.flat().map(({ name }) => name);
+    const used = [...read('deploy', 'prometheus', 'rules.yml').matchAll(/\bbedside_\w+/g)];
+    expect(used.length).toBeGreaterThan(0);
+    for (const [name] of used) expect(exported).toContain(name);
+  });
+});
+
+describe.each(['gateway', 'node', 'portal'])('%s.Dockerfile', (name) => {
+  const file = join('deploy', 'docker', `${name}.Dockerfile`);
+  const lines = read(file).replaceAll(/\\\n/g, ' ').split('\n');
+  const instructions = (keyword: string) =>
+    lines
+      .filter((line) => line.startsWith(`${keyword} `))
+      .map((line) => line.slice(keyword.length + 1));
+
+  it('copies paths that exist', () => {
+    for (const copy of instructions('COPY').filter((line) => !line.startsWith('--from='))) {
+      for (const source of copy.trim().split(/\s+/).slice(0, -1)) {
+        expect(existsSync(join(root, source)), source).toBe(true);
+      }
+    }
+  });
+
+  it('knows every workspace, as npm needs them for the lock file', () => {
+    const { workspaces } = JSON.parse(read('package.json'));
+    const copied = instructions('COPY').flatMap((line) => line.split(/\s+/));
+    for (const workspace of workspaces) expect(copied).toContain(`${workspace}/package.json`);
+  });
+
+  it('starts an entry file that exists, without root', () => {
+    const command: string[] = JSON.parse(instructions('CMD').at(-1) ?? '[]');
+    expect(existsSync(join(root, command[1] ?? 'missing')), command[1]).toBe(true);
+    expect(instructions('USER')).toEqual(['node']);
+  });
+});
+
+describe('node.Dockerfile', () => {
+  it('installs the packages that the set-up installs to build the worker', () => {
+    const groups = read('scripts', 'lib', 'system-packages.mjs');
+    const list = /\bworker: \{[\s\S]*?\bapt: \[([\s\S]*?)\]/.exec(groups)?.[1] ?? '';
+    const packages = [...list.matchAll(/'([^']+)'/g)].map(([, name]) => name);
+    expect(packages.length).toBeGreaterThan(0);
+    const installed = read('deploy', 'docker', 'node.Dockerfile').split(/\s+/);
+    expect(installed).toEqual(expect.arrayContaining(packages));
+  });
+});
