@@ -31,6 +31,13 @@ describe('the dependency rule', () => {
     expect(count('sfu/src/a.ts', "import {\n  a,\n  b,\n} from '@bedside/sdk';")).toBe(1);
   });
 
+  it('lets tests, and only tests, use the native peer of load-tests', () => {
+    const source = "import { peer } from '../../load-tests/native/peer.ts';";
+    expect(count('sfu/src/a.integration.test.ts', source)).toBe(0);
+    expect(count('sfu/src/a.ts', source)).toBe(1);
+    expect(count('sfu/src/a.test.ts', "import '@bedside/signaling';")).toBe(1);
+  });
+
   it('leaves imports inside a package alone', () => {
     expect(count('sdk/src/a/b.ts', "import { x } from '../c.ts';")).toBe(0);
   });

@@ -11,8 +11,10 @@ const BACKOFF_LAST_MS = 10_000;
 const HEALTHY_MS = 30_000;
 /** The same message of one child reaches the terminal at most this often, in ms. */
 const REPEAT_MS = 10_000;
-/** pino's numbers. */
-const PINO_ERROR = 50;
+/** A child that has died this often without being ready once will not become so by itself. */
+const DEATHS_BEFORE_READY = 4;
+/** pino writes levels as numbers or, when it is told to, as names. */
+const isError = (level) => level >= 50 || level === 'error' || level === 'fatal';
 /** Exit code of a configuration error (sysexits EX_CONFIG): starting again can't help. */
 export const EXIT_CONFIG = 78;
 
@@ -34,6 +36,8 @@ export class Supervised {
   #timer;
   #file;
   #said = new Map();
+  #deaths = 0;
+  #lastWords = '';
 
   /**
    * @param {object} spec
@@ -71,6 +75,7 @@ export class Supervised {
     this.#timer = undefined;
     this.#stopping = false;
     this.#startedAt = performance.now();
+    this.#lastWords = '';
     if (!this.#file) {
       mkdirSync(dirname(this.#spec.logFile), { recursive: true });
       this.#file = createWriteStream(this.#spec.logFile, { flags: 'w' });
@@ -84,14 +89,17 @@ export class Supervised {
     );
     this.#child = child;
     this.#read(child.stdout);
-    this.#read(child.stderr);
+    this.#read(child.stderr, (line) => {
+      if (line.trim() && !line.startsWith('{')) this.#lastWords = line.trim().slice(0, 200);
+    });
     this.#exited = new Promise((resolve) => {
       child.once('error', (error) => {
         this.#say(`could not be started: ${error.message}`);
         this.#child = undefined;
         resolve();
       });
-      child.once('exit', (code, signal) => {
+      // Not 'exit': by now its last words have been read.
+      child.once('close', (code, signal) => {
         this.#child = undefined;
         resolve();
         this.#onExit(code, signal);
@@ -107,9 +115,15 @@ export class Supervised {
    */
   async untilReady(deadline = 60_000) {
     const end = performance.now() + deadline;
+    const deaths = this.#deaths;
     while (!(this.#child && (await this.#spec.ready()))) {
       if (!this.#child && this.#timer === undefined) {
         throw new Error(`${this.name} did not start; see ${this.#shownLog()}`);
+      }
+      if (this.#deaths - deaths >= DEATHS_BEFORE_READY) {
+        throw new Error(
+          `${this.name} ended ${DEATHS_BEFORE_READY} times before it was ready${this.#reason()}; see ${this.#shownLog()}`,
+        );
       }
       if (performance.now() > end) {
         throw new Error(
@@ -163,7 +177,8 @@ export class Supervised {
 
   #onExit(code, signal) {
     if (this.#stopping) return;
-    const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
+    this.#deaths += 1;
+    const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}${this.#reason()}`;
     if (code === EXIT_CONFIG || this.#spec.restart === false) {
       this.#say(`${how}; it is not started again`);
       return;
@@ -177,7 +192,11 @@ export class Supervised {
     this.#backoff = Math.min(this.#backoff * 2, BACKOFF_LAST_MS);
   }
 
-  #read(stream) {
+  #reason() {
+    return this.#lastWords ? `, saying "${this.#lastWords}"` : '';
+  }
+
+  #read(stream, onLine) {
     let rest = '';
     stream.setEncoding('utf8');
     stream.on('data', (chunk) => {
@@ -185,6 +204,7 @@ export class Supervised {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
+        onLine?.(line);
         const error = errorIn(line);
         if (error !== undefined) this.#sayOnce(error);
       }
@@ -214,9 +234,7 @@ export function errorIn(line) {
   if (line.startsWith('{')) {
     try {
       const entry = JSON.parse(line);
-      return entry.level >= PINO_ERROR
-        ? String(entry.msg ?? entry.err?.message ?? 'error')
-        : undefined;
+      return isError(entry.level) ? String(entry.msg ?? entry.err?.message ?? 'error') : undefined;
     } catch {
       return undefined;
     }

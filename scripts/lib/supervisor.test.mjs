@@ -31,7 +31,7 @@ function supervise(script, more = {}) {
       env: process.env,
       cwd: folder,
       logFile: join(folder, 'child.log'),
-      ready: async () => true,
+      ready: async () => !script.includes('process.exit'),
       ...more,
     },
     (line) => said.push(line),
@@ -57,6 +57,13 @@ describe('a supervised child', () => {
     await expect.poll(() => said.join()).toContain('exit code 78; it is not started again');
     expect(child.pid).toBeUndefined();
     await expect(child.untilReady()).rejects.toThrow('child did not start');
+  });
+
+  it('is given up on when it keeps dying before it is ready, with its last words', async () => {
+    const child = supervise("console.error('no such file'); process.exit(1)");
+    await expect(child.untilReady()).rejects.toThrow(
+      'child ended 4 times before it was ready, saying "no such file"',
+    );
   });
 
   it('stays stopped after stop()', async () => {
@@ -98,6 +105,8 @@ describe('a supervised child', () => {
 describe('errorIn()', () => {
   it('knows pino errors and crashes', () => {
     expect(errorIn('{"level":60,"msg":"gone"}')).toBe('gone');
+    expect(errorIn('{"level":"error","msg":"lost"}')).toBe('lost');
+    expect(errorIn('{"level":"info","msg":"fine"}')).toBeUndefined();
     expect(errorIn('{"level":40,"msg":"careful"}')).toBeUndefined();
     expect(errorIn('TypeError: x is not a function')).toBe('TypeError: x is not a function');
     expect(errorIn('    at file.ts:1:2')).toBeUndefined();
