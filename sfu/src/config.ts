@@ -32,6 +32,8 @@ export interface Config {
   /** A visit without a peer for this long is closed. */
   readonly emptyVisitMs: number;
   readonly loadIntervalMs: number;
+  /** Time between two samples of transport statistics. */
+  readonly sampleIntervalMs: number;
   readonly shutdownMs: number;
   readonly logLevel: LogLevel;
 }
@@ -104,6 +106,7 @@ const Environment = z.object({
   BEDSIDE_ORPHAN_MS: milliseconds(100, 600_000),
   BEDSIDE_EMPTY_VISIT_MS: milliseconds(100, 300_000),
   BEDSIDE_LOAD_INTERVAL_MS: milliseconds(50, 2_000),
+  BEDSIDE_SAMPLE_INTERVAL_MS: milliseconds(50, 5_000),
   BEDSIDE_SHUTDOWN_MS: milliseconds(100, 5_000),
   BEDSIDE_LOG_LEVEL: z._default(
     z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }),
@@ -158,6 +161,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     orphanMs: data.BEDSIDE_ORPHAN_MS,
     emptyVisitMs: data.BEDSIDE_EMPTY_VISIT_MS,
     loadIntervalMs: data.BEDSIDE_LOAD_INTERVAL_MS,
+    sampleIntervalMs: data.BEDSIDE_SAMPLE_INTERVAL_MS,
     shutdownMs: data.BEDSIDE_SHUTDOWN_MS,
     logLevel: data.BEDSIDE_LOG_LEVEL,
   });

@@ -30,7 +30,6 @@ export interface BedsideNode {
 }
 
 const SCORES_INTERVAL_MS = 1_000;
-const SAMPLE_INTERVAL_MS = 5_000;
 const SWEEP_INTERVAL_MS = 5_000;
 
 /** A node that does nothing yet. Several fit into one process: there is no state outside. */
@@ -146,8 +145,8 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
       every(Math.min(SWEEP_INTERVAL_MS, config.emptyVisitMs, config.orphanMs), () =>
         visits.sweep(),
       );
-      every(SAMPLE_INTERVAL_MS, () =>
-        sampleTransports(pool.running, metrics, SAMPLE_INTERVAL_MS, config.mediaDeadlineMs),
+      every(config.sampleIntervalMs, () =>
+        sampleTransports(pool.running, metrics, config.sampleIntervalMs, config.mediaDeadlineMs),
       );
       if (!config.controlTls && config.host !== '127.0.0.1' && config.host !== 'localhost') {
         log.warn(
