@@ -49,10 +49,10 @@ export function createMetrics(sources: MetricSources): Metrics {
       },
     });
   perWorker('worker_cpu_ratio', 'Share of one core that a worker uses, 0 to 1.', ({ cpu }) => cpu);
-  perWorker('routers', 'Routers open in a worker.', ({ counts }) => counts.routers);
-  perWorker('transports', 'Transports open in a worker.', ({ counts }) => counts.transports);
-  perWorker('producers', 'Producers open in a worker.', ({ counts }) => counts.producers);
-  perWorker('consumers', 'Consumers open in a worker.', ({ counts }) => counts.consumers);
+  perWorker('routers', 'Routers open in a worker.', ({ routers }) => routers.size);
+  perWorker('transports', 'Transports open in a worker.', ({ transports }) => transports.size);
+  perWorker('producers', 'Producers open in a worker.', ({ producers }) => producers.size);
+  perWorker('consumers', 'Consumers open in a worker.', ({ consumers }) => consumers.size);
   new Gauge({
     name: `${PREFIX}worker_memory_bytes`,
     help: 'Resident memory of a worker.',
@@ -138,7 +138,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   });
   const scores = new Histogram({
     name: `${PREFIX}score`,
-    help: 'Scores from 0 (worst) to 10 of producers (best encoding) and consumers on sampled transports.',
+    help: 'Scores from 0 (worst) to 10 of sampled producers (best encoding) and consumers.',
     labelNames: ['of'],
     buckets: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
     registers,

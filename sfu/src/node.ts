@@ -11,7 +11,7 @@ import { createLog, type Logger } from './log.ts';
 import { ROUTER_RTP_CAPABILITIES } from './media/codecs.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createOpsServer } from './ops.ts';
-import { sampleTransports } from './sampler.ts';
+import { sampleMedia } from './sampler.ts';
 import { Visits } from './visits/visits.ts';
 import { WorkerPool } from './workers/pool.ts';
 
@@ -101,15 +101,16 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
   const shutDown = async () => {
     state = 'draining';
     for (const timer of timers) clearInterval(timer);
+    // Gateways first, so that they look for another node while this one closes.
     visits.stop();
-    pool.stop();
-    const closed = Promise.allSettled([control.close(), close(controlServer), close(ops)]);
+    const closed = Promise.allSettled([pool.stop(), control.close(), close(controlServer)]);
     const deadline = new AbortController();
     await Promise.race([
       closed,
       sleep(config.shutdownMs, undefined, { signal: deadline.signal }).catch(() => {}),
     ]);
     deadline.abort();
+    ops.close();
     controlServer.closeAllConnections();
     ops.closeAllConnections();
     log.info('node stopped');
@@ -146,7 +147,7 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
         visits.sweep(),
       );
       every(config.sampleIntervalMs, () =>
-        sampleTransports(pool.running, metrics, config.sampleIntervalMs, config.mediaDeadlineMs),
+        sampleMedia(pool.running, metrics, config.sampleIntervalMs, config.mediaDeadlineMs),
       );
       if (!config.controlTls && config.host !== '127.0.0.1' && config.host !== 'localhost') {
         log.warn(

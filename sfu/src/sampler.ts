@@ -4,7 +4,9 @@ import type { Direction, Metrics } from './metrics.ts';
 import type { MediaWorker } from './workers/media-worker.ts';
 
 /** Transports asked in one round. Each costs this process about 0.1 ms; asking all would not scale. */
-const SAMPLE_SIZE = 16;
+const TRANSPORTS_ASKED = 16;
+/** Producers and consumers whose scores are looked at in one round; mediasoup has told them already. */
+const SCORES_READ = 32;
 
 /** `count` different items at random, in no order; all where there are fewer. */
 export function sample<T>(items: readonly T[], count: number, random: () => number): T[] {
@@ -18,10 +20,10 @@ export function sample<T>(items: readonly T[], count: number, random: () => numb
 }
 
 /**
- * One round of statistics from a few transports, into the metrics.
+ * One round of statistics from a few transports, producers and consumers, into the metrics.
  * @param periodMs Time since the last round, for which the estimated bitrate is taken to hold.
  */
-export async function sampleTransports(
+export async function sampleMedia(
   workers: readonly MediaWorker[],
   metrics: Metrics,
   periodMs: number,
@@ -29,8 +31,9 @@ export async function sampleTransports(
 ): Promise<void> {
   const all = workers.flatMap((worker) => [...worker.transports]);
   const outcomes = await Promise.allSettled(
-    sample(all, SAMPLE_SIZE, Math.random).map((transport) =>
-      call(transport.getStats(), deadlineMs),
+    sample(all, TRANSPORTS_ASKED, Math.random).map((transport) =>
+      // All transports of a node are WebRtcTransports.
+      call(transport.getStats() as Promise<types.WebRtcTransportStat[]>, deadlineMs),
     ),
   );
   const stats = outcomes.flatMap((outcome) =>
@@ -41,6 +44,14 @@ export async function sampleTransports(
       metrics.packetLoss('received', stat.rtpPacketLossReceived);
     }
     if (stat.rtpPacketLossSent !== undefined) metrics.packetLoss('sent', stat.rtpPacketLossSent);
+  }
+  const producers = workers.flatMap((worker) => [...worker.producers]);
+  for (const { score } of sample(producers, SCORES_READ, Math.random)) {
+    if (score.length > 0) metrics.score('producer', Math.max(...score.map((one) => one.score)));
+  }
+  const consumers = workers.flatMap((worker) => [...worker.consumers]);
+  for (const { score } of sample(consumers, SCORES_READ, Math.random)) {
+    metrics.score('consumer', score.score);
   }
   const estimate = (direction: Direction, read: (stat: types.WebRtcTransportStat) => number) => {
     const sum = stats.reduce((total, stat) => total + read(stat), 0);

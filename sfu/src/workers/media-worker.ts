@@ -6,16 +6,10 @@ import { watch } from './watchdog.ts';
 
 export type WorkerLoss = 'worker-died' | 'worker-hung';
 
-/** What is open in a worker, kept by mediasoup's own observers. */
-export interface WorkerCounts {
-  routers: number;
-  transports: number;
-  producers: number;
-  consumers: number;
-}
-
 /** A worker needs this long at the most to start and open its ports. */
 const START_DEADLINE_MS = 10_000;
+/** A worker that was asked to end and is still there after this is killed. */
+const END_DEADLINE_MS = 1_000;
 /** CPU is averaged over at least this long, so that one busy probe does not look like load. */
 const CPU_WINDOW_MS = 1_000;
 /** Linux counts resident memory in pages of this size on every platform that mediasoup supports. */
@@ -28,9 +22,11 @@ const PAGE_BYTES = 4_096;
 export class MediaWorker {
   readonly index: number;
   readonly webRtcServer: types.WebRtcServer;
-  readonly counts: WorkerCounts = { routers: 0, transports: 0, producers: 0, consumers: 0 };
-  /** Transports open now, for sampling. */
-  readonly transports = new Set<types.WebRtcTransport>();
+  // What is open now, kept by mediasoup's own observers.
+  readonly routers = new Set<types.Router>();
+  readonly transports = new Set<types.Transport>();
+  readonly producers = new Set<types.Producer>();
+  readonly consumers = new Set<types.Consumer>();
   /** Visits placed here; counted at the choice, before their routers exist. */
   visits = 0;
   /** Share of one core, 0 to 1. */
@@ -57,7 +53,7 @@ export class MediaWorker {
       this.#ended.abort();
       onLost(this, this.#loss);
     });
-    worker.observer.on('newrouter', (router) => this.#count(router));
+    worker.observer.on('newrouter', (router) => this.#follow(router));
     void watch({
       probe: () => worker.getResourceUsage(),
       intervalMs: config.watchdogIntervalMs,
@@ -83,7 +79,7 @@ export class MediaWorker {
         ...(config.workerBin === undefined ? {} : { workerBin: config.workerBin }),
       }),
       START_DEADLINE_MS,
-      (late) => late.close(),
+      (late) => void end(late),
     );
     try {
       const webRtcServer = await call(
@@ -92,7 +88,7 @@ export class MediaWorker {
       );
       return new MediaWorker(index, worker, webRtcServer, config, onLost);
     } catch (error) {
-      worker.close();
+      await end(worker);
       throw error;
     }
   }
@@ -123,18 +119,13 @@ export class MediaWorker {
 
   /** For a hung process: it hears nothing but this. Its death is reported as any other. */
   kill(): void {
-    if (this.closed) return;
-    try {
-      process.kill(this.pid, 'SIGKILL');
-    } catch {
-      // It died between the check and the signal.
-    }
+    kill(this.#worker);
   }
 
-  /** Ends the process in peace; not a loss. Idempotent. */
-  close(): void {
+  /** Ends the process; not a loss. Resolves when it is gone. Idempotent. */
+  close(): Promise<void> {
     this.#ended.abort();
-    this.#worker.close();
+    return end(this.#worker);
   }
 
   #sample(usage: types.WorkerResourceUsage): void {
@@ -148,34 +139,41 @@ export class MediaWorker {
     this.#cpuMark = { atMs, usedMs };
   }
 
-  #count(router: types.Router): void {
-    const { counts } = this;
-    counts.routers += 1;
-    router.observer.once('close', () => {
-      counts.routers -= 1;
-    });
+  #follow(router: types.Router): void {
+    hold(this.routers, router);
     router.observer.on('newtransport', (transport) => {
-      counts.transports += 1;
-      const webRtc = transport as types.WebRtcTransport;
-      this.transports.add(webRtc);
-      transport.observer.once('close', () => {
-        counts.transports -= 1;
-        this.transports.delete(webRtc);
-      });
-      transport.observer.on('newproducer', (producer) => {
-        counts.producers += 1;
-        producer.observer.once('close', () => {
-          counts.producers -= 1;
-        });
-      });
-      transport.observer.on('newconsumer', (consumer) => {
-        counts.consumers += 1;
-        consumer.observer.once('close', () => {
-          counts.consumers -= 1;
-        });
-      });
+      hold(this.transports, transport);
+      transport.observer.on('newproducer', (producer) => hold(this.producers, producer));
+      transport.observer.on('newconsumer', (consumer) => hold(this.consumers, consumer));
     });
   }
+}
+
+/** Keeps an item in the set until it closes. */
+function hold<T extends { observer: { once(event: 'close', listener: () => void): unknown } }>(
+  set: Set<T>,
+  item: T,
+): void {
+  set.add(item);
+  item.observer.once('close', () => set.delete(item));
+}
+
+function kill(worker: types.Worker): void {
+  if (worker.subprocessClosed) return;
+  try {
+    process.kill(worker.pid, 'SIGKILL');
+  } catch {
+    // It died between the check and the signal.
+  }
+}
+
+/** Asks a worker to end, and sees to it that it does. */
+async function end(worker: types.Worker): Promise<void> {
+  worker.close();
+  if (worker.subprocessClosed) return;
+  const timer = setTimeout(() => kill(worker), END_DEADLINE_MS);
+  await new Promise<void>((resolve) => worker.once('subprocessclose', resolve));
+  clearTimeout(timer);
 }
 
 function listenInfos(index: number, config: Config): types.TransportListenInfo[] {

@@ -46,7 +46,7 @@ export class WorkerPool {
     const outcomes = await Promise.allSettled(this.#workers.map((_, index) => this.#open(index)));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (!failed) return;
-    this.stop();
+    await this.stop();
     throw new Error('a mediasoup worker did not start', { cause: failed.reason });
   }
 
@@ -67,7 +67,7 @@ export class WorkerPool {
 
   /** Consumers that still fit into this worker. */
   room(worker: MediaWorker): number {
-    return this.#config.maxConsumersPerWorker - worker.counts.consumers;
+    return this.#config.maxConsumersPerWorker - worker.consumers.size;
   }
 
   async load(): Promise<NodeLoad> {
@@ -76,18 +76,19 @@ export class WorkerPool {
         this.running.map(async (worker) => ({
           cpu: worker.cpu,
           memoryBytes: await worker.memoryBytes(),
-          routers: worker.counts.routers,
-          consumers: worker.counts.consumers,
+          routers: worker.routers.size,
+          consumers: worker.consumers.size,
         })),
       ),
     };
   }
 
   /** Ends all workers. Idempotent. */
-  stop(): void {
+  async stop(): Promise<void> {
     this.#stopped.abort();
-    for (const worker of this.running) worker.close();
+    const closing = this.running.map((worker) => worker.close());
     this.#workers.fill(undefined);
+    await Promise.all(closing);
   }
 
   async #open(index: number): Promise<void> {
@@ -95,7 +96,7 @@ export class WorkerPool {
       this.#onLost(lost, loss),
     );
     if (this.#stopped.signal.aborted) {
-      worker.close();
+      await worker.close();
       return;
     }
     this.#workers[index] = worker;
@@ -107,7 +108,7 @@ export class WorkerPool {
     if (this.#stopped.signal.aborted) return;
     const { index } = worker;
     this.#workers[index] = undefined;
-    this.#log.error({ worker: index, pid: worker.pid, loss, ...worker.counts }, 'worker lost');
+    this.#log.error({ worker: index, pid: worker.pid, loss, visits: worker.visits }, 'worker lost');
     this.#events.lost(worker, loss);
     this.#events.changed();
     if (performance.now() - (this.#startedAt[index] ?? 0) > STABLE_MS) this.#attempts[index] = 0;
@@ -138,4 +139,4 @@ export class WorkerPool {
 }
 
 const burden = (worker: MediaWorker): number =>
-  worker.counts.consumers + worker.visits * CONSUMERS_OF_A_NEW_VISIT;
+  worker.consumers.size + worker.visits * CONSUMERS_OF_A_NEW_VISIT;

@@ -1,0 +1,141 @@
+import type {
+  ParticipantId,
+  PeerId,
+  ProducerId,
+  RequestId,
+  TenantId,
+  VisitId,
+} from '@bedside/protocol';
+import { MediaSource, type Role } from '@bedside/protocol';
+import * as fc from 'fast-check';
+import { type Command, decide } from './decide.ts';
+import { grantsOf } from './grants.ts';
+import { findPresent, type Media, newVisit, type Visit } from './state.ts';
+
+/** Random histories of a visit, for property tests. */
+
+export const NODE = { node: 'node-1', bootId: 'boot-1' } as Media;
+
+export const emptyVisit = (): Visit =>
+  newVisit('clinic' as TenantId, 'visit-1' as VisitId, 'visit', 1_000);
+
+export const personOf = (id: string, role: Role) => ({
+  id: id as ParticipantId,
+  role,
+  grants: grantsOf(role, undefined),
+});
+
+const who = fc.integer({ min: 0, max: 3 });
+
+/** What may happen next; ids are filled in as the history is run. */
+export const step = fc.oneof(
+  fc.record({ do: fc.constant('connect' as const), who, page: fc.integer({ min: 0, max: 1 }) }),
+  fc.record({ do: fc.constant('disconnect' as const), who }),
+  fc.record({ do: fc.constant('expire' as const), who }),
+  fc.record({ do: fc.constant('join' as const), who, page: fc.integer({ min: 0, max: 1 }) }),
+  fc.record({
+    do: fc.constant('produce' as const),
+    who,
+    source: fc.constantFrom(...MediaSource.options),
+    paused: fc.boolean(),
+  }),
+  fc.record({
+    do: fc.constant('pause-producer' as const),
+    who,
+    nth: fc.nat(3),
+    paused: fc.boolean(),
+  }),
+  fc.record({ do: fc.constant('close-producer' as const), who, nth: fc.nat(3) }),
+  fc.record({ do: fc.constant('leave' as const), who }),
+  fc.record({ do: fc.constant('end' as const), who }),
+  fc.record({ do: fc.constant('recover' as const) }),
+  fc.record({ do: fc.constant('media-lost' as const) }),
+  fc.record({ do: fc.constant('endpoints-lost' as const), who }),
+);
+export type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** Long enough to get anywhere; `end` is rare by the number of other steps. */
+export const history = fc.array(step, { maxLength: 40 });
+
+const ROLES = ['patient', 'provider', 'interpreter', 'specialist'] as const;
+
+/** The step as a command; `index` makes its new ids. */
+export function commandOf(visit: Visit, each: Step, index: number): Command {
+  const now = 1_000 + index;
+  const id = `p${'who' in each ? each.who : 0}` as ParticipantId;
+  const role = ROLES['who' in each ? each.who : 0] ?? 'observer';
+  const participant = findPresent(visit, id);
+  const producers = participant?.endpoint?.producers ?? [];
+  const nth =
+    'nth' in each ? (producers[each.nth % Math.max(producers.length, 1)]?.id ?? 'none') : 'none';
+  const session = participant?.session ?? 'none';
+  const request = `request-${index}` as RequestId;
+  switch (each.do) {
+    case 'connect':
+      return {
+        type: 'connect',
+        now,
+        person: personOf(id, role),
+        session: `${id}-page-${each.page}`,
+      };
+    case 'disconnect':
+    case 'expire':
+      return { type: each.do, now, participant: id, session };
+    case 'join':
+      return {
+        type: 'join',
+        now,
+        person: personOf(id, role),
+        session: `${id}-page-${each.page}`,
+        request,
+        peer: `peer-${index}` as PeerId,
+        media: NODE,
+      };
+    case 'produce':
+      return {
+        type: 'produce',
+        now,
+        participant: id,
+        request,
+        producer: `producer-${index}` as ProducerId,
+        source: each.source,
+        paused: each.paused,
+      };
+    case 'pause-producer':
+      return {
+        type: 'pause-producer',
+        now,
+        participant: id,
+        producer: nth as ProducerId,
+        paused: each.paused,
+      };
+    case 'close-producer':
+      return { type: 'close-producer', now, participant: id, producer: nth as ProducerId };
+    case 'leave':
+      return { type: 'leave', now, participant: id };
+    case 'end':
+      return { type: 'end', now, by: personOf(id, role) };
+    case 'recover':
+    case 'media-lost':
+      return { type: each.do, now };
+    case 'endpoints-lost':
+      return {
+        type: 'endpoints-lost',
+        now,
+        peers: participant?.endpoint ? [participant.endpoint.peer] : [],
+        producers: [],
+      };
+  }
+}
+
+/** Every state of the visit on the way, with the command that led there. */
+export function run(steps: readonly Step[]): { command: Command; before: Visit; after: Visit }[] {
+  let visit = emptyVisit();
+  return steps.map((each, index) => {
+    const before = visit;
+    const command = commandOf(before, each, index);
+    const decision = decide(before, command);
+    if (decision.ok) visit = decision.visit;
+    return { command, before, after: visit };
+  });
+}

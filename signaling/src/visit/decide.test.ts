@@ -1,0 +1,323 @@
+import type { ParticipantId, PeerId, ProducerId, RequestId } from '@bedside/protocol';
+import { LIMITS } from '@bedside/protocol';
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { emptyVisit, history, NODE, personOf, run } from './arbitrary.ts';
+import { type Command, decide } from './decide.ts';
+import { DEPARTED_LIMIT, findPresent, present, Visit } from './state.ts';
+import { changesFor, viewOf } from './view.ts';
+
+const patient = personOf('patient-1', 'patient');
+const provider = personOf('provider-1', 'provider');
+const joining = (person: typeof patient, request = 'join-1'): Command => ({
+  type: 'join',
+  now: 2_000,
+  person,
+  session: `session-of-${person.id}`,
+  request: request as RequestId,
+  peer: `peer-of-${request}-${person.id}` as PeerId,
+  media: NODE,
+});
+const producing = (
+  participant: ParticipantId,
+  source: 'camera' | 'microphone' | 'screen',
+  request: string,
+): Command => ({
+  type: 'produce',
+  now: 3_000,
+  participant,
+  request: request as RequestId,
+  producer: `producer-of-${request}` as ProducerId,
+  source,
+  paused: false,
+});
+
+function after(...commands: Command[]): Visit {
+  return commands.reduce<Visit>((visit, command) => {
+    const decision = decide(visit, command);
+    if (!decision.ok) throw new Error(decision.code);
+    return decision.visit;
+  }, emptyVisit());
+}
+
+describe('joining', () => {
+  test('the first admitted participant makes an open visit active and places its media', () => {
+    const decision = decide(emptyVisit(), joining(patient));
+    expect(decision).toMatchObject({
+      ok: true,
+      visit: { state: 'active', startedAt: 2_000, media: NODE, seq: 1 },
+      effects: [{ type: 'open-peer' }],
+    });
+    expect(decision.ok && decision.events.map(({ type }) => type)).toEqual([
+      'media-placed',
+      'visit-started',
+      'participant-admitted',
+    ]);
+  });
+
+  test('a second join opens a new peer and closes the old one', () => {
+    const visit = after(joining(patient, 'join-1'));
+    expect(decide(visit, joining(patient, 'join-2'))).toMatchObject({
+      ok: true,
+      effects: [
+        { type: 'open-peer', peer: 'peer-of-join-2-patient-1' },
+        { type: 'close-peer', peer: 'peer-of-join-1-patient-1' },
+      ],
+    });
+  });
+
+  test('a full visit refuses one more, and takes who is in it already', () => {
+    const all = Array.from({ length: LIMITS.participantsPerVisit }, (_, n) =>
+      personOf(`p${n}`, 'patient'),
+    );
+    const full = after(...all.map((person) => joining(person)));
+    expect(decide(full, joining(patient))).toEqual({ ok: false, code: 'limit-reached' });
+    expect(decide(full, joining(personOf('p0', 'patient'), 'join-2')).ok).toBe(true);
+  });
+
+  test('the list of those who left is bounded, the oldest fall out', () => {
+    const many = Array.from({ length: DEPARTED_LIMIT + 10 }, (_, n) =>
+      personOf(`p${n}`, 'patient'),
+    );
+    const visit = after(
+      ...many.flatMap((person): Command[] => [
+        joining(person),
+        { type: 'leave', now: 4_000, participant: person.id },
+      ]),
+    );
+    expect(visit.participants).toHaveLength(DEPARTED_LIMIT);
+    expect(visit.participants.at(-1)?.id).toBe(many.at(-1)?.id);
+  });
+});
+
+describe('sessions', () => {
+  const joined = after(joining(patient), joining(provider));
+  const session = 'session-of-patient-1';
+
+  test('a page that comes back within its grace time keeps its media', () => {
+    const visit = after(
+      joining(patient),
+      { type: 'disconnect', now: 3_000, participant: patient.id, session },
+      { type: 'connect', now: 3_500, person: patient, session },
+    );
+    expect(findPresent(visit, patient.id)).toMatchObject({
+      connection: 'connected',
+      endpoint: { peer: 'peer-of-join-1-patient-1' },
+    });
+  });
+
+  test('another page of the same participant closes the older page\u2019s peer', () => {
+    const decision = decide(joined, {
+      type: 'connect',
+      now: 3_000,
+      person: patient,
+      session: 'other',
+    });
+    expect(decision).toMatchObject({
+      ok: true,
+      effects: [{ type: 'close-peer', peer: 'peer-of-join-1-patient-1' }],
+    });
+    expect(decision.ok && findPresent(decision.visit, patient.id)).toMatchObject({
+      session: 'other',
+    });
+    expect(decision.ok && findPresent(decision.visit, patient.id)?.endpoint).toBeUndefined();
+  });
+
+  test('a socket of a replaced session does not disconnect the newer one', () => {
+    const gone: Command = {
+      type: 'disconnect',
+      now: 3_000,
+      participant: patient.id,
+      session: 'old',
+    };
+    expect(decide(joined, gone)).toMatchObject({ ok: true, visit: joined });
+  });
+
+  test('grace time that ends after the page came back removes nobody', () => {
+    const expire: Command = { type: 'expire', now: 9_000, participant: patient.id, session };
+    expect(decide(joined, expire)).toMatchObject({ ok: true, visit: joined });
+  });
+
+  test('who does not come back has left with connection-lost', () => {
+    const visit = after(
+      joining(patient),
+      joining(provider),
+      { type: 'disconnect', now: 3_000, participant: patient.id, session },
+      { type: 'expire', now: 9_000, participant: patient.id, session },
+    );
+    expect(visit.participants.find(({ id }) => id === patient.id)).toMatchObject({
+      state: 'left',
+      leftReason: 'connection-lost',
+    });
+  });
+});
+
+describe('producing', () => {
+  test('needs a join, the grant of the source, and a source that is free', () => {
+    const observer = personOf('observer-1', 'observer');
+    const visit = after(joining(patient), joining(observer), producing(patient.id, 'camera', 'r1'));
+    expect(decide(visit, producing(provider.id, 'camera', 'r2'))).toMatchObject({
+      code: 'not-joined',
+    });
+    expect(decide(visit, producing(observer.id, 'camera', 'r2'))).toMatchObject({
+      code: 'forbidden',
+    });
+    expect(decide(visit, producing(patient.id, 'camera', 'r2'))).toMatchObject({
+      code: 'conflict',
+    });
+    expect(decide(visit, producing(patient.id, 'microphone', 'r2')).ok).toBe(true);
+  });
+
+  test('nobody pauses or closes a producer of somebody else', () => {
+    const visit = after(joining(patient), joining(provider), producing(patient.id, 'camera', 'r1'));
+    const producer = 'producer-of-r1' as ProducerId;
+    for (const command of [
+      { type: 'close-producer', now: 4_000, participant: provider.id, producer },
+      { type: 'pause-producer', now: 4_000, participant: provider.id, producer, paused: true },
+    ] as const) {
+      expect(decide(visit, command)).toEqual({ ok: false, code: 'not-found' });
+    }
+  });
+});
+
+describe('ending', () => {
+  test('needs the grant, makes everybody leave and closes the media', () => {
+    const visit = after(joining(patient), joining(provider));
+    expect(decide(visit, { type: 'end', now: 5_000, by: patient })).toEqual({
+      ok: false,
+      code: 'forbidden',
+    });
+    const ended = decide(visit, { type: 'end', now: 5_000, by: provider });
+    expect(ended).toMatchObject({
+      ok: true,
+      visit: { state: 'ended' },
+      effects: [{ type: 'close-visit' }],
+    });
+    expect(ended.ok && present(ended.visit)).toEqual([]);
+  });
+
+  test('an ended visit can be neither connected to nor joined', () => {
+    const ended = after(joining(provider), { type: 'end', now: 5_000 });
+    expect(decide(ended, joining(patient))).toEqual({ ok: false, code: 'visit-ended' });
+    const connect: Command = { type: 'connect', now: 6_000, person: patient, session: 's' };
+    expect(decide(ended, connect)).toEqual({ ok: false, code: 'visit-ended' });
+  });
+
+  test('the media goes with the last participant, the visit stays open', () => {
+    const visit = after(joining(patient), joining(provider), {
+      type: 'leave',
+      now: 4_000,
+      participant: patient.id,
+    });
+    const last = decide(visit, { type: 'leave', now: 5_000, participant: provider.id });
+    expect(last).toMatchObject({
+      ok: true,
+      visit: { state: 'active' },
+      effects: [{ type: 'close-visit' }],
+    });
+    expect(last.ok && last.visit.media).toBeUndefined();
+  });
+});
+
+describe('on any history', () => {
+  test('seq grows by one with each change and never else', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        for (const { before, after: later } of run(steps)) {
+          expect(later.seq).toBe(later === before ? before.seq : before.seq + 1);
+        }
+      }),
+    );
+  });
+
+  test('the same command twice changes nothing the second time', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        for (const { command, after: later } of run(steps)) {
+          const again = decide(later, command);
+          if (again.ok) expect(again.visit).toBe(later);
+        }
+      }),
+    );
+  });
+
+  test('a participant has at most one producer of a source, and only while present', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        for (const { after: later } of run(steps)) {
+          for (const { state, endpoint } of later.participants) {
+            const sources = endpoint?.producers.map(({ source }) => source) ?? [];
+            expect(new Set(sources).size).toBe(sources.length);
+            if (state === 'left') expect(endpoint).toBeUndefined();
+          }
+        }
+      }),
+    );
+  });
+
+  test('there is media exactly where somebody may have an endpoint', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        for (const { after: later } of run(steps)) {
+          if (later.participants.some(({ endpoint }) => endpoint))
+            expect(later.media).toBeDefined();
+          if (present(later).length === 0) expect(later.media).toBeUndefined();
+        }
+      }),
+    );
+  });
+
+  test('an ended visit stays as it is', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        for (const { before, after: later } of run(steps)) {
+          if (before.state === 'ended') expect(later).toBe(before);
+        }
+      }),
+    );
+  });
+
+  test('a snapshot read back is the same visit', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const visit = run(steps).at(-1)?.after ?? emptyVisit();
+        expect(Visit.parse(JSON.parse(JSON.stringify(visit)))).toEqual(visit);
+      }),
+    );
+  });
+
+  test('who applies every change sees what a fresh view shows', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        for (const viewer of ['p0', 'p1', 'stranger'] as ParticipantId[]) {
+          let seen = viewOf(emptyVisit(), viewer);
+          for (const { before, after: later } of run(steps)) {
+            for (const change of changesFor(before, later, viewer)) {
+              if (change.type === 'visit') seen = { ...seen, state: change.state };
+              else {
+                const id =
+                  change.type === 'participant'
+                    ? change.participant.participantId
+                    : change.participantId;
+                const others = seen.participants.filter(
+                  ({ participantId }) => participantId !== id,
+                );
+                const participants =
+                  change.type === 'participant' ? [...others, change.participant] : others;
+                seen = { ...seen, participants };
+              }
+            }
+            const self = findPresent(later, viewer);
+            // Who has left is told so, and then nothing more: a later join answers with a fresh view.
+            if (!self) seen = { ...seen, participants: [] };
+            const fresh = viewOf(later, viewer);
+            expect(seen.state).toBe(fresh.state);
+            const byId = (one: { participantId: string }, other: { participantId: string }) =>
+              one.participantId.localeCompare(other.participantId);
+            expect(seen.participants.toSorted(byId)).toEqual(fresh.participants.toSorted(byId));
+          }
+        }
+      }),
+    );
+  });
+});
