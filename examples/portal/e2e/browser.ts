@@ -100,16 +100,21 @@ export class Person {
     ) as Promise<Result>;
   }
 
-  /** Waits until the function, run in the page as in `eval`, is true. */
+  /** Waits until the function, run in the page as in `eval`, is true, or says what it waited for. */
   async until<Argument = undefined>(
     body: (visit: VisitInPage, argument: Argument) => unknown,
     argument?: Argument,
   ): Promise<void> {
-    await this.page.waitForFunction(
-      `Promise.resolve((${body.toString()})(document.querySelector('bedside-visit').visit, ${JSON.stringify(argument ?? null)}))`,
-      undefined,
-      { polling: 100 },
-    );
+    // Not waitForFunction: it takes the promise of an async function for an answer.
+    const giveUpAt = performance.now() + PATIENCE_MS;
+    while (!(await this.eval(body, argument))) {
+      if (performance.now() > giveUpAt) {
+        throw new Error(
+          `${this.role}: still not true after ${PATIENCE_MS / 1000} s: ${body.toString()} of ${JSON.stringify(argument)}`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   /** What this person has received so far, by sender. */
