@@ -202,7 +202,12 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   }
 
   async end(): Promise<void> {
-    await this.#signal.request('end', {});
+    try {
+      await this.#signal.request('end', {});
+    } catch (error) {
+      // The answer was lost with its socket, and the next one told what it would have said.
+      if (this.#reason !== 'visit-ended') throw error;
+    }
   }
 
   startAudio(): Promise<void> {

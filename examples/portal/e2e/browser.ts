@@ -86,6 +86,17 @@ export class Person {
     );
   }
 
+  /** Collects the connection states from now on; the answer reads them. */
+  async watchStates(): Promise<() => Promise<string[]>> {
+    const states = await this.page.evaluateHandle(() => {
+      const seen: string[] = [];
+      const element = document.querySelector('bedside-visit') as unknown as { visit: VisitInPage };
+      element.visit.on('connectionStateChanged', (state) => seen.push(state));
+      return seen;
+    });
+    return () => states.jsonValue();
+  }
+
   async id(): Promise<string> {
     return this.eval((visit) => visit.localParticipant.id);
   }
@@ -131,12 +142,12 @@ export class Person {
     });
   }
 
-  /** Proves one direction: frames from the sender keep being decoded and its sound has energy. */
+  /** Proves one direction: that many more of the sender's frames are decoded, and their sound has energy. */
   async seesAndHears(
     senderId: string,
-    what: { video?: boolean; audio?: boolean } = { video: true, audio: true },
+    what: { frames?: number; audio?: boolean } = { frames: 5, audio: true },
   ): Promise<void> {
-    const before = (await this.received())[senderId] ?? { framesDecoded: 0, audioEnergy: 0 };
+    const { framesDecoded = 0, audioEnergy = 0 } = (await this.received())[senderId] ?? {};
     await this.until(
       async (visit, wanted) => {
         let frames = 0;
@@ -146,12 +157,13 @@ export class Person {
           frames += stream.framesDecoded ?? 0;
           energy += stream.totalAudioEnergy ?? 0;
         }
-        return (
-          (!wanted.video || frames >= wanted.before.framesDecoded + 5) &&
-          (!wanted.audio || energy > wanted.before.audioEnergy + 1e-6)
-        );
+        return frames >= wanted.frames && energy > wanted.energy;
       },
-      { senderId, before, video: what.video ?? false, audio: what.audio ?? false },
+      {
+        senderId,
+        frames: framesDecoded + (what.frames ?? 0),
+        energy: what.audio ? audioEnergy + 1e-6 : -1,
+      },
     );
   }
 
@@ -163,6 +175,7 @@ export class Person {
 /** The part of the SDK's public surface that the tests use inside a page. */
 export interface VisitInPage {
   state: string;
+  on(name: 'connectionStateChanged', listener: (state: string) => void): unknown;
   disconnectReason: string | undefined;
   localParticipant: {
     id: string;

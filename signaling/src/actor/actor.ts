@@ -351,7 +351,8 @@ export class VisitActor {
         session.requests.once(`${name} ${request.requestId}`, !whole, () =>
           this.#handlers[name](session, request),
         );
-      const response = await (whole ? outbox.behind(run) : run());
+      // `end` closes its own socket, too: not before its answer is out.
+      const response = await (whole || name === 'end' ? outbox.behind(run) : run());
       report('ok');
       return response;
     } catch (thrown) {
