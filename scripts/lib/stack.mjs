@@ -92,6 +92,8 @@ export function plan({
       args: [join(root, 'signaling', 'src', 'main.ts')],
       env: {
         ...common,
+        // The same after a restart, so that it takes its visits up again at once.
+        BEDSIDE_GATEWAY_ID: 'gateway-1',
         BEDSIDE_GATEWAY_HOST: host,
         BEDSIDE_GATEWAY_PORT: String(ports.gateway),
         BEDSIDE_GATEWAY_OPS_PORT: String(ports.gatewayOps),
