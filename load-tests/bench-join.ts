@@ -3,10 +3,12 @@
  * the whole product in the path: token check, Redis, visit actor, media plan, node. The joiner is a
  * Chromium of its own; the others publish camera (simulcast) and microphone from a second one.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { launchChromium } from '../scripts/lib/chromium.mjs';
 import type { Stack } from '../scripts/lib/stack.mjs';
-import { launchChromium, servePage } from './lib/browser-page.ts';
+import { servePage } from './lib/browser-page.ts';
 import {
   type JoinTimes,
   loadSdk,
@@ -29,6 +31,8 @@ const { values } = parseArgs({
 });
 const joins = Number(values.joins);
 const DEADLINE_MS = 20_000;
+/** Between two joins: a sender gives a key frame for the first picture once in 0.4 s, and nobody joins on the heels of another. */
+const PAUSE_MS = 500;
 const OTHERS = [1, 3];
 const OTHER_ROLES = ['provider', 'interpreter', 'specialist'] as const;
 
@@ -78,6 +82,7 @@ async function measure(
 
   const tracks = 2 * others;
   const join = async (page: Page) => {
+    await sleep(PAUSE_MS);
     const token = await mintToken(tenant, { visit, participant: 'joiner', role: 'patient' });
     return page.evaluate(measureJoin, { options: { url, token }, tracks, deadlineMs: DEADLINE_MS });
   };

@@ -17,7 +17,7 @@ interface HeaderExtension {
   kind: 'audio' | 'video';
   uri: string;
   preferredId: number;
-  direction?: string;
+  direction?: string | undefined;
 }
 
 /** The part of mediasoup's RtpCapabilities that is read here. */

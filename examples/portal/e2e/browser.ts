@@ -1,29 +1,7 @@
-import { type Browser, chromium, type Page } from 'playwright-core';
-
-/** Chromium with a moving test picture for a camera and a beep for a microphone, granted without a prompt. */
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--use-fake-device-for-media-stream',
-  '--use-fake-ui-for-media-stream',
-  '--autoplay-policy=no-user-gesture-required',
-];
+import type { Browser, Page } from 'playwright-core';
 
 /** Milliseconds any one thing may take before a test gives up on it; generous, as the machine is shared. */
 export const PATIENCE_MS = 60_000;
-
-export function launch(extraFlags: readonly string[] = []): Promise<Browser> {
-  return chromium.launch({
-    executablePath: process.env.BEDSIDE_CHROMIUM ?? '/usr/bin/chromium',
-    headless: true,
-    args: [...FLAGS, ...extraFlags],
-  });
-}
 
 /** One number a direction: what has arrived from each other participant. */
 export interface Received {

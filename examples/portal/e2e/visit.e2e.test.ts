@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium } from '../../../scripts/lib/chromium.mjs';
 import { type Stack, startStack } from '../../../scripts/lib/stack.mjs';
-import { launch, PATIENCE_MS, Person } from './browser.ts';
+import { PATIENCE_MS, Person } from './browser.ts';
 import { Relay } from './relay.ts';
 
 const ROLES = ['patient', 'provider', 'interpreter', 'specialist'] as const;
@@ -23,7 +24,7 @@ describe('a visit in the demo portal', () => {
       env: { portal: { PORTAL_GATEWAY_URL: `http://127.0.0.1:${relay.port}` } },
     });
     relay.target = stack.ports.gateway;
-    browser = await launch();
+    browser = await launchChromium();
   });
 
   afterEach(async () => {

@@ -11,10 +11,12 @@ const INITIAL_OUTGOING_BITRATE = 1_000_000;
 export const MAX_INCOMING_BITRATE = 6_000_000;
 
 /**
- * Milliseconds in which further requests for a key frame of one producer are answered by the first:
- * many listeners losing packets must not make the sender send nothing but key frames.
+ * Least milliseconds between two key frame requests to one producer: many listeners losing packets
+ * must not make the sender send nothing but key frames, and who joins right after somebody else must
+ * not wait long for their first picture. Chromium drops a request within 300 ms of the last one
+ * (encoder_rtcp_feedback.cc), and mediasoup asks again only after a second: so, a little more than that.
  */
-export const KEY_FRAME_REQUEST_DELAY_MS = 1_000;
+export const KEY_FRAME_REQUEST_DELAY_MS = 400;
 
 /** Options of both of a peer's transports. UDP where it passes, TCP on the same port where not. */
 export const transportOptions = (

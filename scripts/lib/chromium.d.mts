@@ -1,0 +1,4 @@
+import type { Browser } from 'playwright-core';
+
+/** The browser of tests and benchmarks: WebRTC on loopback, with a test picture and a beep for devices. */
+export function launchChromium(extraFlags?: readonly string[]): Promise<Browser>;

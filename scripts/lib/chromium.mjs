@@ -1,0 +1,32 @@
+import { chromium } from 'playwright-core';
+
+/**
+ * What headless Chromium needs for WebRTC on loopback as root, with a moving test picture for a
+ * camera and a beep for a microphone, both granted without a prompt.
+ */
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--use-fake-device-for-media-stream',
+  '--use-fake-ui-for-media-stream',
+  '--autoplay-policy=no-user-gesture-required',
+];
+
+/**
+ * The browser of tests and benchmarks, as the set-up found or installed it.
+ *
+ * @param {readonly string[]} [extraFlags]
+ * @returns {Promise<import('playwright-core').Browser>}
+ */
+export function launchChromium(extraFlags = []) {
+  return chromium.launch({
+    executablePath: process.env.BEDSIDE_CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    args: [...FLAGS, ...extraFlags],
+  });
+}
