@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import {
+  COMMON_ERRORS,
   type CommandEvents,
   defineCommand,
   defineEvent,
@@ -8,6 +9,7 @@ import {
   type ResponseOf,
   type ServerEvents,
 } from './contract.ts';
+import type { ErrorCode } from './errors.ts';
 import { ConsumerId, ParticipantId, ProducerId, RequestId, SessionId, TransportId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import {
@@ -20,16 +22,45 @@ import {
   RtpParameters,
   TransportParameters,
 } from './media.ts';
+import { VersionRange } from './version.ts';
 import { Grant, VisitChange, VisitView } from './visit.ts';
+
+const token = z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength));
+const milliseconds = z.int().check(z.nonnegative());
 
 /** Socket.IO `auth` of the client's handshake. The visit id is also the query parameter `visit`, for the balancer. */
 export const ClientHandshake = z.object({
-  token: z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength)),
-  versions: z.object({ min: z.int(), max: z.int() }),
+  /** The JWT that the portal's server signed. */
+  token,
+  /** The protocol versions that the client speaks, lowest and highest. */
+  versions: VersionRange,
   /** The session to resume after a dropped socket. */
   sessionId: z.optional(SessionId),
 });
 export type ClientHandshake = z.infer<typeof ClientHandshake>;
+
+/** What a handshake may be refused with: `data` of Socket.IO's `connect_error`. */
+export const CLIENT_HANDSHAKE_ERRORS = [
+  'unauthorized',
+  'unsupported-version',
+  'invalid-request',
+  'visit-ended',
+  'limit-reached',
+  'rate-limited',
+  'moved',
+  'media-unavailable',
+  'state-unavailable',
+  'shutting-down',
+  'deadline',
+  'internal',
+] as const satisfies readonly ErrorCode[];
+
+/** What every command of a client may be answered with, besides its own errors. */
+export const CLIENT_COMMON_ERRORS = [
+  ...COMMON_ERRORS,
+  'moved',
+  'replaced',
+] as const satisfies readonly ErrorCode[];
 
 const request = { requestId: RequestId };
 const Empty = z.object({});
@@ -76,15 +107,7 @@ export const clientCommands = {
       consumers,
       visit: VisitView,
     }),
-    errors: [
-      'visit-ended',
-      'limit-reached',
-      'media-unsupported',
-      'capacity',
-      'media-unavailable',
-      'state-unavailable',
-      'moved',
-    ],
+    errors: ['visit-ended', 'limit-reached', 'media-unsupported', 'capacity', 'media-unavailable'],
   }),
   resume: defineCommand({
     summary:
@@ -124,7 +147,6 @@ export const clientCommands = {
       'limit-reached',
       'media-unsupported',
       'media-unavailable',
-      'state-unavailable',
     ],
   }),
   'pause-producer': defineCommand({
@@ -153,11 +175,8 @@ export const clientCommands = {
   }),
   'renew-token': defineCommand({
     summary: 'A fresh token for the same visit, participant and role, before the old one expires.',
-    request: z.object({
-      ...request,
-      token: z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength)),
-    }),
-    response: z.object({ expiresInMs: z.int().check(z.nonnegative()) }),
+    request: z.object({ ...request, token }),
+    response: z.object({ expiresInMs: milliseconds }),
     errors: ['unauthorized'],
   }),
   leave: defineCommand({
@@ -171,7 +190,7 @@ export const clientCommands = {
     summary: 'End the visit for everybody. Needs the grant `end`.',
     request: z.object({ ...request }),
     response: Empty,
-    errors: ['forbidden', 'state-unavailable'],
+    errors: ['forbidden'],
   }),
 };
 
@@ -190,25 +209,35 @@ export const clientEvents = {
   welcome: defineEvent({
     summary: 'First message on every socket: all that the client needs to prepare before `join`.',
     payload: z.object({
+      /** The highest version that both sides speak. */
       version: z.int(),
+      /** The `sub` of the token. */
       participantId: ParticipantId,
+      /** Keep it in memory, for this page alone: it resumes the session. */
       sessionId: SessionId,
       /** True where the handshake named a session that lives: send `resume`, not `join`. */
       resumed: z.boolean(),
-      grants: z.array(Grant),
+      /** What this participant may do. */
+      grants: z.array(Grant).check(z.maxLength(LIMITS.grants)),
       /** The same constant set on every node of the cluster: a Device loaded once serves all visits. */
       rtpCapabilities: RtpCapabilities,
+      /** For both transports. */
       iceServers: z.array(IceServer).check(z.maxLength(8)),
       /** Milliseconds for which a session outlives its socket. */
-      graceMs: z.int(),
+      graceMs: milliseconds,
       /** Milliseconds until the token expires: renew before. */
-      tokenExpiresInMs: z.int(),
+      tokenExpiresInMs: milliseconds,
+      /** Without participants until `join` is answered. */
       visit: VisitView,
     }),
   }),
   changed: defineEvent({
     summary: 'The visit changed.',
-    payload: z.object({ seq: z.int(), changes: z.array(VisitChange).check(z.maxLength(256)) }),
+    payload: z.object({
+      /** The visit's number after these changes. */
+      seq: z.int().check(z.nonnegative()),
+      changes: z.array(VisitChange).check(z.maxLength(LIMITS.changes)),
+    }),
   }),
   consumers: defineEvent({
     summary:
@@ -255,7 +284,8 @@ export const clientEvents = {
       'The gateway is about to close this socket, and why. Reconnect only for `shutting-down` and `moved`.',
     payload: z.object({
       reason: CloseReason,
-      retryAfterMs: z.optional(z.int().check(z.nonnegative())),
+      /** Milliseconds to wait, at the least, before connecting again. */
+      retryAfterMs: z.optional(milliseconds),
     }),
   }),
 };

@@ -83,7 +83,7 @@ export function parse<Schema extends z.ZodMiniType>(
   const result = schema.safeParse(value);
   if (result.success) return result.data as z.infer<Schema>;
   const field = result.error.issues[0]?.path.map(String).join('.') || '(root)';
-  throw new BedsideError('invalid-request', { field: field.slice(0, 256) });
+  throw new BedsideError('invalid-request', { field });
 }
 
 /** Shape of an acknowledgement whose data a command's response schema checks. */

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import {
+  COMMON_ERRORS,
   type CommandEvents,
   defineCommand,
   defineEvent,
@@ -8,6 +9,7 @@ import {
   type ResponseOf,
   type ServerEvents,
 } from './contract.ts';
+import type { ErrorCode } from './errors.ts';
 import { ConsumerId, GatewayId, NodeId, PeerId, ProducerId, TransportId, VisitKey } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import {
@@ -18,24 +20,46 @@ import {
   RtpParameters,
   TransportParameters,
 } from './media.ts';
+import { VersionRange } from './version.ts';
 
 /** Socket.IO `auth` of the gateway's handshake with a node. */
 export const ControlHandshake = z.object({
   /** A service JWT: HS256 under the control secret, aud `bedside-control`, lives a minute. */
   token: z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength)),
-  versions: z.object({ min: z.int(), max: z.int() }),
+  /** The protocol versions that the gateway speaks, lowest and highest. */
+  versions: VersionRange,
   gatewayId: GatewayId,
 });
 export type ControlHandshake = z.infer<typeof ControlHandshake>;
 
-/** Every command names its visit and the epoch of the lease under which the gateway acts. */
-const scope = { visit: VisitKey, epoch: z.int().check(z.nonnegative()) };
+/** What a node may refuse a handshake with: `data` of Socket.IO's `connect_error`. */
+export const CONTROL_HANDSHAKE_ERRORS = [
+  'unauthorized',
+  'unsupported-version',
+  'invalid-request',
+  'internal',
+] as const satisfies readonly ErrorCode[];
+
+/** What every command of a gateway may be answered with, besides its own errors. */
+export const CONTROL_COMMON_ERRORS = [
+  ...COMMON_ERRORS,
+  'stale-epoch',
+  'media-unavailable',
+] as const satisfies readonly ErrorCode[];
+
+const scope = {
+  visit: VisitKey,
+  /** Of the lease under which the gateway acts; a node refuses one that is lower than it has seen. */
+  epoch: z.int().check(z.nonnegative()),
+};
 const Empty = z.object({});
 const layer = z.int().check(z.minimum(0), z.maximum(3));
+const count = z.int().check(z.nonnegative());
 
 /** One producer for one listener, as the media plan wants it. */
 export const Flow = z.object({
   producerId: ProducerId,
+  /** The plan holds it back, whatever the listener prefers. */
   paused: z.boolean(),
   /** mediasoup's consumer priority: who keeps quality when bandwidth falls. 1 lowest, 255 highest. */
   priority: z.int().check(z.minimum(1), z.maximum(255)),
@@ -50,9 +74,17 @@ export const NodeConsumer = z.object({
   producerId: ProducerId,
   kind: MediaKind,
   rtpParameters: RtpParameters,
+  /** The sender muted it. */
   producerPaused: z.boolean(),
 });
 export type NodeConsumer = z.infer<typeof NodeConsumer>;
+
+const consumers = z.array(NodeConsumer).check(z.maxLength(LIMITS.consumersPerParticipant));
+const consumerIds = z.array(ConsumerId).check(z.maxLength(LIMITS.consumersPerParticipant));
+/** Producers that this listener can not consume, with the reason as an error code. */
+const refused = z
+  .array(z.object({ producerId: ProducerId, code: z.string().check(z.maxLength(64)) }))
+  .check(z.maxLength(LIMITS.consumersPerParticipant));
 
 export const PeerPlan = z.object({ peer: PeerId, flows });
 export type PeerPlan = z.infer<typeof PeerPlan>;
@@ -60,25 +92,31 @@ export type PeerPlan = z.infer<typeof PeerPlan>;
 /** What the node did to make one listener's consumers equal to the plan. */
 export const PeerPlanResult = z.object({
   peer: PeerId,
-  added: z.array(NodeConsumer),
-  removed: z.array(ConsumerId),
-  /** Producers this listener can not consume, with the reason as an error code. */
-  refused: z.array(z.object({ producerId: ProducerId, code: z.string() })),
+  added: consumers,
+  /** Those that went with their producers since the last result, and those that this plan closed. */
+  removed: z.array(ConsumerId).check(z.maxLength(LIMITS.consumersPerParticipant * 2)),
+  refused,
 });
 export type PeerPlanResult = z.infer<typeof PeerPlanResult>;
 
 export const NodeLoad = z.object({
-  workers: z.array(
-    z.object({
-      /** Share of one core, 0 to 1, over the last sample. */
-      cpu: z.number(),
-      memoryBytes: z.number(),
-      routers: z.int(),
-      consumers: z.int(),
-    }),
-  ),
+  workers: z
+    .array(
+      z.object({
+        /** Share of one core, 0 to 1, over the last sample. */
+        cpu: z.number(),
+        memoryBytes: z.number(),
+        routers: count,
+        consumers: count,
+      }),
+    )
+    .check(z.maxLength(LIMITS.workersPerNode)),
 });
 export type NodeLoad = z.infer<typeof NodeLoad>;
+
+/** Whether a node takes new visits: it starts, it does, or it is being emptied. */
+export const NodeState = z.enum(['starting', 'ready', 'draining']);
+export type NodeState = z.infer<typeof NodeState>;
 
 export const controlCommands = {
   'open-peer': defineCommand({
@@ -88,10 +126,10 @@ export const controlCommands = {
     response: z.object({
       sendTransport: TransportParameters,
       recvTransport: TransportParameters,
-      consumers: z.array(NodeConsumer),
-      refused: z.array(z.object({ producerId: ProducerId, code: z.string() })),
+      consumers,
+      refused,
     }),
-    errors: ['stale-epoch', 'capacity', 'media-unsupported', 'media-unavailable'],
+    errors: ['capacity', 'media-unsupported'],
   }),
   'connect-transport': defineCommand({
     summary: 'Start DTLS. A repeat with the same parameters changes nothing.',
@@ -102,13 +140,13 @@ export const controlCommands = {
       dtlsParameters: DtlsParameters,
     }),
     response: Empty,
-    errors: ['stale-epoch', 'not-found', 'media-unavailable'],
+    errors: ['not-found'],
   }),
   'restart-ice': defineCommand({
     summary: 'New ICE credentials of one transport.',
     request: z.object({ ...scope, peer: PeerId, transportId: TransportId }),
     response: z.object({ iceParameters: IceParameters }),
-    errors: ['stale-epoch', 'not-found', 'media-unavailable'],
+    errors: ['not-found'],
   }),
   produce: defineCommand({
     summary: 'Open a producer under an id that the gateway chose. A repeat changes nothing.',
@@ -123,29 +161,31 @@ export const controlCommands = {
       observed: z.boolean(),
     }),
     response: Empty,
-    errors: ['stale-epoch', 'not-found', 'media-unsupported', 'media-unavailable'],
+    errors: ['not-found', 'media-unsupported'],
   }),
   'pause-producer': defineCommand({
     summary: 'Pause or resume a producer.',
     request: z.object({ ...scope, producerId: ProducerId, paused: z.boolean() }),
     response: Empty,
-    errors: ['stale-epoch', 'not-found', 'media-unavailable'],
+    errors: ['not-found'],
   }),
   'close-producer': defineCommand({
     summary: 'Close a producer and all its consumers. One that is not there is closed already.',
     request: z.object({ ...scope, producerId: ProducerId }),
     response: Empty,
-    errors: ['stale-epoch', 'media-unavailable'],
+    errors: [],
   }),
   'apply-plan': defineCommand({
     summary:
       'Make the consumers of these listeners equal to the plan: add, close, pause, resume, prioritise. Added consumers start with `start-consumers`, or when the receiving transport connects if it is not yet connected.',
     request: z.object({
       ...scope,
-      listeners: z.array(PeerPlan).check(z.maxLength(LIMITS.consumersPerParticipant)),
+      listeners: z.array(PeerPlan).check(z.maxLength(LIMITS.peersPerVisit)),
     }),
-    response: z.object({ listeners: z.array(PeerPlanResult) }),
-    errors: ['stale-epoch', 'not-found', 'media-unavailable'],
+    response: z.object({
+      listeners: z.array(PeerPlanResult).check(z.maxLength(LIMITS.peersPerVisit)),
+    }),
+    errors: ['not-found'],
   }),
   'start-consumers': defineCommand({
     summary:
@@ -153,10 +193,10 @@ export const controlCommands = {
     request: z.object({
       ...scope,
       peer: PeerId,
-      consumerIds: z.array(ConsumerId).check(z.maxLength(LIMITS.consumersPerParticipant)),
+      consumerIds,
     }),
     response: Empty,
-    errors: ['stale-epoch', 'not-found', 'media-unavailable'],
+    errors: ['not-found'],
   }),
   'prefer-consumers': defineCommand({
     summary: 'What the listener\u2019s tiles need, within the plan.',
@@ -175,38 +215,40 @@ export const controlCommands = {
         .check(z.maxLength(LIMITS.participantsPerVisit * 2)),
     }),
     response: Empty,
-    errors: ['stale-epoch', 'not-found', 'media-unavailable'],
+    errors: ['not-found'],
   }),
   'close-peer': defineCommand({
     summary: 'Close all that a peer has. One that is not there is closed already.',
     request: z.object({ ...scope, peer: PeerId }),
     response: Empty,
-    errors: ['stale-epoch'],
+    errors: [],
   }),
   'close-visit': defineCommand({
     summary:
       'Close the visit\u2019s router and all in it. One that is not there is closed already.',
     request: z.object({ ...scope }),
     response: Empty,
-    errors: ['stale-epoch'],
+    errors: [],
   }),
   'describe-visit': defineCommand({
     summary: 'What the node has of a visit, for a gateway that takes it over; raises the epoch.',
     request: z.object({ ...scope }),
     response: z.object({
-      peers: z.array(
-        z.object({
-          peer: PeerId,
-          sendTransportId: TransportId,
-          recvTransportId: TransportId,
-          producers: z.array(
-            z.object({ producerId: ProducerId, kind: MediaKind, paused: z.boolean() }),
-          ),
-          consumers: z.array(NodeConsumer),
-        }),
-      ),
+      peers: z
+        .array(
+          z.object({
+            peer: PeerId,
+            sendTransportId: TransportId,
+            recvTransportId: TransportId,
+            producers: z
+              .array(z.object({ producerId: ProducerId, kind: MediaKind, paused: z.boolean() }))
+              .check(z.maxLength(LIMITS.producersPerPeer)),
+            consumers,
+          }),
+        )
+        .check(z.maxLength(LIMITS.peersPerVisit)),
     }),
-    errors: ['stale-epoch', 'media-unavailable'],
+    errors: [],
   }),
 };
 
@@ -220,16 +262,17 @@ export const controlEvents = {
       version: z.int(),
       nodeId: NodeId,
       /** New at every start of the process: the node lost all it had if this changes. */
-      bootId: z.string(),
-      region: z.string(),
-      state: z.enum(['starting', 'ready', 'draining']),
+      bootId: z.string().check(z.minLength(1), z.maxLength(LIMITS.idLength)),
+      /** Where the node is, for placement. */
+      region: z.string().check(z.maxLength(LIMITS.textLength)),
+      state: NodeState,
       rtpCapabilities: RtpCapabilities,
       load: NodeLoad,
     }),
   }),
   load: defineEvent({
     summary: 'Load of the node, every few seconds.',
-    payload: z.object({ state: z.enum(['starting', 'ready', 'draining']), load: NodeLoad }),
+    payload: z.object({ state: NodeState, load: NodeLoad }),
   }),
   'transport-state': defineEvent({
     summary: 'ICE or DTLS of a transport changed.',
@@ -246,10 +289,12 @@ export const controlEvents = {
       'Scores of producers (best encoding) and consumers that changed, 0 worst to 10 best; collected over a second.',
     payload: z.object({
       visit: VisitKey,
-      producers: z.array(z.object({ producerId: ProducerId, score })),
-      consumers: z.array(
-        z.object({ peer: PeerId, consumerId: ConsumerId, score, producerScore: score }),
-      ),
+      producers: z
+        .array(z.object({ producerId: ProducerId, score }))
+        .check(z.maxLength(LIMITS.peersPerVisit * LIMITS.producersPerPeer)),
+      consumers: z
+        .array(z.object({ peer: PeerId, consumerId: ConsumerId, score, producerScore: score }))
+        .check(z.maxLength(LIMITS.peersPerVisit * LIMITS.consumersPerParticipant)),
     }),
   }),
   speaker: defineEvent({
@@ -259,7 +304,7 @@ export const controlEvents = {
   'visits-lost': defineEvent({
     summary: 'The media of these visits is gone.',
     payload: z.object({
-      visits: z.array(VisitKey),
+      visits: z.array(VisitKey).check(z.maxLength(LIMITS.visitsPerReport)),
       reason: z.enum(['worker-died', 'worker-hung', 'shutting-down']),
     }),
   }),

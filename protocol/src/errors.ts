@@ -4,7 +4,8 @@ import * as z from 'zod/mini';
  * Whose turn it is: `user` (a person can act on it), `protocol` (the caller's code is wrong),
  * `unavailable` (the same call may work later), `internal` (ours; look at the logs).
  */
-export type ErrorKind = 'user' | 'protocol' | 'unavailable' | 'internal';
+export const ErrorKind = z.enum(['user', 'protocol', 'unavailable', 'internal']);
+export type ErrorKind = z.infer<typeof ErrorKind>;
 
 export interface ErrorDefinition {
   kind: ErrorKind;
@@ -265,25 +266,43 @@ export const ERRORS = define({
 export type ErrorCode = keyof typeof ERRORS;
 export const ERROR_CODES = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
+const FIELD_LENGTH = 256;
+
 /** An error as it crosses a boundary. Receivers treat an unknown code by its kind. */
 export const ErrorBody = z.object({
+  /** A code of the registry, or of a newer one. */
   code: z.string().check(z.maxLength(64)),
-  kind: z.enum(['user', 'protocol', 'unavailable', 'internal']),
+  kind: ErrorKind,
+  /** Whether the same request, with the same request id, may succeed later. */
   retryable: z.boolean(),
   /** Text for the person, in English; clients translate by code. */
   message: z.string().check(z.maxLength(512)),
   /** Path of the field that is wrong, for `invalid-request`: "rtpParameters.codecs.0.mimeType". */
-  field: z.optional(z.string().check(z.maxLength(256))),
+  field: z.optional(z.string().check(z.maxLength(FIELD_LENGTH))),
   /** Milliseconds to wait before trying again. */
   retryAfterMs: z.optional(z.int().check(z.nonnegative())),
 });
 export type ErrorBody = z.infer<typeof ErrorBody>;
 
 export interface BedsideErrorOptions {
+  /** Longer ones are cut. */
   field?: string | undefined;
+  /** Whole milliseconds. */
   retryAfterMs?: number | undefined;
   cause?: unknown;
+  /** What a newer peer said of an error whose code this side does not know. */
+  said?: Pick<ErrorBody, 'kind' | 'retryable' | 'message'> | undefined;
 }
+
+const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);
+
+/** The code that stands for an unknown one. */
+const CODE_OF_KIND: Readonly<Record<ErrorKind, ErrorCode>> = {
+  user: 'internal',
+  protocol: 'invalid-request',
+  unavailable: 'media-unavailable',
+  internal: 'internal',
+};
 
 /** The one error class of the project. `cause` stays on this side of a boundary. */
 export class BedsideError extends Error {
@@ -295,12 +314,13 @@ export class BedsideError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, options: BedsideErrorOptions = {}) {
-    const definition = ERRORS[code];
-    super(definition.text, options.cause === undefined ? undefined : { cause: options.cause });
+    const { kind, retryable, text } = ERRORS[code];
+    const said = options.said ?? { kind, retryable, message: text };
+    super(said.message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.kind = definition.kind;
-    this.retryable = definition.retryable;
-    this.field = options.field;
+    this.kind = said.kind;
+    this.retryable = said.retryable;
+    this.field = options.field?.slice(0, FIELD_LENGTH);
     this.retryAfterMs = options.retryAfterMs;
   }
 
@@ -316,20 +336,15 @@ export class BedsideError extends Error {
     };
   }
 
-  /** The error that an answer carries. A code from a newer peer is taken by its kind. */
+  /**
+   * The error that an answer carries. Where its code is a newer peer's, the kind chooses the code that
+   * stands for it; kind, retryable and text are the peer's.
+   */
   static fromBody(body: ErrorBody): BedsideError {
-    const known = body.code in ERRORS;
-    const fallback: ErrorCode =
-      body.kind === 'unavailable'
-        ? 'media-unavailable'
-        : body.kind === 'protocol'
-          ? 'invalid-request'
-          : 'internal';
-    return new BedsideError(known ? (body.code as ErrorCode) : fallback, {
-      field: body.field,
-      retryAfterMs: body.retryAfterMs,
-      cause: known ? undefined : body,
-    });
+    const { code, field, retryAfterMs } = body;
+    return isErrorCode(code)
+      ? new BedsideError(code, { field, retryAfterMs })
+      : new BedsideError(CODE_OF_KIND[body.kind], { field, retryAfterMs, cause: body, said: body });
   }
 }
 

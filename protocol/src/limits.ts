@@ -10,18 +10,36 @@ export const LIMITS = {
   nameLength: 80,
   /** Characters of a token. */
   tokenLength: 4096,
+  /** Characters of any other text: a MIME type, a URI, a region. */
+  textLength: 256,
   /** Participants of one visit that are not gone. */
   participantsPerVisit: 64,
+  /** Participants of one visit that are gone and still listed. */
+  departedParticipants: 128,
   /** Open producers of one participant: camera, microphone, screen with sound, exam camera and room for more. */
   producersPerParticipant: 8,
   /** Consumers of one participant. */
   consumersPerParticipant: 512,
+  /** Grants of one participant. */
+  grants: 32,
+  /** Changes in one `changed`: everybody leaves at once, and the visit ends. */
+  changes: 256,
   /** Codecs in RTP capabilities or parameters (a browser lists fewer than 40 with its RTX pairs). */
   codecs: 64,
   /** Header extensions in RTP capabilities or parameters. */
   headerExtensions: 64,
+  /** Format parameters of one codec or header extension. */
+  codecParameters: 64,
   /** Encodings of one producer. */
   encodings: 8,
   /** Requests of one session whose answers are remembered, so that a repeat is answered alike. */
   rememberedRequests: 64,
+  /** Peers of one visit at a node: its participants, and as many again that are about to be closed. */
+  peersPerVisit: 128,
+  /** Producers of one peer at a node: more than a participant may open, as some are about to be closed. */
+  producersPerPeer: 32,
+  /** Workers of one node. */
+  workersPerNode: 256,
+  /** Visits in one `visits-lost`; a node that lost more says so in several. */
+  visitsPerReport: 1024,
 } as const;

@@ -3,17 +3,21 @@ import { TransportId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 
 /**
- * The shapes of mediasoup's RTP, ICE and DTLS parameters, as far as a boundary must check them:
- * sizes and types of what a stranger may send. mediasoup checks the meaning.
+ * The shapes of mediasoup's RTP, ICE and DTLS parameters: sizes and types of what a stranger may
+ * send. mediasoup checks the meaning. Fields that are not named here are dropped: browsers add some,
+ * and mediasoup reads none of them.
  */
-const short = z.string().check(z.maxLength(256));
+const short = z.string().check(z.maxLength(LIMITS.textLength));
 const uint = z.int().check(z.nonnegative());
-const codecParameters = z.record(
-  z.string().check(z.maxLength(64)),
-  z.union([short, z.number(), z.boolean()]),
-);
+const formatParameters = z
+  .record(z.string().check(z.maxLength(64)), z.union([short, z.number(), z.boolean()]))
+  .check(
+    z.refine((parameters) => Object.keys(parameters).length <= LIMITS.codecParameters),
+    // Zod has no check for it, so JSON Schema is told by hand.
+    z.meta({ maxProperties: LIMITS.codecParameters }),
+  );
 const rtcpFeedback = z
-  .array(z.looseObject({ type: short, parameter: z.optional(short) }))
+  .array(z.object({ type: short, parameter: z.optional(short) }))
   .check(z.maxLength(16));
 
 export const MediaKind = z.enum(['audio', 'video']);
@@ -31,59 +35,89 @@ export const KIND_OF_SOURCE: Readonly<Record<MediaSource, MediaKind>> = {
   'screen-audio': 'audio',
 };
 
-export const RtpCapabilities = z.looseObject({
+/** What a browser or router can receive: mediasoup's RtpCapabilities. */
+export const RtpCapabilities = z.object({
   codecs: z
     .array(
-      z.looseObject({
+      z.object({
         kind: MediaKind,
         mimeType: short,
         clockRate: uint,
         preferredPayloadType: z.optional(uint),
         channels: z.optional(uint),
-        parameters: z.optional(codecParameters),
+        parameters: z.optional(formatParameters),
         rtcpFeedback: z.optional(rtcpFeedback),
       }),
     )
     .check(z.maxLength(LIMITS.codecs)),
   headerExtensions: z.optional(
     z
-      .array(z.looseObject({ kind: MediaKind, uri: short, preferredId: uint }))
+      .array(
+        z.object({
+          kind: MediaKind,
+          uri: short,
+          preferredId: uint,
+          preferredEncrypt: z.optional(z.boolean()),
+          direction: z.optional(z.enum(['sendrecv', 'sendonly', 'recvonly', 'inactive'])),
+        }),
+      )
       .check(z.maxLength(LIMITS.headerExtensions)),
   ),
 });
 export type RtpCapabilities = z.infer<typeof RtpCapabilities>;
 
-export const RtpParameters = z.looseObject({
+/** How one track is sent: mediasoup's RtpParameters. */
+export const RtpParameters = z.object({
   mid: z.optional(short),
   codecs: z
     .array(
-      z.looseObject({
+      z.object({
         mimeType: short,
         payloadType: uint,
         clockRate: uint,
         channels: z.optional(uint),
-        parameters: z.optional(codecParameters),
+        parameters: z.optional(formatParameters),
         rtcpFeedback: z.optional(rtcpFeedback),
       }),
     )
     .check(z.minLength(1), z.maxLength(LIMITS.codecs)),
   headerExtensions: z.optional(
-    z.array(z.looseObject({ uri: short, id: uint })).check(z.maxLength(LIMITS.headerExtensions)),
+    z
+      .array(
+        z.object({
+          uri: short,
+          id: uint,
+          encrypt: z.optional(z.boolean()),
+          parameters: z.optional(formatParameters),
+        }),
+      )
+      .check(z.maxLength(LIMITS.headerExtensions)),
   ),
+  /** Simulcast layers from the smallest to the largest, or one entry. */
   encodings: z.optional(
     z
       .array(
-        z.looseObject({
+        z.object({
           ssrc: z.optional(uint),
           rid: z.optional(short),
+          codecPayloadType: z.optional(uint),
+          rtx: z.optional(z.object({ ssrc: uint })),
+          dtx: z.optional(z.boolean()),
           scalabilityMode: z.optional(short),
+          /** Bits a second. */
+          maxBitrate: z.optional(uint),
         }),
       )
       .check(z.maxLength(LIMITS.encodings)),
   ),
   rtcp: z.optional(
-    z.looseObject({ cname: z.optional(short), reducedSize: z.optional(z.boolean()) }),
+    z.object({
+      cname: z.optional(short),
+      reducedSize: z.optional(z.boolean()),
+      mux: z.optional(z.boolean()),
+    }),
   ),
+  msid: z.optional(short),
 });
 export type RtpParameters = z.infer<typeof RtpParameters>;
 
@@ -102,7 +136,7 @@ export const IceParameters = z.object({
 });
 export type IceParameters = z.infer<typeof IceParameters>;
 
-export const IceCandidate = z.looseObject({
+export const IceCandidate = z.object({
   foundation: short,
   priority: uint,
   address: short,

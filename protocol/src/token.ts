@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { ParticipantId, TenantId, VisitId } from './ids.ts';
+import { LIMITS } from './limits.ts';
 import { DisplayName, Grant, LanguageTag, Role } from './visit.ts';
 
 export const TOKEN_AUDIENCE = 'bedside';
@@ -10,18 +11,27 @@ export const SERVICE_AUDIENCE = 'bedside-service';
 /** Seconds by which the clocks of issuer and gateway may differ. */
 export const CLOCK_SKEW_SECONDS = 30;
 
+const audience = z.string().check(z.maxLength(LIMITS.textLength));
+
 /** Claims of the JWT that lets one participant into one visit. */
 export const TokenClaims = z.object({
+  /** The tenant's id. */
   iss: TenantId,
-  aud: z.union([z.string(), z.array(z.string())]),
+  /** `bedside`, alone or among others. */
+  aud: z.union([audience, z.array(audience).check(z.maxLength(16))]),
+  /** The participant: opaque, the same over reloads; no name and no record number. */
   sub: ParticipantId,
+  /** The visit: opaque, chosen by the portal; the same id means the same visit. */
   visit: VisitId,
   role: Role,
   name: z.optional(DisplayName),
   lang: z.optional(LanguageTag),
-  grants: z.optional(z.array(Grant).check(z.maxLength(32))),
-  exp: z.int(),
-  jti: z.string().check(z.minLength(1), z.maxLength(128)),
+  /** Replaces the grants of the role. */
+  grants: z.optional(z.array(Grant).check(z.maxLength(LIMITS.grants))),
+  /** When it expires, in seconds since 1970. */
+  exp: z.int().check(z.nonnegative()),
+  /** A unique id of the token. */
+  jti: z.string().check(z.minLength(1), z.maxLength(LIMITS.idLength)),
 });
 export type TokenClaims = z.infer<typeof TokenClaims>;
 

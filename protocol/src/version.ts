@@ -1,18 +1,21 @@
+import * as z from 'zod/mini';
+
 /**
  * How versions meet. A client offers the range it speaks; the server picks the highest version that
  * both speak and names it in `welcome`. A server speaks its own version and the one before, so that
  * a cluster and the pages that embed it can be upgraded one part at a time. Within a version,
- * changes only add: new optional fields, events and error codes, which a receiver ignores.
+ * changes only add what a receiver that does not know it can ignore: optional fields, commands,
+ * events, error codes. A new value of a fixed list (a role, a reason) is not ignored but refused,
+ * and so is a new version.
  */
 export const PROTOCOL_VERSION = 1;
 
 /** The oldest version that this code still speaks. */
 export const PROTOCOL_VERSION_MIN = 1;
 
-export interface VersionRange {
-  min: number;
-  max: number;
-}
+/** A range of versions, both ends included. */
+export const VersionRange = z.object({ min: z.int(), max: z.int() });
+export type VersionRange = z.infer<typeof VersionRange>;
 
 /** The range this build speaks, as sent in the handshake. */
 export const SUPPORTED_VERSIONS: VersionRange = {

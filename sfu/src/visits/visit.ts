@@ -6,6 +6,7 @@ import {
   type ControlRequest,
   type ControlResponse,
   type IceParameters,
+  LIMITS,
   type PeerId,
   ProducerId,
   type RtpCapabilities,
@@ -226,7 +227,8 @@ export class Visit {
 
   async #createPeer({ peer: id, rtpCapabilities, flows }: Args<'open-peer'>): Promise<Peer> {
     const checked = checkCapabilities(rtpCapabilities);
-    if (this.#options.room() < flows.length) throw new BedsideError('capacity');
+    if (this.#peers.size >= LIMITS.peersPerVisit || this.#options.room() < flows.length)
+      throw new BedsideError('capacity');
     const [sendTransport, recvTransport] = await this.#createTransports();
     const peer = new Peer({
       id,

@@ -6,6 +6,7 @@ import {
   type ControlRequest,
   type ControlResponse,
   type GatewayId,
+  LIMITS,
   type VisitKey,
 } from '@bedside/protocol';
 import type { Config } from '../config.ts';
@@ -100,7 +101,7 @@ export class Visits {
     const missed = this.#undelivered.get(link.gatewayId);
     this.#undelivered.delete(link.gatewayId);
     for (const [reason, visits] of groupByReason(missed ?? new Map<VisitKey, LostReason>())) {
-      link.send('visits-lost', { visits, reason });
+      reportLost(link, visits, reason);
     }
   }
 
@@ -262,7 +263,7 @@ export class Visits {
     }
     for (const [link, visits] of byLink) {
       this.#telemetry.visitsLost(reason, visits.length);
-      if (link.connected) link.send('visits-lost', { visits, reason });
+      if (link.connected) reportLost(link, visits, reason);
       else this.#keepForLater(link.gatewayId, visits, reason);
     }
   }
@@ -285,6 +286,14 @@ type Handlers = {
 function present(record: VisitRecord): Visit {
   if (!record.visit) throw new BedsideError('not-found', { field: 'visit' });
   return record.visit;
+}
+
+/** One report, or several where it would be over its limit. */
+function reportLost(link: GatewayLink, visits: readonly VisitKey[], reason: LostReason): void {
+  for (let start = 0; start < visits.length; start += LIMITS.visitsPerReport) {
+    const some = visits.slice(start, start + LIMITS.visitsPerReport);
+    link.send('visits-lost', { visits: some, reason });
+  }
 }
 
 function groupByReason(visits: ReadonlyMap<VisitKey, LostReason>): Map<LostReason, VisitKey[]> {

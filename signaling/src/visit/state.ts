@@ -70,7 +70,7 @@ export const Media = z.object({ node: NodeId, bootId: z.string() });
 export type Media = z.infer<typeof Media>;
 
 /** Participants that are gone and still listed, newest last. */
-export const DEPARTED_LIMIT = 128;
+export const DEPARTED_LIMIT = LIMITS.departedParticipants;
 
 export const Visit = z.object({
   tenant: TenantId,
