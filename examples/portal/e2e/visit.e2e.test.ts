@@ -4,14 +4,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../scripts/lib/chromium.mjs';
 import { type Stack, startStack } from '../../../scripts/lib/stack.mjs';
 import { PATIENCE_MS, Person } from './browser.ts';
-import { Relay } from './relay.ts';
+import { TcpRelay } from './relay.ts';
 
 const ROLES = ['patient', 'provider', 'interpreter', 'specialist'] as const;
 
 describe('a visit in the demo portal', () => {
   let stack: Stack;
   let browser: Browser;
-  const relay = new Relay();
+  const relay = new TcpRelay();
   let people: Person[] = [];
 
   beforeAll(async () => {
