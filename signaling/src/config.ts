@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { GatewayId, IceServer, LOOPBACK_CONTROL_SECRET, TenantId } from '@bedside/protocol';
 import type { JWK } from 'jose';
 import * as z from 'zod/mini';
+import { isNetwork } from './sockets/address.ts';
+import { readCertificate } from './tls.ts';
 
 /** Algorithms by which a tenant may sign tokens. HS256 goes with `secrets`, the others with `jwks`. */
 export const ALGORITHMS = ['HS256', 'EdDSA', 'ES256', 'RS256'] as const;
@@ -15,6 +17,11 @@ const Jwk = z.custom<JWK>((value) => {
   const key = PublicKey.safeParse(value);
   return key.success && !('d' in key.data);
 });
+
+const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text;
+
+/** Public keys are fetched over TLS: who could change them on the way could sign tokens. */
+const JwksAddress = z.url().check(z.refine((text) => isSecure(new URL(text)), { abort: true }));
 
 /** One customer: who signs tokens for its visits, and who may call `/v1` for it. */
 export const Tenant = z.strictObject({
@@ -29,12 +36,12 @@ export const Tenant = z.strictObject({
     [],
   ),
   /** Public keys in place, or the https address that serves them. */
-  jwks: z.optional(z.union([z.url(), z.strictObject({ keys: z.array(Jwk) })])),
+  jwks: z.optional(z.union([JwksAddress, z.strictObject({ keys: z.array(Jwk) })])),
   /** Narrows what is accepted; without it, all that the kinds of keys allow. */
   algorithms: z._default(z.array(z.enum(ALGORITHMS)), [...ALGORITHMS]),
   apiKeys: z._default(z.array(z.string().check(z.minLength(24), z.maxLength(512))), []),
   /** Origins whose pages may show this tenant's visits; without it, those of the gateway. */
-  allowedOrigins: z.optional(z.array(z.string())),
+  allowedOrigins: z.optional(z.array(z.string().check(z.refine(isOrigin)))),
 });
 export type Tenant = z.infer<typeof Tenant>;
 
@@ -62,8 +69,8 @@ export interface GatewayConfig {
   graceMs: number;
   shutdownMs: number;
   logLevel: (typeof LOG_LEVELS)[number];
-  /** Proxies in front that append to X-Forwarded-For; 0 takes the address of the TCP connection. */
-  trustedProxies: number;
+  /** Addresses and networks whose X-Forwarded-For is believed. */
+  trustedProxies: readonly string[];
   limits: {
     maxSockets: number;
     maxBackpressureBytes: number;
@@ -167,10 +174,9 @@ export const GATEWAY_VARIABLES = {
     default: 'info',
     description: 'trace, debug, info, warn, error, fatal or silent.',
   },
-  BEDSIDE_TRUST_PROXY: {
-    default: '0',
+  BEDSIDE_TRUSTED_PROXIES: {
     description:
-      'How many proxies in front append to X-Forwarded-For. 0: the header is ignored, since a client can write it.',
+      'Addresses and networks (10.0.0.0/8) of the proxies in front, separated by commas: their X-Forwarded-For is believed. None where it is not set, since a client can write that header.',
   },
   BEDSIDE_MAX_SOCKETS: {
     default: '20000',
@@ -214,6 +220,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '[::1]' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+
+const isSecure = ({ protocol, hostname }: URL): boolean =>
+  protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
 
 const list = (text: string): string[] =>
   text
@@ -314,13 +323,20 @@ export function readConfig(env: Environment): GatewayConfig {
     const tenants = json(name, source, z.array(Tenant).check(z.minLength(1))) ?? [];
     if (new Set(tenants.map((tenant) => tenant.id)).size !== tenants.length)
       wrong(name, 'names a tenant twice');
-    for (const tenant of tenants) {
-      const kids = tenant.secrets.map((secret) => secret.kid);
-      if (new Set(kids).size !== kids.length) wrong(name, `gives tenant ${tenant.id} a kid twice`);
-      if (tenant.secrets.length === 0 && tenant.jwks === undefined) {
-        wrong(name, `gives tenant ${tenant.id} neither secrets nor jwks`);
-      }
+    for (const { id, secrets, jwks, algorithms } of tenants) {
+      const kids = secrets.map((secret) => secret.kid);
+      if (new Set(kids).size !== kids.length) wrong(name, `gives tenant ${id} a kid twice`);
+      const usable = algorithms.some((algorithm) =>
+        algorithm === 'HS256' ? secrets.length > 0 : jwks !== undefined,
+      );
+      if (!usable) wrong(name, `gives tenant ${id} no key for any of its algorithms`);
     }
+    // Who holds such a one could act for both.
+    const credentials = tenants.flatMap(({ secrets, apiKeys }) => [
+      ...new Set([...secrets.map(({ secret }) => secret), ...apiKeys]),
+    ]);
+    if (new Set(credentials).size !== credentials.length)
+      wrong(name, 'gives two tenants the same secret or API key');
     return tenants;
   };
 
@@ -356,9 +372,7 @@ export function readConfig(env: Environment): GatewayConfig {
     wrong('BEDSIDE_GATEWAY_ID', 'has characters other than A-Z a-z 0-9 . _ ~ : -, or is too long');
 
   const allowedOrigins = list(text('BEDSIDE_ALLOWED_ORIGINS') ?? '');
-  if (
-    !allowedOrigins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin)
-  ) {
+  if (!allowedOrigins.every(isOrigin)) {
     wrong(
       'BEDSIDE_ALLOWED_ORIGINS',
       'has an entry that is no origin, such as https://portal.example.org',
@@ -369,7 +383,21 @@ export function readConfig(env: Environment): GatewayConfig {
   if (!LOG_LEVELS.includes(logLevel))
     wrong('BEDSIDE_LOG_LEVEL', `is none of ${LOG_LEVELS.join(', ')}`);
 
-  const tls = pair('BEDSIDE_TLS_CERT', 'BEDSIDE_TLS_KEY');
+  const trustedProxies = list(text('BEDSIDE_TRUSTED_PROXIES') ?? '');
+  if (!trustedProxies.every(isNetwork))
+    wrong('BEDSIDE_TRUSTED_PROXIES', 'has an entry that is no address or network');
+
+  const readTls = (): GatewayConfig['tls'] => {
+    const files = pair('BEDSIDE_TLS_CERT', 'BEDSIDE_TLS_KEY');
+    if (files === undefined) return undefined;
+    const tls = { certFile: files[0], keyFile: files[1] };
+    try {
+      readCertificate(tls);
+    } catch {
+      wrong('BEDSIDE_TLS_CERT', 'and BEDSIDE_TLS_KEY name no certificate with its key');
+    }
+    return tls;
+  };
   const turn = pair('BEDSIDE_TURN_URLS', 'BEDSIDE_TURN_SECRET');
 
   const config: GatewayConfig = {
@@ -382,7 +410,7 @@ export function readConfig(env: Environment): GatewayConfig {
     controlSecret: controlSecret ?? '',
     tenants: readTenants(),
     allowedOrigins,
-    tls: tls && { certFile: tls[0], keyFile: tls[1] },
+    tls: readTls(),
     iceServers:
       json(
         'BEDSIDE_ICE_SERVERS',
@@ -397,7 +425,7 @@ export function readConfig(env: Environment): GatewayConfig {
     graceMs: integer('BEDSIDE_GRACE_MS', 0, 600_000),
     shutdownMs: integer('BEDSIDE_SHUTDOWN_MS', 100, 600_000),
     logLevel,
-    trustedProxies: integer('BEDSIDE_TRUST_PROXY', 0, 16),
+    trustedProxies,
     limits: {
       maxSockets: integer('BEDSIDE_MAX_SOCKETS', 1, 1_000_000),
       maxBackpressureBytes: integer('BEDSIDE_MAX_BACKPRESSURE_BYTES', 65_536, 67_108_864),
@@ -413,6 +441,8 @@ export function readConfig(env: Environment): GatewayConfig {
       restRequests: rate('BEDSIDE_REST_BURST', 'BEDSIDE_REST_REQUESTS_PER_SECOND'),
     },
   };
+  if (config.port !== 0 && config.port === config.opsPort)
+    wrong('BEDSIDE_GATEWAY_OPS_PORT', 'is the port of the clients');
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(config);
 }

@@ -17,6 +17,7 @@ import {
 } from '../test/harness.ts';
 
 const seconds = () => Math.floor(Date.now() / 1000);
+const FENCED_SECRET = 'the-secret-of-the-fenced-tenant-00001';
 const keys = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const publicPem = keys.publicKey.export({ type: 'spki', format: 'pem' }).toString();
 
@@ -30,7 +31,7 @@ beforeEach(async () => {
       { id: 'keyed', jwks: { keys: [jwk] } },
       {
         id: 'fenced',
-        secrets: [{ kid: 'f1', secret: SECRET }],
+        secrets: [{ kid: 'f1', secret: FENCED_SECRET }],
         allowedOrigins: ['https://portal.example.org'],
       },
     ]),
@@ -142,7 +143,7 @@ describe('every other token gets one answer that reveals nothing', () => {
       ),
     'RS256 of a tenant without public keys': async () => handshake(await rs256({ iss: 'clinic' })),
     'from an origin that is not the tenant’s': async () =>
-      handshake(await mintToken({ iss: 'fenced' }, { kid: 'f1' })),
+      handshake(await mintToken({ iss: 'fenced' }, { kid: 'f1', secret: FENCED_SECRET })),
   };
 
   const expected = {

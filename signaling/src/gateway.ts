@@ -9,6 +9,7 @@ import { createMetrics, type GatewayMetrics } from './metrics.ts';
 import { createOps } from './ops.ts';
 import type { Visits } from './ports.ts';
 import { createRest } from './rest/routes.ts';
+import { withDeadline } from './sockets/deadline.ts';
 import { createSocketServer } from './sockets/server.ts';
 import { watchCertificate } from './tls.ts';
 
@@ -31,23 +32,40 @@ export interface Gateway {
 
 /** Share of the shutdown time over which clients are told to come back, so that they do not come as one. */
 const RETRY_SPREAD = 0.2;
+/** Share of the shutdown time in which visits commit what is unwritten. */
+const VISITS_SHARE = 0.6;
+/** Share of the shutdown time after which visits are not waited for any more, so that the rest is done in time. */
+const VISITS_DEADLINE_SHARE = 0.8;
 
 type StartableVisits = Visits & { start?(): Promise<void> };
 
-/** A gateway that can run in any process, several in one too. `visits`, `log`, `metrics`: in place of its own, for tests. */
+/** A gateway that can run in any process, several in one too. `parts`: in place of its own, for tests. */
 export function createGateway(
   config: GatewayConfig,
-  parts: { visits?: StartableVisits; log?: Logger; metrics?: GatewayMetrics } = {},
+  parts: {
+    visits?: StartableVisits;
+    log?: Logger;
+    metrics?: GatewayMetrics;
+    /** Milliseconds between two looks at the certificate files. */
+    certificatePollMs?: number;
+  } = {},
 ): Gateway {
   const log = parts.log ?? createLog(config.logLevel);
   const metrics = parts.metrics ?? createMetrics();
   const telemetry = metrics.gateway;
   const visits = parts.visits ?? ownVisits(config, metrics, log);
 
-  const keyrings = createKeyrings(config.tenants);
+  let state: 'starting' | 'running' | 'stopping' = 'starting';
+  let stopped: Promise<void> | undefined;
+
+  const keyrings = createKeyrings(config.tenants, (tenant, error) => {
+    telemetry.keysFetched(error === undefined ? 'ok' : 'error');
+    if (error !== undefined) log.warn({ tenant, err: error }, 'keys of a tenant not fetched');
+  });
   const sockets = createSocketServer({ config, visits, keyrings, telemetry, log });
   const auth = createServiceAuth(config.tenants, keyrings, telemetry);
-  const rest = createRest({ config, visits, auth, telemetry, log });
+  const stopping = () => state === 'stopping';
+  const rest = createRest({ config, visits, auth, telemetry, log, stopping });
   const listener = new Listener({
     host: config.host,
     port: config.port,
@@ -57,11 +75,10 @@ export function createGateway(
       rest.mount(app);
     },
   });
-  let stopping: Promise<void> | undefined;
   const ops = createOps({
     registry: metrics.registry,
-    readiness: () => visits.readiness(),
-    stopping: () => stopping !== undefined,
+    readiness: () =>
+      state === 'running' ? visits.readiness() : { ready: false, reasons: [state] },
   });
   let address: GatewayAddress | undefined;
   let stopWatching = () => {};
@@ -71,24 +88,25 @@ export function createGateway(
     stopWatching = watchCertificate(
       config.tls,
       () => {
-        try {
-          listener.renew();
-          log.info('certificate renewed');
-        } catch (error) {
-          log.error({ err: error }, 'certificate not renewed');
-        }
+        listener.renew();
+        log.info('certificate renewed');
       },
-      (error) => log.warn({ err: error }, 'certificate files do not fit together yet'),
+      (error) => log.warn({ err: error }, 'certificate not renewed: the old one serves on'),
+      parts.certificatePollMs,
     );
   };
 
   const stopAll = async (): Promise<void> => {
-    const deadlineAt = performance.now() + config.shutdownMs;
+    const { shutdownMs } = config;
+    state = 'stopping';
     stopWatching();
     listener.stopListening();
-    await sockets.stop(config.shutdownMs * RETRY_SPREAD);
+    await sockets.stop(shutdownMs * RETRY_SPREAD);
     try {
-      await visits.stop(Math.max(0, deadlineAt - performance.now()));
+      await withDeadline(
+        visits.stop(shutdownMs * VISITS_SHARE),
+        shutdownMs * VISITS_DEADLINE_SHARE,
+      );
     } catch (error) {
       log.error({ err: error }, 'visits not stopped in order');
     }
@@ -100,16 +118,19 @@ export function createGateway(
   return {
     metrics,
     async start() {
+      // First, so that `/livez` answers while Redis and nodes are waited for.
+      const opsPort = await ops.listen(config.host, config.opsPort);
       await visits.start?.();
+      if (stopping()) return;
       await listener.open();
       watchTls();
-      const opsPort = await ops.listen(config.host, config.opsPort);
       address = { host: config.host, port: listener.port, opsPort };
+      state = 'running';
       log.info({ port: address.port, opsPort, tls: config.tls !== undefined }, 'started');
     },
     stop() {
-      stopping ??= stopAll();
-      return stopping;
+      stopped ??= stopAll();
+      return stopped;
     },
     address() {
       if (address === undefined) throw new Error('the gateway has not started');

@@ -37,15 +37,23 @@ const SECRET_FIELDS = [
   'payload',
 ];
 
-const QUOTED = /"[^"]*"|'[^']*'|`[^`]*`|\[[^\]]*\]/g;
+/** From the first quotation mark to the last: what is quoted may hold such marks itself. */
+const QUOTED = /["'`].*["'`]/s;
+const BRACKETED = /\[.*\]/s;
 const TOKEN_LIKE = /[A-Za-z0-9_-]{16,}(\.[A-Za-z0-9_-]*)*/g;
 
 /** What other code quotes in an error's text may be a person's input: JSON.parse and parsers do that. */
 const maskText = (text: string): string =>
-  text.replace(QUOTED, '[…]').replace(TOKEN_LIKE, '[…]').slice(0, 300);
+  [QUOTED, BRACKETED, TOKEN_LIKE]
+    .reduce((masked, pattern) => masked.replace(pattern, '[…]'), text)
+    .slice(0, 300);
 
-const framesOf = (stack: string | undefined): string[] =>
-  (stack ?? '')
+/** The frames below the message, which may hold lines that look like frames; none where it can not be told apart. */
+const framesOf = ({ stack = '', message }: Error): string[] =>
+  stack
+    .split(message)
+    .slice(1)
+    .join(message)
     .split('\n')
     .filter((line) => /^\s+at /.test(line))
     .map((line) => line.trim())
@@ -59,7 +67,7 @@ export function describeError(error: unknown, depth = 0): Record<string, unknown
     type: error.constructor.name,
     ...(typeof code === 'string' ? { code: code.slice(0, 64) } : {}),
     message: error instanceof BedsideError ? error.message : maskText(error.message),
-    stack: framesOf(error.stack),
+    stack: framesOf(error),
     ...(error.cause === undefined || depth >= 3
       ? {}
       : { cause: describeError(error.cause, depth + 1) }),

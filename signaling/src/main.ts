@@ -27,11 +27,20 @@ process.on('unhandledRejection', die('unhandled rejection'));
 
 const gateway = createGateway(config, { log });
 
-const stop = () => {
-  setTimeout(die('not stopped in time'), config.shutdownMs, new Error('shutdown deadline')).unref();
-  gateway.stop().then(() => process.exit(0), die('stop failed'));
-};
-process.once('SIGTERM', stop);
-process.once('SIGINT', stop);
+let stopping = false;
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    // A second one changes nothing: what visits have not written yet is worth the wait, which is bounded.
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    setTimeout(
+      die('not stopped in time'),
+      config.shutdownMs,
+      new Error('shutdown deadline'),
+    ).unref();
+    gateway.stop().then(() => process.exit(0), die('stop failed'));
+  });
+}
 
 gateway.start().catch(die('start failed'));

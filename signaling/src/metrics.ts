@@ -41,6 +41,8 @@ export interface GatewayTelemetry {
   /** A command that the socket layer answered itself: refused, or `renew-token`. */
   answered(command: string, outcome: string): void;
   ignoredEvent(): void;
+  /** A tenant's public keys were asked for at their address. */
+  keysFetched(outcome: 'ok' | 'error'): void;
   limited(scope: LimitScope): void;
   closed(reason: string): void;
   rest(route: string, status: number, seconds: number): void;
@@ -104,6 +106,11 @@ export function createMetrics(): GatewayMetrics {
     'token_failures_total',
     'Tokens refused, by reason. Clients get one answer for all reasons.',
     ['reason'],
+  );
+  const keyFetches = counter(
+    'jwks_fetches_total',
+    'Fetches of tenants\u2019 public keys by outcome: ok, error. While they fail, the old keys serve for an hour.',
+    ['outcome'],
   );
   const closes = counter('closes_total', 'Sockets that the gateway closed, by reason.', ['reason']);
   const limited = counter(
@@ -186,6 +193,7 @@ export function createMetrics(): GatewayMetrics {
       tokenFailure: (reason) => tokenFailures.inc({ reason }),
       answered: (command, outcome) => commands.inc({ command, outcome }),
       ignoredEvent: () => ignored.inc(),
+      keysFetched: (outcome) => keyFetches.inc({ outcome }),
       limited: (scope) => limited.inc({ scope }),
       closed: (reason) => closes.inc({ reason }),
       rest(route, status, seconds) {

@@ -17,9 +17,8 @@ export interface OpsServer {
 export function createOps(options: {
   registry: Registry;
   readiness: Visits['readiness'];
-  stopping: () => boolean;
 }): OpsServer {
-  const { registry, readiness, stopping } = options;
+  const { registry, readiness } = options;
   const server: Server = createServer(
     { requestTimeout: 5000, headersTimeout: 5000 },
     (request, response) => {
@@ -32,9 +31,7 @@ export function createOps(options: {
         return send(405, 'text/plain', 'GET only\n');
       if (path === '/livez') return send(200, 'text/plain', 'ok\n');
       if (path === '/readyz') {
-        const { ready, reasons } = stopping()
-          ? { ready: false, reasons: ['stopping'] }
-          : readiness();
+        const { ready, reasons } = readiness();
         return send(
           ready ? 200 : 503,
           'application/json',

@@ -1,7 +1,12 @@
-import { BedsideError, CLOCK_SKEW_SECONDS, TOKEN_AUDIENCE, TokenClaims } from '@bedside/protocol';
+import {
+  BedsideError,
+  CLOCK_SKEW_SECONDS,
+  type TenantId,
+  TOKEN_AUDIENCE,
+  TokenClaims,
+} from '@bedside/protocol';
 import {
   createLocalJWKSet,
-  createRemoteJWKSet,
   decodeJwt,
   decodeProtectedHeader,
   errors,
@@ -12,6 +17,7 @@ import {
 import type { Algorithm, Tenant } from '../config.ts';
 import type { TokenFailure } from '../metrics.ts';
 import type { Identity } from '../ports.ts';
+import { RemoteKeys } from './remote-keys.ts';
 
 /** A refused token. The reason is for metrics; the client gets `unauthorized`, whatever the reason. */
 export class TokenRefused extends Error {
@@ -31,13 +37,13 @@ export interface Keyring {
   publicKeys: JWTVerifyGetKey | undefined;
 }
 
-/** The address of a tenant's keys must answer within this, milliseconds. */
-const JWKS_TIMEOUT_MS = 3000;
-/** At most one look for an unknown kid in this time, so that made-up kids do not become requests. */
-const JWKS_COOLDOWN_MS = 30_000;
-const JWKS_MAX_AGE_MS = 600_000;
+/** What happened to the fetch of a tenant's keys; `error` is undefined where they came. */
+export type OnKeysFetched = (tenant: TenantId, error: unknown) => void;
 
-export function createKeyrings(tenants: readonly Tenant[]): ReadonlyMap<string, Keyring> {
+export function createKeyrings(
+  tenants: readonly Tenant[],
+  onFetched: OnKeysFetched,
+): ReadonlyMap<string, Keyring> {
   return new Map(
     tenants.map((tenant) => [
       tenant.id,
@@ -46,21 +52,20 @@ export function createKeyrings(tenants: readonly Tenant[]): ReadonlyMap<string, 
         secrets: new Map(
           tenant.secrets.map(({ kid, secret }) => [kid, new TextEncoder().encode(secret)]),
         ),
-        publicKeys: publicKeysOf(tenant),
+        publicKeys: publicKeysOf(tenant, onFetched),
       },
     ]),
   );
 }
 
-function publicKeysOf(tenant: Tenant): JWTVerifyGetKey | undefined {
-  if (tenant.jwks === undefined) return undefined;
-  if (typeof tenant.jwks !== 'string')
-    return createLocalJWKSet({ keys: tenant.jwks.keys.map((key) => ({ ...key })) });
-  return createRemoteJWKSet(new URL(tenant.jwks), {
-    timeoutDuration: JWKS_TIMEOUT_MS,
-    cooldownDuration: JWKS_COOLDOWN_MS,
-    cacheMaxAge: JWKS_MAX_AGE_MS,
+function publicKeysOf({ id, jwks }: Tenant, onFetched: OnKeysFetched): JWTVerifyGetKey | undefined {
+  if (jwks === undefined) return undefined;
+  if (typeof jwks !== 'string') return createLocalJWKSet({ keys: [...jwks.keys] });
+  const remote = new RemoteKeys(jwks, {
+    onFetched: (error) => onFetched(id, error),
+    now: () => performance.now(),
   });
+  return remote.keyFor;
 }
 
 const ASYMMETRIC: readonly Algorithm[] = ['EdDSA', 'ES256', 'RS256'];
@@ -146,7 +151,7 @@ function secretOf(keyring: Keyring, kid: string | undefined): Uint8Array | undef
 }
 
 function refusalOf(error: unknown): Error {
-  if (error instanceof TokenRefused) return error;
+  if (error instanceof TokenRefused || error instanceof BedsideError) return error;
   if (error instanceof errors.JWTExpired) return new TokenRefused('expired');
   if (error instanceof errors.JWTClaimValidationFailed) {
     return new TokenRefused(error.claim === 'aud' ? 'audience' : 'claims');
@@ -160,14 +165,5 @@ function refusalOf(error: unknown): Error {
   ) {
     return new TokenRefused('unknown-key');
   }
-  // The keys could not be fetched: no fault of the token, and the same one may work in a moment.
-  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid)
-    return new BedsideError('deadline', { cause: error });
-  if (error instanceof errors.JOSEError) {
-    return error.code === 'ERR_JOSE_GENERIC'
-      ? new BedsideError('deadline', { cause: error })
-      : new TokenRefused('malformed');
-  }
-  if (error instanceof TypeError) return new BedsideError('deadline', { cause: error });
   return new TokenRefused('malformed');
 }

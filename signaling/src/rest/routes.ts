@@ -13,7 +13,7 @@ import type { GatewayConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { GatewayTelemetry } from '../metrics.ts';
 import type { Visits } from '../ports.ts';
-import { addressKey, clientAddress } from '../sockets/address.ts';
+import { ClientAddresses } from '../sockets/address.ts';
 import { withDeadline } from '../sockets/deadline.ts';
 import { TokenBuckets } from '../sockets/token-bucket.ts';
 import { type Answer, Exchange, json, problem } from './exchange.ts';
@@ -28,6 +28,8 @@ export interface RestOptions {
   auth: ServiceAuth;
   telemetry: GatewayTelemetry;
   log: Logger;
+  /** Whether the gateway stops: connections that are kept alive may still send requests. */
+  stopping(): boolean;
 }
 
 /** What a route needs of a request: uWS's own object is gone once its handler returns. */
@@ -50,7 +52,8 @@ interface Route {
 
 /** Mounts `/v1` on an app, and a 404 on what is nobody's. Returns a function that mounts: apps change with certificates. */
 export function createRest(options: RestOptions): { mount(app: TemplatedApp): void } {
-  const { config, visits, auth, telemetry, log } = options;
+  const { config, visits, auth, telemetry, log, stopping } = options;
+  const clients = new ClientAddresses(config.trustedProxies);
   const buckets = new TokenBuckets(config.limits.restRequests);
   const document = openApiDocument();
   const visitOf = (call: Call): VisitId =>
@@ -116,15 +119,13 @@ export function createRest(options: RestOptions): { mount(app: TemplatedApp): vo
     const authorization = req.getHeader('authorization');
     const cors = corsHeaders(req.getHeader('origin'));
     const visit = route.pattern.includes(':') ? decode(req.getParameter(0) ?? '') : '';
-    const peer = Buffer.from(res.getRemoteAddressAsText()).toString();
-    const address = addressKey(
-      clientAddress(peer, req.getHeader('x-forwarded-for'), config.trustedProxies),
-    );
+    const address = clients.keyOf(res, req);
     const body = route.hasBody ? exchange.body() : Promise.resolve('');
     // It may fail before anybody waits for it.
     body.catch(() => undefined);
 
     const answer = async (): Promise<Answer> => {
+      if (stopping()) throw new BedsideError('shutting-down');
       const retryAfterMs = buckets.take(address, performance.now());
       if (retryAfterMs > 0) {
         telemetry.limited('rest');

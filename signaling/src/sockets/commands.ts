@@ -17,7 +17,7 @@ const isCommand = (name: unknown): name is ClientCommandName =>
   typeof name === 'string' && Object.hasOwn(clientCommands, name);
 
 /** Commands of one socket that may be under way; the SDK has a handful. */
-const MAX_IN_FLIGHT = 64;
+export const MAX_IN_FLIGHT = 64;
 
 /** Answers the events of one socket: checks name, rate and shape, runs the command, acknowledges once. */
 export class CommandDesk {

@@ -13,8 +13,8 @@ export type ClientSocket = Socket<ClientToGateway, GatewayToClient, Record<strin
 /** A page sets up added consumers within this, milliseconds, or they are taken for not set up. */
 export const CONSUMERS_DEADLINE_MS = 10_000;
 
-/** What the actor may send before `welcome` is out: it opens a visit while the handshake still runs. */
-const MAX_HELD = 256;
+/** What the actor may send before `welcome` is out: it opens a visit while the handshake still runs. A page that would miss some of it is closed, and comes back. */
+export const MAX_HELD = 256;
 
 /**
  * ClientLink over one Socket.IO socket. Before `open()` it holds what is sent, so that `welcome` is
@@ -94,9 +94,12 @@ export class SocketLink implements ClientLink {
   /** False where it will never be sent. */
   #whenOpen(action: () => void): boolean {
     if (this.#closed || this.#socket.conn.readyState !== 'open') return false;
+    if (this.#held !== undefined && this.#held.length >= MAX_HELD) {
+      this.#socket.conn.close();
+      return false;
+    }
     if (this.#held === undefined) action();
-    else if (this.#held.length < MAX_HELD) this.#held.push(action);
-    else return false;
+    else this.#held.push(action);
     return true;
   }
 }

@@ -17,11 +17,11 @@ import { iceServersFor } from '../ice.ts';
 import type { Logger } from '../log.ts';
 import type { GatewayTelemetry } from '../metrics.ts';
 import type { Identity, VisitCommandName, VisitConnection, Visits } from '../ports.ts';
-import { addressKey, clientAddress } from './address.ts';
+import { ClientAddresses } from './address.ts';
 import { CommandDesk } from './commands.ts';
 import { withDeadline } from './deadline.ts';
 import { admit, renew } from './handshake.ts';
-import { hardenApp, type UpgradeRefusal } from './hardened-app.ts';
+import { hardenedApp, type UpgradeRefusal } from './hardened-app.ts';
 import { type ClientSocket, SocketLink } from './link.ts';
 import { TokenBucket, TokenBuckets } from './token-bucket.ts';
 
@@ -64,10 +64,13 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
   const { config, visits, keyrings, telemetry, log } = options;
   const { limits } = config;
   const now = () => performance.now();
+  const clients = new ClientAddresses(config.trustedProxies);
   const addresses = new TokenBuckets(limits.addressConnections);
   const tenants = new TokenBuckets(limits.tenantConnections);
   const pages = new Map<ClientSocket, Page>();
   const greeted = new WeakSet<object>();
+  /** WebSockets that are open, welcomed or not. */
+  let open = 0;
   let stopping = false;
 
   const io = new Server<ClientToGateway, GatewayToClient>({
@@ -92,15 +95,13 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
       telemetry.connection('forbidden-origin');
       return { status: '403 Forbidden' };
     }
-    const peer = Buffer.from(res.getRemoteAddressAsText()).toString();
-    const address = clientAddress(peer, req.getHeader('x-forwarded-for'), config.trustedProxies);
-    const waitMs = addresses.take(addressKey(address), now());
+    const waitMs = addresses.take(clients.keyOf(res, req), now());
     if (waitMs > 0) {
       telemetry.limited('address');
       telemetry.connection('rate-limited');
       return { status: '429 Too Many Requests', retryAfterSeconds: Math.ceil(waitMs / 1000) };
     }
-    if (io.sockets.sockets.size >= limits.maxSockets) {
+    if (open >= limits.maxSockets) {
       telemetry.limited('sockets');
       telemetry.connection('capacity');
       return { status: '503 Service Unavailable', retryAfterSeconds: 5 };
@@ -178,6 +179,8 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     const expiry = new ExpiryTimer(() => page.link.close('token-expired'));
     expiry.set(page.identity.expiresAt);
     socket.conn.once('close', () => expiry.clear());
+    // Socket.IO's DISCONNECT alone would leave a connection that the visit takes for a page, and that is deaf.
+    socket.once('disconnect', () => socket.conn.close());
 
     const renewToken = async (request: ClientRequest<'renew-token'>) => {
       try {
@@ -220,7 +223,7 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
 
   return {
     attach(app) {
-      hardenApp(app, {
+      const hardened = hardenedApp(app, {
         maxPayloadBytes: LIMITS.clientMessageBytes,
         maxBackpressureBytes: limits.maxBackpressureBytes,
         frames: {
@@ -228,13 +231,19 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
           perSecond: limits.socketCommands.perSecond * FRAMES_PER_COMMAND,
         },
         refuseUpgrade,
+        onOpen() {
+          open += 1;
+        },
+        onClose() {
+          open -= 1;
+        },
         onFlood() {
           telemetry.limited('frames');
           telemetry.closed('flood');
         },
         now,
       });
-      io.attachApp(app);
+      io.attachApp(hardened);
     },
     async stop(spreadMs) {
       stopping = true;
