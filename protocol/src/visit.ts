@@ -49,9 +49,11 @@ export const ConnectionState = z.enum(['connected', 'reconnecting']);
 export type ConnectionState = z.infer<typeof ConnectionState>;
 
 /** Where in the visit: the main room, hold, or a private room by its id. */
-export const Place = z.string().check(z.maxLength(LIMITS.idLength));
+export const Place = z.string().check(z.minLength(1), z.maxLength(LIMITS.idLength));
 export type Place = z.infer<typeof Place>;
-export const MAIN_ROOM = 'main';
+export const MAIN_ROOM: Place = 'main';
+/** Nobody hears or is heard from here. */
+export const HOLD: Place = 'hold';
 
 export const ProducerView = z.object({
   producerId: ProducerId,

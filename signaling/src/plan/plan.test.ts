@@ -1,9 +1,9 @@
-import { MAIN_ROOM } from '@bedside/protocol';
+import { HOLD, MAIN_ROOM } from '@bedside/protocol';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { history, run } from '../visit/arbitrary.ts';
 import type { Visit } from '../visit/state.ts';
-import { HOLD, plan, replanned } from './plan.ts';
+import { plan, replanned } from './plan.ts';
 
 /** Visits of random histories, whose participants are then moved and made to wait at random. */
 const visits = fc

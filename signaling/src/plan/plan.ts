@@ -1,4 +1,10 @@
-import type { Flow, MediaSource, ParticipantId, Place, ProducerId } from '@bedside/protocol';
+import {
+  type Flow,
+  HOLD,
+  type MediaSource,
+  type ParticipantId,
+  type ProducerId,
+} from '@bedside/protocol';
 import type { Participant, Producer, Visit } from '../visit/state.ts';
 
 /** One producer as one listener is to receive it. */
@@ -22,9 +28,6 @@ const PRIORITY: Readonly<Record<MediaSource, number>> = {
   screen: 150,
   camera: 100,
 };
-
-/** The place of who is on hold: nobody hears or is heard from there. */
-export const HOLD: Place = 'hold';
 
 /** The media plan of a visit: everybody admitted receives everybody else who is in the same place. */
 export function plan(visit: Visit): MediaPlan {
