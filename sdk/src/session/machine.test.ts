@@ -189,6 +189,15 @@ describe('transition', () => {
     });
   });
 
+  it('ends at once without a token where nobody can be asked again', () => {
+    const state = { ...states.token, renewable: false };
+    expect(transition(state, stepFailed('token-unavailable')).state).toMatchObject({
+      phase: 'disconnected',
+      reason: 'failed',
+      failure: { code: 'token-unavailable' },
+    });
+  });
+
   it('ends at once on a refused token that can not be replaced', () => {
     const state = { ...states.socket, renewable: false };
     expect(transition(state, stepFailed('unauthorized', { retryable: false })).state.reason).toBe(

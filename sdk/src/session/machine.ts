@@ -267,6 +267,9 @@ function stepFailed(
       const closed = { ...state, token: false, socket: false, synced: false, tokenRetried: true };
       return proceed(closed, [{ type: 'close-socket' }]);
     }
+    case 'token-unavailable':
+      // Nobody to ask again.
+      if (!state.renewable) return end(state, 'failed', failure);
   }
   if (
     state.step === 'resume' &&
