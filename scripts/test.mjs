@@ -12,11 +12,19 @@ import { node22, root, stateDir } from './lib/paths.mjs';
 import { ensure } from './setup.mjs';
 
 const started = performance.now();
-const env = await ensure({ forTests: true });
+// In a log of CI colours are only noise.
+const plain = !process.stdout.isTTY;
+const env = { ...(await ensure({ forTests: true })), ...(plain ? { NO_COLOR: '1' } : {}) };
 
 const bin = (...path) => [node22, join(root, 'node_modules', ...path)];
 const all = [
-  stage('lint', [...bin('@biomejs', 'biome', 'bin', 'biome'), 'ci', '--error-on-warnings', '.']),
+  stage('lint', [
+    ...bin('@biomejs', 'biome', 'bin', 'biome'),
+    'ci',
+    ...(plain ? ['--colors=off'] : []),
+    '--error-on-warnings',
+    '.',
+  ]),
   stage('types', [...bin('typescript', 'bin', 'tsc'), '--noEmit']),
   stage('imports', [node22, join(root, 'scripts', 'check-imports.mjs')]),
   ...sdkBuild(),
