@@ -103,7 +103,7 @@ describe.skipIf(!yaml)('compose.yaml', () => {
 
   it('gives the node an environment that it accepts', () => {
     const config = nodeConfig();
-    expect(config.mediaAnnouncedAddress).toBe('192.0.2.10');
+    expect(config.mediaAddresses).toEqual([{ ip: '0.0.0.0', announced: '192.0.2.10' }]);
     expect(config.controlSecret).toBe(gatewayConfig().controlSecret);
   });
 

@@ -24,7 +24,7 @@ import { VersionRange } from './version.ts';
 
 /** Socket.IO `auth` of the gateway's handshake with a node. */
 export const ControlHandshake = z.object({
-  /** A service JWT: HS256 under the control secret, aud `bedside-control`, lives a minute. */
+  /** A service JWT: HS256 under the control secret, iss the gateway id, aud `bedside-control`, lives a minute. */
   token: z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength)),
   /** The protocol versions that the gateway speaks, lowest and highest. */
   versions: VersionRange,

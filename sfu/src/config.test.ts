@@ -23,7 +23,7 @@ describe('readConfig', () => {
       region: 'local',
       controlSecret: LOOPBACK_CONTROL_SECRET,
       controlTls: undefined,
-      mediaAnnouncedAddress: undefined,
+      mediaAddresses: [{ ip: '127.0.0.1', announced: undefined }],
     });
     expect(config.workers).toBeGreaterThan(0);
   });
@@ -73,5 +73,55 @@ describe('readConfig', () => {
     const secret = 's'.repeat(32);
     const config = readConfig({ BEDSIDE_NODE_HOST: '0.0.0.0', BEDSIDE_CONTROL_SECRET: secret });
     expect(config.controlSecret).toBe(secret);
+  });
+
+  test('workers listen on several addresses, each announced as browsers reach it', () => {
+    const { mediaAddresses } = readConfig({
+      BEDSIDE_MEDIA_LISTEN_IP: '10.0.0.4, fd00::4',
+      BEDSIDE_MEDIA_ANNOUNCED_ADDRESS: '192.0.2.10,media.clinic.example',
+    });
+    expect(mediaAddresses).toEqual([
+      { ip: '10.0.0.4', announced: '192.0.2.10' },
+      { ip: 'fd00::4', announced: 'media.clinic.example' },
+    ]);
+  });
+
+  test.each([
+    ['a host name', { BEDSIDE_MEDIA_LISTEN_IP: 'localhost' }, 'BEDSIDE_MEDIA_LISTEN_IP'],
+    ['a gap in the list', { BEDSIDE_MEDIA_LISTEN_IP: '10.0.0.4,' }, 'BEDSIDE_MEDIA_LISTEN_IP'],
+    ['0.0.0.0', { BEDSIDE_MEDIA_LISTEN_IP: '0.0.0.0' }, 'BEDSIDE_MEDIA_ANNOUNCED_ADDRESS'],
+    ['::', { BEDSIDE_MEDIA_LISTEN_IP: '::' }, 'BEDSIDE_MEDIA_ANNOUNCED_ADDRESS'],
+    [
+      'an announced port',
+      { BEDSIDE_MEDIA_ANNOUNCED_ADDRESS: '192.0.2.10:7200' },
+      'BEDSIDE_MEDIA_ANNOUNCED_ADDRESS',
+    ],
+    [
+      'more announced than listened on',
+      { BEDSIDE_MEDIA_ANNOUNCED_ADDRESS: '192.0.2.10,192.0.2.11' },
+      'BEDSIDE_MEDIA_ANNOUNCED_ADDRESS',
+    ],
+  ])('no browser could reach it, so it is refused: %s', (_, env, variable) => {
+    expect(problemsOf(env)).toEqual([expect.stringContaining(variable)]);
+  });
+
+  test('every worker needs a port of its own', () => {
+    const env = { BEDSIDE_MEDIA_PORT: '65533' };
+    expect(problemsOf({ ...env, BEDSIDE_WORKERS: '3' })).toEqual([]);
+    expect(problemsOf({ ...env, BEDSIDE_WORKERS: '4' })).toEqual([
+      expect.stringContaining('BEDSIDE_MEDIA_PORT'),
+    ]);
+  });
+
+  test('certificate files that can not be read are wrong variables, too', () => {
+    const problems = problemsOf({
+      BEDSIDE_CONTROL_TLS_CERT: '/nonexistent/cert.pem',
+      BEDSIDE_CONTROL_TLS_KEY: '/nonexistent/key.pem',
+      BEDSIDE_WORKERS: '0',
+    });
+    expect(problems).toEqual([
+      expect.stringContaining('BEDSIDE_WORKERS'),
+      expect.stringContaining('BEDSIDE_CONTROL_TLS_CERT'),
+    ]);
   });
 });

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { availableParallelism, hostname } from 'node:os';
+import { createSecureContext } from 'node:tls';
 import { LOOPBACK_CONTROL_SECRET, NodeId } from '@bedside/protocol';
 import * as z from 'zod/mini';
 
@@ -14,8 +17,7 @@ export interface Config {
   readonly controlTls: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** Worker i listens on `mediaPort + i`, UDP and TCP; 0 lets each pick free ones. */
   readonly mediaPort: number;
-  readonly mediaListenIp: string;
-  readonly mediaAnnouncedAddress: string | undefined;
+  readonly mediaAddresses: readonly MediaAddress[];
   readonly workers: number;
   readonly workerBin: string | undefined;
   readonly maxConsumersPerWorker: number;
@@ -38,10 +40,24 @@ export interface Config {
   readonly logLevel: LogLevel;
 }
 
+/** Where workers listen, and at which address browsers reach that, if at another. */
+export interface MediaAddress {
+  readonly ip: string;
+  readonly announced: string | undefined;
+}
+
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const LOOPBACK = /^(localhost|::1|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/;
+/** Whether nobody outside this machine can connect there. */
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
+
+/** Every interface is none that a browser could be told. */
+const WILDCARDS = ['0.0.0.0', '::'];
+const HOSTNAME =
+  /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
+const MAX_PORT = 65_535;
 
 /** Every wrong variable of an environment, one line each; never a value, which may be a secret. */
 export class ConfigError extends Error {
@@ -66,7 +82,7 @@ const wholeNumber = (min: number, max: number, fallback: number) =>
     fallback,
   );
 const text = (fallback: string) => z._default(z.string().check(z.maxLength(256)), fallback);
-const port = (fallback: number) => wholeNumber(0, 65_535, fallback);
+const port = (fallback: number) => wholeNumber(0, MAX_PORT, fallback);
 const milliseconds = (min: number, fallback: number) => wholeNumber(min, 86_400_000, fallback);
 
 const defaultNodeId = () =>
@@ -93,8 +109,9 @@ const Environment = z.object({
   BEDSIDE_CONTROL_TLS_CERT: z.optional(z.string()),
   BEDSIDE_CONTROL_TLS_KEY: z.optional(z.string()),
   BEDSIDE_MEDIA_PORT: port(7200),
+  // Lists separated by commas: one address a network that browsers come from.
   BEDSIDE_MEDIA_LISTEN_IP: text('127.0.0.1'),
-  BEDSIDE_MEDIA_ANNOUNCED_ADDRESS: z.optional(z.string().check(z.maxLength(256))),
+  BEDSIDE_MEDIA_ANNOUNCED_ADDRESS: z.optional(text('')),
   BEDSIDE_WORKERS: wholeNumber(1, 256, availableParallelism()),
   BEDSIDE_MAX_CONSUMERS_PER_WORKER: wholeNumber(1, 100_000, 2_000),
   BEDSIDE_MAX_VISITS_PER_WORKER: wholeNumber(1, 100_000, 1_000),
@@ -128,13 +145,22 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
   // Rules over two variables look at the raw values, so that they are reported with all the others.
   const host = present.BEDSIDE_NODE_HOST ?? '127.0.0.1';
-  if (present.BEDSIDE_CONTROL_SECRET === undefined && !LOOPBACK.test(host)) {
+  if (present.BEDSIDE_CONTROL_SECRET === undefined && !isLoopback(host)) {
     problems.push('BEDSIDE_CONTROL_SECRET must be set where BEDSIDE_NODE_HOST is not loopback');
   }
   const certFile = present.BEDSIDE_CONTROL_TLS_CERT;
   const keyFile = present.BEDSIDE_CONTROL_TLS_KEY;
   if ((certFile === undefined) !== (keyFile === undefined)) {
     problems.push('BEDSIDE_CONTROL_TLS_CERT and BEDSIDE_CONTROL_TLS_KEY must be set together');
+  } else if (certFile !== undefined && keyFile !== undefined) {
+    const problem = certificateProblem(certFile, keyFile);
+    if (problem) problems.push(problem);
+  }
+  const mediaAddresses = readMediaAddresses(present, problems);
+  const mediaPort = Number(present.BEDSIDE_MEDIA_PORT ?? 0);
+  const workers = Number(present.BEDSIDE_WORKERS ?? availableParallelism());
+  if (mediaPort <= MAX_PORT && mediaPort + workers - 1 > MAX_PORT) {
+    problems.push('BEDSIDE_MEDIA_PORT must leave a port up to 65535 for each of BEDSIDE_WORKERS');
   }
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
 
@@ -148,8 +174,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     controlSecret: data.BEDSIDE_CONTROL_SECRET ?? LOOPBACK_CONTROL_SECRET,
     controlTls: certFile && keyFile ? Object.freeze({ certFile, keyFile }) : undefined,
     mediaPort: data.BEDSIDE_MEDIA_PORT,
-    mediaListenIp: data.BEDSIDE_MEDIA_LISTEN_IP,
-    mediaAnnouncedAddress: data.BEDSIDE_MEDIA_ANNOUNCED_ADDRESS,
+    mediaAddresses,
     workers: data.BEDSIDE_WORKERS,
     workerBin: data.MEDIASOUP_WORKER_BIN,
     maxConsumersPerWorker: data.BEDSIDE_MAX_CONSUMERS_PER_WORKER,
@@ -165,4 +190,44 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     shutdownMs: data.BEDSIDE_SHUTDOWN_MS,
     logLevel: data.BEDSIDE_LOG_LEVEL,
   });
+}
+
+type Present = Readonly<Record<string, string | undefined>>;
+
+function readMediaAddresses(env: Present, problems: string[]): readonly MediaAddress[] {
+  const items = (value: string) => value.split(',').map((item) => item.trim());
+  const ips = items(env.BEDSIDE_MEDIA_LISTEN_IP ?? '127.0.0.1');
+  const announced =
+    env.BEDSIDE_MEDIA_ANNOUNCED_ADDRESS === undefined
+      ? undefined
+      : items(env.BEDSIDE_MEDIA_ANNOUNCED_ADDRESS);
+  if (!ips.every((ip) => isIP(ip) !== 0)) {
+    problems.push('BEDSIDE_MEDIA_LISTEN_IP must be an IP address, or several separated by commas');
+  }
+  if (announced && !announced.every((one) => isIP(one) !== 0 || HOSTNAME.test(one))) {
+    problems.push(
+      'BEDSIDE_MEDIA_ANNOUNCED_ADDRESS must be an IP address or a host name, or several separated by commas',
+    );
+  }
+  if (announced && announced.length !== ips.length) {
+    problems.push('BEDSIDE_MEDIA_ANNOUNCED_ADDRESS must have as many as BEDSIDE_MEDIA_LISTEN_IP');
+  }
+  if (!announced && ips.some((ip) => WILDCARDS.includes(ip))) {
+    problems.push(
+      'BEDSIDE_MEDIA_ANNOUNCED_ADDRESS must be set where BEDSIDE_MEDIA_LISTEN_IP is every interface',
+    );
+  }
+  return Object.freeze(
+    ips.map((ip, index) => Object.freeze({ ip, announced: announced?.[index] })),
+  );
+}
+
+function certificateProblem(certFile: string, keyFile: string): string | undefined {
+  try {
+    createSecureContext({ cert: readFileSync(certFile), key: readFileSync(keyFile) });
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return `BEDSIDE_CONTROL_TLS_CERT and BEDSIDE_CONTROL_TLS_KEY can not be used (${code ?? 'unknown error'})`;
+  }
 }

@@ -53,22 +53,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   perWorker('transports', 'Transports open in a worker.', ({ transports }) => transports.size);
   perWorker('producers', 'Producers open in a worker.', ({ producers }) => producers.size);
   perWorker('consumers', 'Consumers open in a worker.', ({ consumers }) => consumers.size);
-  new Gauge({
-    name: `${PREFIX}worker_memory_bytes`,
-    help: 'Resident memory of a worker.',
-    labelNames: ['worker'],
-    registers,
-    async collect() {
-      const readings = await Promise.all(
-        sources.workers().map(async (worker) => ({
-          worker: worker.index,
-          bytes: await worker.memoryBytes(),
-        })),
-      );
-      this.reset();
-      for (const { worker, bytes } of readings) this.set({ worker }, bytes);
-    },
-  });
+  perWorker('worker_memory_bytes', 'Resident memory of a worker.', (worker) => worker.memoryBytes);
   new Gauge({
     name: `${PREFIX}workers`,
     help: 'Workers that run.',

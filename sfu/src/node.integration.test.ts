@@ -1,11 +1,13 @@
 import { once } from 'node:events';
-import { type ControlCommandName, SUPPORTED_VERSIONS } from '@bedside/protocol';
+import process from 'node:process';
+import { CONTROL_AUDIENCE, type ControlCommandName } from '@bedside/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   closeAll,
   connect,
   dtlsParameters,
   flow,
+  handshake,
   metric,
   newPeer,
   newProducer,
@@ -13,7 +15,6 @@ import {
   open,
   rtpCapabilities,
   rtpParametersOf,
-  serviceToken,
   startNode,
   TestGateway,
 } from './testing.ts';
@@ -48,12 +49,7 @@ async function visitWithSender(gateway: TestGateway, epoch = 1) {
 describe('control link', () => {
   test('begins with a welcome that names the node, its capabilities and load', async () => {
     const node = await startNode({ BEDSIDE_NODE_ID: 'node-a', BEDSIDE_REGION: 'here' });
-    const socket = connect(node, {
-      token: await serviceToken(),
-      versions: SUPPORTED_VERSIONS,
-      gatewayId: 'g',
-    });
-    const gateway = new TestGateway(socket);
+    const gateway = new TestGateway(connect(node, await handshake('g')));
     const welcome = await gateway.hear('welcome');
     expect(welcome).toMatchObject({ nodeId: 'node-a', region: 'here', state: 'ready', version: 1 });
     expect(welcome.rtpCapabilities.codecs.length).toBeGreaterThan(0);
@@ -69,38 +65,23 @@ describe('control link', () => {
   });
 
   const hexSecret = '0'.repeat(40);
-  test.each<[string, () => Promise<object>, string]>([
-    [
-      'a token of another secret',
-      async () => ({ token: await serviceToken({ secret: hexSecret }) }),
-      'unauthorized',
-    ],
-    [
-      'a token for another audience',
-      async () => ({ token: await serviceToken({ audience: 'bedside' }) }),
-      'unauthorized',
-    ],
-    [
-      'a token that expired',
-      async () => ({ token: await serviceToken({ lifetime: '-5m' }) }),
-      'unauthorized',
-    ],
-    [
-      'a token that lives too long',
-      async () => ({ token: await serviceToken({ lifetime: '1h' }) }),
-      'unauthorized',
-    ],
-    ['a token without signature', async () => ({ token: unsignedToken() }), 'unauthorized'],
-    ['no token', async () => ({ token: undefined }), 'invalid-request'],
+  test.each<[string, () => object | Promise<object>, string]>([
+    ['a token of another secret', () => handshake('g', { secret: hexSecret }), 'unauthorized'],
+    ['a token for another audience', () => handshake('g', { audience: 'bedside' }), 'unauthorized'],
+    ['a token of another gateway', () => handshake('g', { issuer: 'h' }), 'unauthorized'],
+    ['a token of another algorithm', () => handshake('g', { algorithm: 'HS512' }), 'unauthorized'],
+    ['a token that expired', () => handshake('g', { lifetime: '-5m' }), 'unauthorized'],
+    ['a token that lives too long', () => handshake('g', { lifetime: '1h' }), 'unauthorized'],
+    ['a token without signature', () => ({ token: unsignedToken('g') }), 'unauthorized'],
+    ['no token', () => ({ token: undefined }), 'invalid-request'],
     [
       'a protocol of the future',
-      async () => ({ versions: { min: 900, max: 901 } }),
+      () => ({ versions: { min: 900, max: 901 } }),
       'unsupported-version',
     ],
   ])('refuses %s, and goes on', async (_, change, code) => {
     const node = await startNode();
-    const good = { token: await serviceToken(), versions: SUPPORTED_VERSIONS, gatewayId: 'g' };
-    const socket = connect(node, { ...good, ...(await change()) });
+    const socket = connect(node, { ...(await handshake('g')), ...(await change()) });
     const [error] = (await once(socket as unknown as NodeJS.EventEmitter, 'connect_error')) as [
       Error & { data?: unknown },
     ];
@@ -405,6 +386,27 @@ describe('visit', () => {
     expect(answers[3].listeners[0]?.added).toHaveLength(1);
   });
 
+  test('what a page asks of consumers whose producer has just closed is passed over', async () => {
+    const gateway = await TestGateway.link(await startNode());
+    const { scope, camera } = await visitWithSender(gateway);
+    const listener = { ...scope, peer: newPeer() };
+    const { consumers } = await gateway.call('open-peer', {
+      ...listener,
+      rtpCapabilities,
+      flows: [flow(camera)],
+    });
+    const consumerIds = consumers.map(({ consumerId }) => consumerId);
+    const preferences = consumerIds.map((consumerId) => ({ consumerId, paused: true }));
+    // Sent at once: the worker closes the consumer before it hears of its settings.
+    const [, , plan] = await Promise.all([
+      gateway.call('close-producer', { ...scope, producerId: camera }),
+      gateway.call('prefer-consumers', { ...listener, preferences }),
+      gateway.call('apply-plan', { ...scope, listeners: [{ peer: listener.peer, flows: [] }] }),
+      gateway.call('start-consumers', { ...listener, consumerIds }),
+    ]);
+    expect(plan.listeners[0]?.removed).toEqual(consumerIds);
+  });
+
   test('200 joins and leaves leave nothing open', async () => {
     const node = await startNode();
     const gateway = await TestGateway.link(node);
@@ -449,6 +451,50 @@ describe('fencing', () => {
   });
 });
 
+describe('ownership', () => {
+  test('of two gateways with the same epoch, the first has the visit', async () => {
+    const node = await startNode();
+    const first = await TestGateway.link(node);
+    const second = await TestGateway.link(node);
+    const { scope, sender } = await visitWithSender(first);
+    await expect(second.call('close-peer', { ...scope, peer: sender })).rejects.toMatchObject({
+      code: 'stale-epoch',
+    });
+    const { peers } = await first.call('describe-visit', scope);
+    expect(peers.map(({ peer }) => peer)).toEqual([sender]);
+  });
+
+  test('events go over the link that a gateway has now, before it says anything there', async () => {
+    const node = await startNode();
+    const cut = await TestGateway.link(node, 'gateway-cut');
+    const { scope } = await visitWithSender(cut);
+    // Back before the node has noticed that the old link is dead.
+    const back = await TestGateway.link(node, 'gateway-cut');
+    cut.socket.disconnect();
+    await expect.poll(() => metric(node, 'bedside_node_gateways')).toBe(1);
+    process.kill(node.workerPids[0] ?? -1, 'SIGKILL');
+    expect((await back.hear('visits-lost')).visits).toEqual([scope.visit]);
+  });
+
+  test('what was lost without its owner is no news for the next one', async () => {
+    const node = await startNode();
+    const away = await TestGateway.link(node, 'gateway-away');
+    const { scope } = await visitWithSender(away);
+    away.socket.disconnect();
+    await expect.poll(() => metric(node, 'bedside_node_gateways')).toBe(0);
+    process.kill(node.workerPids[0] ?? -1, 'SIGKILL');
+    await expect.poll(() => metric(node, 'bedside_node_visits_lost_total')).toBe(1);
+    const owner = await TestGateway.link(node, 'gateway-owner');
+    const taken = { ...scope, epoch: 2 };
+    expect(await owner.call('describe-visit', taken)).toEqual({ peers: [] });
+    for (const gatewayId of ['gateway-away', 'gateway-owner']) {
+      const back = await TestGateway.link(node, gatewayId);
+      await back.call('describe-visit', { visit: newVisit(), epoch: 1 });
+      expect(back.heard('visits-lost')).toBe(0);
+    }
+  });
+});
+
 describe('limits', () => {
   test('a full worker answers capacity, and what is there stays', async () => {
     const gateway = await TestGateway.link(
@@ -471,6 +517,20 @@ describe('limits', () => {
     await gateway.call('close-peer', { ...scope, peer: sender });
     await expect.poll(() => metric(node, 'bedside_node_visits'), { timeout: 10_000 }).toBe(0);
     expect(await metric(node, 'bedside_node_routers')).toBe(0);
+  });
+
+  test('a visit in which nothing happens lives on while its gateway is linked, or linked again', async () => {
+    const node = await startNode({ BEDSIDE_ORPHAN_MS: '200' });
+    const gone = await TestGateway.link(node);
+    await visitWithSender(gone);
+    const gateway = await TestGateway.link(node, 'gateway-back');
+    const { scope, sender } = await visitWithSender(gateway);
+    for (const one of [gateway, gone]) one.socket.disconnect();
+    const back = await TestGateway.link(node, 'gateway-back');
+    // The other visit's end shows that the time is over.
+    await expect.poll(() => metric(node, 'bedside_node_visits'), { timeout: 10_000 }).toBe(1);
+    const { peers } = await back.call('describe-visit', scope);
+    expect(peers.map(({ peer }) => peer)).toEqual([sender]);
   });
 
   test('a visit whose gateway is gone is closed after its time, not before', async () => {
@@ -502,6 +562,35 @@ describe('worker', () => {
     });
     expect(again.consumers).toEqual([]);
     expect(await metric(node, 'bedside_node_worker_restarts_total')).toBe(1);
+  });
+
+  test('killed: the visits of the others go on, and each loss is reported once', async () => {
+    const node = await startNode({ BEDSIDE_WORKERS: '2', BEDSIDE_LOAD_INTERVAL_MS: '50' });
+    const gateway = await TestGateway.link(node);
+    const visits = await Promise.all(Array.from({ length: 4 }, () => visitWithSender(gateway)));
+    process.kill(node.workerPids[0] ?? -1, 'SIGKILL');
+    const { visits: lost } = await gateway.hear('visits-lost');
+    expect(lost).toHaveLength(2);
+    await expect.poll(() => node.workerPids.length, { timeout: 10_000 }).toBe(2);
+    for (const { scope, sender } of visits) {
+      const { peers } = await gateway.call('describe-visit', scope);
+      expect(peers.map(({ peer }) => peer)).toEqual(lost.includes(scope.visit) ? [] : [sender]);
+    }
+    expect(gateway.heard('visits-lost')).toBe(0);
+    expect(await metric(node, 'bedside_node_visits_lost_total')).toBe(2);
+    expect(await metric(node, 'bedside_node_worker_deaths_total')).toBe(1);
+  });
+
+  test('killed or not: mediasoup leaves no signal handler behind', async () => {
+    const count = () => process.listenerCount('SIGTERM') + process.listenerCount('SIGINT');
+    const before = count();
+    const node = await startNode();
+    expect(count()).toBe(before);
+    process.kill(node.workerPids[0] ?? -1, 'SIGKILL');
+    await expect
+      .poll(() => metric(node, 'bedside_node_worker_restarts_total'), { timeout: 10_000 })
+      .toBe(1);
+    expect(count()).toBe(before);
   });
 
   test('hung: it is killed, its visits are reported lost, and a new one serves them', async () => {
@@ -615,8 +704,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function unsignedToken(): string {
+function unsignedToken(iss: string): string {
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const exp = Math.floor(Date.now() / 1_000) + 30;
-  return `${encode({ alg: 'none' })}.${encode({ aud: 'bedside-control', exp })}.`;
+  return `${encode({ alg: 'none' })}.${encode({ aud: CONTROL_AUDIENCE, iss, exp })}.`;
 }

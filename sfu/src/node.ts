@@ -4,7 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControlEventPayload } from '@bedside/protocol';
-import type { Config } from './config.ts';
+import { type Config, isLoopback } from './config.ts';
 import { ControlServer } from './control/server.ts';
 import { createControlHttpServer } from './control/tls.ts';
 import { createLog, type Logger } from './log.ts';
@@ -61,17 +61,18 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
     config,
     log,
     metrics,
-    welcome: async (version) => ({
+    welcome: (version) => ({
       version,
       nodeId: config.nodeId,
       bootId,
       region: config.region,
       state,
       rtpCapabilities: ROUTER_RTP_CAPABILITIES,
-      load: await pool.load(),
+      load: pool.load,
     }),
     onLink: (link) => visits.attach(link),
-    run: (name, request, link) => visits.run(name, request, link),
+    onUnlink: (link) => visits.detach(link),
+    run: (name, request, gatewayId) => visits.run(name, request, gatewayId),
   });
   const ops = createOpsServer(metrics.registry, () => ({
     ready: state === 'ready',
@@ -93,11 +94,6 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
     };
     timers.push(setInterval(() => void tick(), ms));
   };
-  const reportLoad = async () => {
-    const load = await pool.load();
-    control.broadcastLoad({ state, load });
-  };
-
   const shutDown = async () => {
     state = 'draining';
     for (const timer of timers) clearInterval(timer);
@@ -141,7 +137,7 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
         await stop();
         throw error;
       }
-      every(config.loadIntervalMs, reportLoad);
+      every(config.loadIntervalMs, () => control.broadcastLoad({ state, load: pool.load }));
       every(SCORES_INTERVAL_MS, () => visits.reportScores());
       every(Math.min(SWEEP_INTERVAL_MS, config.emptyVisitMs, config.orphanMs), () =>
         visits.sweep(),
@@ -149,7 +145,7 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
       every(config.sampleIntervalMs, () =>
         sampleMedia(pool.running, metrics, config.sampleIntervalMs, config.mediaDeadlineMs),
       );
-      if (!config.controlTls && config.host !== '127.0.0.1' && config.host !== 'localhost') {
+      if (!config.controlTls && !isLoopback(config.host)) {
         log.warn(
           'control links are not encrypted: give certificate files, or keep them on a trusted network',
         );

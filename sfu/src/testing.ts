@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  CONTROL_AUDIENCE,
   type ControlCommandName,
   type ControlEventName,
   type ControlEventPayload,
@@ -50,16 +51,26 @@ export async function startNode(env: Record<string, string> = {}): Promise<Bedsi
 interface TokenOptions {
   secret?: string;
   audience?: string;
+  issuer?: string;
   lifetime?: string;
+  algorithm?: string;
 }
 
-export const serviceToken = (options: TokenOptions = {}) =>
+const serviceToken = (options: TokenOptions) =>
   new SignJWT()
-    .setProtectedHeader({ alg: 'HS256' })
-    .setAudience(options.audience ?? 'bedside-control')
+    .setProtectedHeader({ alg: options.algorithm ?? 'HS256' })
+    .setAudience(options.audience ?? CONTROL_AUDIENCE)
+    .setIssuer(options.issuer ?? 'gateway')
     .setIssuedAt()
     .setExpirationTime(options.lifetime ?? '60s')
     .sign(new TextEncoder().encode(options.secret ?? LOOPBACK_CONTROL_SECRET));
+
+/** What a gateway says when it connects. */
+export const handshake = async (gatewayId: string, options: TokenOptions = {}) => ({
+  token: await serviceToken({ issuer: gatewayId, ...options }),
+  versions: SUPPORTED_VERSIONS,
+  gatewayId,
+});
 
 export function connect(node: BedsideNode, auth: object): Socket {
   const socket = io(node.address.control, {
@@ -90,8 +101,7 @@ export class TestGateway {
     node: BedsideNode,
     gatewayId = `gateway-${randomUUID()}`,
   ): Promise<TestGateway> {
-    const token = await serviceToken();
-    const socket = connect(node, { token, versions: SUPPORTED_VERSIONS, gatewayId });
+    const socket = connect(node, await handshake(gatewayId));
     const gateway = new TestGateway(socket);
     await gateway.hear('welcome');
     return gateway;

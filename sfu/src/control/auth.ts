@@ -23,18 +23,20 @@ export interface Admission {
  */
 export async function admit(handshake: unknown, secret: Uint8Array): Promise<Admission> {
   const { token, versions, gatewayId } = parse(ControlHandshake, handshake);
-  await verifyToken(token, secret);
+  await verifyToken(token, gatewayId, secret);
   const version = negotiateVersion(versions);
   if (version === undefined) throw new BedsideError('unsupported-version');
   return { gatewayId, version };
 }
 
-async function verifyToken(token: string, secret: Uint8Array): Promise<void> {
+async function verifyToken(token: string, gatewayId: GatewayId, secret: Uint8Array): Promise<void> {
   let expiresAt: number;
   try {
     const { payload } = await jwtVerify(token, secret, {
       algorithms: ['HS256'],
       audience: CONTROL_AUDIENCE,
+      // A stolen token does not take over the visits of another gateway.
+      issuer: gatewayId,
       clockTolerance: CLOCK_SKEW_SECONDS,
       requiredClaims: ['exp'],
     });

@@ -40,12 +40,13 @@ export interface ControlOptions {
   log: Logger;
   metrics: Metrics;
   /** The first message on a new link. */
-  welcome: (version: number) => Promise<ControlEventPayload<'welcome'>>;
+  welcome: (version: number) => ControlEventPayload<'welcome'>;
   onLink: (link: GatewayLink) => void;
+  onUnlink: (link: GatewayLink) => void;
   run: <Name extends ControlCommandName>(
     name: Name,
     request: ControlRequest<Name>,
-    link: GatewayLink,
+    gatewayId: GatewayId,
   ) => Promise<ControlResponse<Name>>;
 }
 
@@ -80,7 +81,7 @@ export class ControlServer {
         },
       );
     });
-    this.#io.on('connection', (socket) => void this.#accept(socket));
+    this.#io.on('connection', (socket) => this.#accept(socket));
   }
 
   get links(): number {
@@ -97,34 +98,30 @@ export class ControlServer {
     await this.#io.close();
   }
 
-  async #accept(socket: ControlSocket): Promise<void> {
-    const { log, onLink, welcome } = this.#options;
+  #accept(socket: ControlSocket): void {
+    const { log, onLink, onUnlink, welcome } = this.#options;
     const { gatewayId, version } = socket.data.admission;
     const link = new SocketLink(socket, gatewayId);
     this.#links.add(link);
     log.info({ gateway: gatewayId }, 'gateway connected');
     socket.on('disconnect', (reason) => {
       this.#links.delete(link);
+      onUnlink(link);
       log.info({ gateway: gatewayId, reason }, 'gateway disconnected');
     });
     // One listener for all names, so that an unknown one is answered, too.
-    socket.onAny((name: string, ...args: unknown[]) => void this.#answer(link, name, args));
-    try {
-      link.send('welcome', await welcome(version));
-      onLink(link);
-    } catch (error) {
-      log.error({ err: error }, 'welcome failed');
-      socket.disconnect(true);
-    }
+    socket.onAny((name: string, ...args: unknown[]) => void this.#answer(gatewayId, name, args));
+    link.send('welcome', welcome(version));
+    onLink(link);
   }
 
-  async #answer(link: SocketLink, name: string, args: unknown[]): Promise<void> {
+  async #answer(gatewayId: GatewayId, name: string, args: unknown[]): Promise<void> {
     const { log, metrics } = this.#options;
     const startedAt = performance.now();
     const acknowledge = args.at(-1);
     let answer: Ack<unknown>;
     try {
-      answer = { ok: true, data: await this.#runWithin(link, name, args[0]) };
+      answer = { ok: true, data: await this.#runWithin(gatewayId, name, args[0]) };
     } catch (thrown) {
       const error = toBedsideError(thrown);
       if (error.kind === 'internal')
@@ -141,7 +138,7 @@ export class ControlServer {
     if (typeof acknowledge === 'function') acknowledge(answer);
   }
 
-  async #runWithin(link: SocketLink, name: string, payload: unknown): Promise<unknown> {
+  async #runWithin(gatewayId: GatewayId, name: string, payload: unknown): Promise<unknown> {
     const { config, run } = this.#options;
     if (!isCommand(name)) throw new BedsideError('unknown-command');
     const request = parse(controlCommands[name].request, payload) as ControlRequest<typeof name>;
@@ -151,7 +148,7 @@ export class ControlServer {
       config.commandDeadlineMs,
     );
     try {
-      return await Promise.race([run(name, request, link), deadline.promise]);
+      return await Promise.race([run(name, request, gatewayId), deadline.promise]);
     } finally {
       clearTimeout(timer);
     }
@@ -165,10 +162,6 @@ class SocketLink implements GatewayLink {
   constructor(socket: ControlSocket, gatewayId: GatewayId) {
     this.#socket = socket;
     this.gatewayId = gatewayId;
-  }
-
-  get connected(): boolean {
-    return this.#socket.connected;
   }
 
   send<Name extends ControlEventName>(name: Name, payload: ControlEventPayload<Name>): void {

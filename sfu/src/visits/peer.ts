@@ -16,9 +16,10 @@ import {
   TransportId,
 } from '@bedside/protocol';
 import type { types } from 'mediasoup';
+import { NotFoundError } from 'mediasoup/errors';
 import { blame, call } from '../media/call.ts';
 import { KEY_FRAME_REQUEST_DELAY_MS, parametersOf } from '../media/transports.ts';
-import { diffPlan, type Preference, settingsOf } from './plan.ts';
+import { type ConsumerSettings, diffPlan, type Preference, settingsOf } from './plan.ts';
 
 interface Listening {
   consumer: types.Consumer;
@@ -26,9 +27,8 @@ interface Listening {
   /** Whether the listener said, or needs not say, that it is ready. */
   started: boolean;
   preference: Preference | undefined;
-  /** The limit that was last asked for: mediasoup reports what it made of it. */
-  spatialLayer: number | undefined;
-  temporalLayer: number | undefined;
+  /** What the worker was last asked for; undefined where it may not have heard it all. */
+  asked: ConsumerSettings | undefined;
 }
 
 type ScoreListener = (consumerId: ConsumerId, score: number, producerScore: number) => void;
@@ -98,20 +98,19 @@ export class Peer {
   /** @throws BedsideError `not-found`, `invalid-request` (other parameters than before), `media-unavailable` */
   connect(transportId: string, dtlsParameters: DtlsParameters): Promise<void> {
     const transport = this.#transport(transportId);
-    const before = this.#connecting.get(transport.id);
-    if (before) {
-      if (isDeepStrictEqual(before.parameters, dtlsParameters)) return before.done;
+    let connecting = this.#connecting.get(transport.id);
+    if (!connecting) {
+      const done = transport.connect({ dtlsParameters: dtlsParameters as types.DtlsParameters });
+      connecting = { parameters: dtlsParameters, done };
+      this.#connecting.set(transport.id, connecting);
+      // Refused parameters leave room for others; a call that is late is still under way.
+      done.catch(() => this.#connecting.delete(transport.id));
+    } else if (!isDeepStrictEqual(connecting.parameters, dtlsParameters)) {
       throw new BedsideError('invalid-request', { field: 'dtlsParameters' });
     }
-    const done = call(
-      transport.connect({ dtlsParameters: dtlsParameters as types.DtlsParameters }),
-      this.#options.deadlineMs,
-    ).catch((error: unknown) => {
-      this.#connecting.delete(transport.id);
+    return call(connecting.done, this.#options.deadlineMs).catch((error: unknown) => {
       throw blame(error, 'dtlsParameters');
     });
-    this.#connecting.set(transport.id, { parameters: dtlsParameters, done });
-    return done;
   }
 
   /** @throws BedsideError `not-found`, `media-unavailable` */
@@ -183,8 +182,7 @@ export class Peer {
     const outcomes = await Promise.allSettled([...adding, ...keeping]);
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed) {
-      for (const { flow } of added) this.#stopListening(flow.producerId);
-      for (const { consumer } of added) this.#gone.delete(ConsumerId.parse(consumer.id));
+      this.retract({ added: added.map(describeConsumer), removed: [] });
       throw blame(failed.reason, 'flows');
     }
 
@@ -193,6 +191,15 @@ export class Peer {
     const removed = [...this.#gone];
     this.#gone.clear();
     return { peer: this.id, added: added.map(describeConsumer), removed, refused };
+  }
+
+  /** Takes back a result that nobody heard of: a repeat adds, and names, it all. */
+  retract({ added, removed }: Pick<PeerPlanResult, 'added' | 'removed'>): void {
+    for (const { consumerId, producerId } of added) {
+      this.#stopListening(producerId);
+      this.#gone.delete(consumerId);
+    }
+    for (const consumerId of removed) this.#gone.add(consumerId);
   }
 
   /** Consumers that are not there any more are passed over. */
@@ -257,8 +264,12 @@ export class Peer {
       flow,
       started,
       preference: undefined,
-      spatialLayer: undefined,
-      temporalLayer: undefined,
+      asked: {
+        paused: settings.paused,
+        priority: consumer.priority,
+        spatialLayer: undefined,
+        temporalLayer: undefined,
+      },
     };
     this.#listening.set(flow.producerId, listening);
     consumer.observer.once('close', () => {
@@ -267,9 +278,10 @@ export class Peer {
       this.#gone.add(consumerId);
       this.#options.onConsumerClosed(consumerId);
     });
-    consumer.on('score', ({ score, producerScore }) =>
-      this.#options.onConsumerScore(consumerId, score, producerScore),
-    );
+    const report = ({ score, producerScore }: types.ConsumerScore) =>
+      this.#options.onConsumerScore(consumerId, score, producerScore);
+    consumer.on('score', report);
+    report(consumer.score);
     try {
       await this.#settle(listening);
     } catch (error) {
@@ -290,38 +302,40 @@ export class Peer {
     );
   }
 
-  /** Tells the worker what differs from what it was told before. */
+  /** Asks the worker for what differs from what it was asked for before. */
   async #settle(listening: Listening): Promise<void> {
-    const { consumer } = listening;
+    const { consumer, asked } = listening;
     const wanted = settingsOf(listening.flow, listening.started, listening.preference);
+    listening.asked = wanted;
     const calls: Promise<void>[] = [];
-    if (wanted.priority !== consumer.priority) calls.push(consumer.setPriority(wanted.priority));
+    if (wanted.priority !== asked?.priority) calls.push(consumer.setPriority(wanted.priority));
     if (
       consumer.type !== 'simple' &&
-      (wanted.spatialLayer !== listening.spatialLayer ||
-        wanted.temporalLayer !== listening.temporalLayer)
+      (!asked ||
+        wanted.spatialLayer !== asked.spatialLayer ||
+        wanted.temporalLayer !== asked.temporalLayer)
     ) {
-      const layers = consumer.setPreferredLayers({
-        spatialLayer: wanted.spatialLayer ?? TOP_LAYER,
-        temporalLayer: wanted.temporalLayer ?? TOP_LAYER,
-      });
-      const { spatialLayer, temporalLayer } = wanted;
       calls.push(
-        layers.then(() => {
-          Object.assign(listening, { spatialLayer, temporalLayer });
+        consumer.setPreferredLayers({
+          spatialLayer: wanted.spatialLayer ?? TOP_LAYER,
+          temporalLayer: wanted.temporalLayer ?? TOP_LAYER,
         }),
       );
     }
     // Layers first, so that a consumer which resumes starts in the right one.
-    if (wanted.paused !== consumer.paused) {
+    if (wanted.paused !== asked?.paused) {
       calls.push(wanted.paused ? consumer.pause() : consumer.resume());
     }
     if (calls.length === 0) return;
     try {
       await call(Promise.all(calls), this.#options.deadlineMs);
     } catch (error) {
-      // The producer closed, and the consumer with it, while the worker was being told.
-      if (!consumer.closed || this.recvTransport.closed) throw error;
+      listening.asked = undefined;
+      if (this.recvTransport.closed) throw error;
+      // The producer closed, and the consumer with it, while the worker was being asked. Of the two
+      // pieces of news that follow, the one about the call may come first.
+      if (error instanceof NotFoundError) consumer.close();
+      if (!consumer.closed) throw error;
     }
   }
 }

@@ -93,17 +93,22 @@ export class Visit {
     const { worker, deadlineMs } = options;
     const router = await worker.createRouter(ROUTER_CODECS);
     try {
-      const [speakers, levels] = await call(
-        Promise.all([
+      const [speakers, levels] = await Promise.all([
+        call(
           router.createActiveSpeakerObserver({ interval: SPEAKER_INTERVAL_MS }),
+          deadlineMs,
+          (late) => late.close(),
+        ),
+        call(
           router.createAudioLevelObserver({
             interval: LEVEL_INTERVAL_MS,
             threshold: SILENCE_THRESHOLD,
             maxEntries: 1,
           }),
-        ]),
-        deadlineMs,
-      );
+          deadlineMs,
+          (late) => late.close(),
+        ),
+      ]);
       return new Visit(options, router, speakers, levels);
     } catch (error) {
       router.close();
@@ -168,7 +173,7 @@ export class Visit {
   async pauseProducer({ producerId, paused }: Args<'pause-producer'>): Promise<void> {
     const producer = this.#sources.get(producerId)?.producer;
     if (!producer) throw new BedsideError('not-found');
-    if (producer.paused === paused) return;
+    // Also where it seems to be so: an earlier call that got no answer may still arrive.
     await call(paused ? producer.pause() : producer.resume(), this.#options.deadlineMs);
   }
 
@@ -182,12 +187,12 @@ export class Visit {
     const outcomes = await Promise.allSettled(
       planned.map(({ peer, flows }) => peer.applyFlows(flows)),
     );
-    return {
-      listeners: outcomes.map((outcome) => {
-        if (outcome.status === 'rejected') throw outcome.reason;
-        return outcome.value;
-      }),
-    };
+    const results = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const failed = outcomes.find((one) => one.status === 'rejected');
+    if (!failed) return { listeners: results };
+    // Nobody hears of these results: the repeat has to name it all.
+    for (const result of results) this.#peer(result.peer).retract(result);
+    throw failed.reason;
   }
 
   /** @throws BedsideError `not-found`, `media-unavailable` */

@@ -19,7 +19,6 @@ import { Visit } from './visit.ts';
 /** One gateway's socket. Sending never throws; what a closed link is sent is lost. */
 export interface GatewayLink {
   readonly gatewayId: GatewayId;
-  readonly connected: boolean;
   send<Name extends ControlEventName>(name: Name, payload: ControlEventPayload<Name>): void;
 }
 
@@ -32,17 +31,17 @@ type LostReason = ControlEventPayload<'visits-lost'>['reason'];
 
 /** Commands of one visit that may wait: more mean that its worker does not follow. */
 const LANE_LIMIT = 256;
-/** Visits that one absent gateway is told of when it is back. */
-const UNDELIVERED_LIMIT = 10_000;
 
 /** What the node keeps of a visit, also before its router is open and for a while after. */
 interface VisitRecord {
   readonly key: VisitKey;
   readonly lane: Lane;
   epoch: number;
-  /** Who acted last; gets the visit's events. */
-  link: GatewayLink;
+  /** Whose epoch it is; gets the visit's events. */
+  owner: GatewayId;
   visit: Visit | undefined;
+  /** Why the visit was lost, while its owner is away and could not be told. */
+  untold: LostReason | undefined;
   /** Since when it has had no peer, or no gateway; on the clock of performance.now(). */
   emptySince: number | undefined;
   unlinkedSince: number | undefined;
@@ -59,7 +58,8 @@ export class Visits {
   readonly #pool: WorkerPool;
   readonly #telemetry: VisitsTelemetry;
   readonly #records = new Map<VisitKey, VisitRecord>();
-  readonly #undelivered = new Map<GatewayId, Map<VisitKey, LostReason>>();
+  /** The latest link of each gateway: one that was cut off may be back before its old link is noticed dead. */
+  readonly #links = new Map<GatewayId, GatewayLink>();
   #stopped = false;
 
   constructor(config: Config, log: Logger, pool: WorkerPool, telemetry: VisitsTelemetry) {
@@ -82,10 +82,10 @@ export class Visits {
   async run<Name extends ControlCommandName>(
     name: Name,
     request: ControlRequest<Name>,
-    link: GatewayLink,
+    gatewayId: GatewayId,
   ): Promise<ControlResponse<Name>> {
     if (this.#stopped) throw new BedsideError('shutting-down');
-    const record = this.#admit(request, link);
+    const record = this.#admit(request, gatewayId);
     // DTLS and ICE depend on nothing that waits in the lane: their transport is there or it is not.
     if (name === 'connect-transport' || name === 'restart-ice') {
       return this.#execute(name, request, record);
@@ -96,13 +96,21 @@ export class Visits {
     });
   }
 
-  /** A gateway is back: tell it what it missed. */
+  /** A gateway is there, or back: it gets the events of its visits, and what was lost without it. */
   attach(link: GatewayLink): void {
-    const missed = this.#undelivered.get(link.gatewayId);
-    this.#undelivered.delete(link.gatewayId);
-    for (const [reason, visits] of groupByReason(missed ?? new Map<VisitKey, LostReason>())) {
-      reportLost(link, visits, reason);
+    this.#links.set(link.gatewayId, link);
+    const missed = new Map<LostReason, VisitKey[]>();
+    for (const record of this.#records.values()) {
+      if (record.owner !== link.gatewayId || record.untold === undefined) continue;
+      append(missed, record.untold, record.key);
+      record.untold = undefined;
     }
+    for (const [reason, visits] of missed) reportLost(link, visits, reason);
+  }
+
+  /** A link is closed. Its gateway's visits live on for a while. */
+  detach(link: GatewayLink): void {
+    if (this.#links.get(link.gatewayId) === link) this.#links.delete(link.gatewayId);
   }
 
   /** A worker is gone: its visits are lost, and their gateways are told at once. */
@@ -112,9 +120,10 @@ export class Visits {
 
   /** Sends the scores that changed; to be called about once a second. */
   reportScores(): void {
-    for (const { visit, link, key } of this.#records.values()) {
-      const scores = visit?.scores.take();
-      if (scores && link.connected) link.send('scores', { visit: key, ...scores });
+    for (const { visit, owner, key } of this.#records.values()) {
+      const link = this.#links.get(owner);
+      const scores = link && visit?.scores.take();
+      if (scores) link.send('scores', { visit: key, ...scores });
     }
   }
 
@@ -123,12 +132,14 @@ export class Visits {
     const { emptyVisitMs, orphanMs } = this.#config;
     for (const record of this.#records.values()) {
       record.emptySince = record.visit?.empty === false ? undefined : (record.emptySince ?? now);
-      record.unlinkedSince = record.link.connected ? undefined : (record.unlinkedSince ?? now);
+      record.unlinkedSince = this.#links.has(record.owner)
+        ? undefined
+        : (record.unlinkedSince ?? now);
       const emptyMs = now - (record.emptySince ?? now);
       const unlinkedMs = now - (record.unlinkedSince ?? now);
       if (!record.lane.idle) continue;
       if (record.visit && (emptyMs >= emptyVisitMs || unlinkedMs >= orphanMs)) {
-        this.#log.info({ visit: record.key, emptyMs, unlinkedMs }, 'abandoned visit closed');
+        this.#log.info({ emptyMs, unlinkedMs }, 'abandoned visit closed');
         this.#close(record);
       } else if (!record.visit && emptyMs >= emptyVisitMs + orphanMs) {
         this.#records.delete(record.key);
@@ -143,23 +154,27 @@ export class Visits {
     this.#lose(() => true, 'shutting-down');
   }
 
-  #admit(request: { visit: VisitKey; epoch: number }, link: GatewayLink): VisitRecord {
+  #admit(request: { visit: VisitKey; epoch: number }, gatewayId: GatewayId): VisitRecord {
     let record = this.#records.get(request.visit);
     if (!record) {
       record = {
         key: request.visit,
         lane: new Lane(LANE_LIMIT),
         epoch: request.epoch,
-        link,
+        owner: gatewayId,
         visit: undefined,
+        untold: undefined,
         emptySince: undefined,
         unlinkedSince: undefined,
       };
       this.#records.set(request.visit, record);
     }
+    // Of two gateways that were given the same epoch, the first has it.
+    if (request.epoch === record.epoch && gatewayId !== record.owner) throw this.#stale();
     if (request.epoch < record.epoch) throw this.#stale();
+    if (gatewayId !== record.owner) record.untold = undefined;
     record.epoch = request.epoch;
-    record.link = link;
+    record.owner = gatewayId;
     return record;
   }
 
@@ -229,14 +244,16 @@ export class Visits {
         worker,
         deadlineMs: this.#config.mediaDeadlineMs,
         room: () => this.#pool.room(worker),
-        onTransportState: (payload) => record.link.send('transport-state', payload),
-        onSpeaker: (payload) => record.link.send('speaker', payload),
+        onTransportState: (payload) =>
+          this.#links.get(record.owner)?.send('transport-state', payload),
+        onSpeaker: (payload) => this.#links.get(record.owner)?.send('speaker', payload),
       });
       if (this.#stopped || worker.closed) {
         visit.close();
         throw new BedsideError('media-unavailable');
       }
       record.visit = visit;
+      record.untold = undefined;
       return visit;
     } catch (error) {
       worker.visits -= 1;
@@ -254,24 +271,17 @@ export class Visits {
 
   #lose(isLost: (visit: Visit) => boolean, reason: LostReason): void {
     const byLink = new Map<GatewayLink, VisitKey[]>();
+    let count = 0;
     for (const record of this.#records.values()) {
       if (!record.visit || !isLost(record.visit)) continue;
       this.#close(record);
-      const visits = byLink.get(record.link) ?? [];
-      visits.push(record.key);
-      byLink.set(record.link, visits);
+      count += 1;
+      const link = this.#links.get(record.owner);
+      if (link) append(byLink, link, record.key);
+      else record.untold = reason;
     }
-    for (const [link, visits] of byLink) {
-      this.#telemetry.visitsLost(reason, visits.length);
-      if (link.connected) reportLost(link, visits, reason);
-      else this.#keepForLater(link.gatewayId, visits, reason);
-    }
-  }
-
-  #keepForLater(gatewayId: GatewayId, visits: readonly VisitKey[], reason: LostReason): void {
-    const missed = this.#undelivered.get(gatewayId) ?? new Map<VisitKey, LostReason>();
-    for (const key of visits) if (missed.size < UNDELIVERED_LIMIT) missed.set(key, reason);
-    this.#undelivered.set(gatewayId, missed);
+    if (count > 0) this.#telemetry.visitsLost(reason, count);
+    for (const [link, visits] of byLink) reportLost(link, visits, reason);
   }
 }
 
@@ -296,8 +306,8 @@ function reportLost(link: GatewayLink, visits: readonly VisitKey[], reason: Lost
   }
 }
 
-function groupByReason(visits: ReadonlyMap<VisitKey, LostReason>): Map<LostReason, VisitKey[]> {
-  const groups = new Map<LostReason, VisitKey[]>();
-  for (const [key, reason] of visits) groups.set(reason, [...(groups.get(reason) ?? []), key]);
-  return groups;
+function append<Key>(groups: Map<Key, VisitKey[]>, key: Key, visit: VisitKey): void {
+  const group = groups.get(key);
+  if (group) group.push(visit);
+  else groups.set(key, [visit]);
 }

@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import process from 'node:process';
 import { createWorker, type types } from 'mediasoup';
 import type { Config } from '../config.ts';
 import { call } from '../media/call.ts';
@@ -12,8 +14,6 @@ const START_DEADLINE_MS = 10_000;
 const END_DEADLINE_MS = 1_000;
 /** CPU is averaged over at least this long, so that one busy probe does not look like load. */
 const CPU_WINDOW_MS = 1_000;
-/** Linux counts resident memory in pages of this size on every platform that mediasoup supports. */
-const PAGE_BYTES = 4_096;
 
 /**
  * One mediasoup process with its WebRtcServer, from start to death; a new process is a new
@@ -33,6 +33,7 @@ export class MediaWorker {
   cpu = 0;
   readonly #worker: types.Worker;
   readonly #deadlineMs: number;
+  readonly #endDeadlineMs: number;
   readonly #ended = new AbortController();
   #loss: WorkerLoss = 'worker-died';
   #peakMemoryBytes = 0;
@@ -49,6 +50,8 @@ export class MediaWorker {
     this.#worker = worker;
     this.webRtcServer = webRtcServer;
     this.#deadlineMs = config.mediaDeadlineMs;
+    // The process must not end before its workers have.
+    this.#endDeadlineMs = Math.min(END_DEADLINE_MS, config.shutdownMs / 2);
     worker.on('died', () => {
       this.#ended.abort();
       onLost(this, this.#loss);
@@ -74,12 +77,14 @@ export class MediaWorker {
     onLost: (worker: MediaWorker, loss: WorkerLoss) => void,
   ): Promise<MediaWorker> {
     const worker = await call(
-      createWorker({
-        logLevel: 'warn',
-        ...(config.workerBin === undefined ? {} : { workerBin: config.workerBin }),
-      }),
+      withoutSignalHandlers(() =>
+        createWorker({
+          logLevel: 'warn',
+          ...(config.workerBin === undefined ? {} : { workerBin: config.workerBin }),
+        }),
+      ),
       START_DEADLINE_MS,
-      (late) => void end(late),
+      (late) => void end(late, END_DEADLINE_MS),
     );
     try {
       const webRtcServer = await call(
@@ -88,7 +93,7 @@ export class MediaWorker {
       );
       return new MediaWorker(index, worker, webRtcServer, config, onLost);
     } catch (error) {
-      await end(worker);
+      await end(worker, END_DEADLINE_MS);
       throw error;
     }
   }
@@ -108,13 +113,16 @@ export class MediaWorker {
   }
 
   /** Resident memory now; where the system does not tell, the most it ever was. */
-  async memoryBytes(): Promise<number> {
+  get memoryBytes(): number {
     try {
-      const pages = (await readFile(`/proc/${this.pid}/statm`, 'utf8')).split(' ')[1];
-      return Number(pages) * PAGE_BYTES;
+      // Of the kernel's memory, not of a disk: there is nothing to wait for.
+      const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+      const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+      if (kilobytes !== undefined) return Number(kilobytes) * 1_024;
     } catch {
-      return this.#peakMemoryBytes;
+      // Not Linux, or it has just died.
     }
+    return this.#peakMemoryBytes;
   }
 
   /** For a hung process: it hears nothing but this. Its death is reported as any other. */
@@ -125,7 +133,7 @@ export class MediaWorker {
   /** Ends the process; not a loss. Resolves when it is gone. Idempotent. */
   close(): Promise<void> {
     this.#ended.abort();
-    return end(this.#worker);
+    return end(this.#worker, this.#endDeadlineMs);
   }
 
   #sample(usage: types.WorkerResourceUsage): void {
@@ -168,21 +176,39 @@ function kill(worker: types.Worker): void {
 }
 
 /** Asks a worker to end, and sees to it that it does. */
-async function end(worker: types.Worker): Promise<void> {
+async function end(worker: types.Worker, deadlineMs: number): Promise<void> {
   worker.close();
   if (worker.subprocessClosed) return;
-  const timer = setTimeout(() => kill(worker), END_DEADLINE_MS);
+  const timer = setTimeout(() => kill(worker), deadlineMs);
   await new Promise<void>((resolve) => worker.once('subprocessclose', resolve));
   clearTimeout(timer);
 }
 
 function listenInfos(index: number, config: Config): types.TransportListenInfo[] {
-  return (['udp', 'tcp'] as const).map((protocol) => ({
-    protocol,
-    ip: config.mediaListenIp,
-    ...(config.mediaPort === 0 ? {} : { port: config.mediaPort + index }),
-    ...(config.mediaAnnouncedAddress === undefined
-      ? {}
-      : { announcedAddress: config.mediaAnnouncedAddress }),
-  }));
+  return config.mediaAddresses.flatMap(({ ip, announced }) =>
+    (['udp', 'tcp'] as const).map((protocol) => ({
+      protocol,
+      ip,
+      // So that `::` leaves the port free for `0.0.0.0`.
+      ...(isIPv6(ip) ? { flags: { ipv6Only: true } } : {}),
+      ...(config.mediaPort === 0 ? {} : { port: config.mediaPort + index }),
+      ...(announced === undefined ? {} : { announcedAddress: announced }),
+    })),
+  );
+}
+
+/**
+ * mediasoup closes a worker by itself when the process is told to end, and keeps that handler after
+ * a worker died. When a worker ends is the pool's decision, so the handlers are taken away again.
+ */
+function withoutSignalHandlers<T>(create: () => T): T {
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const before = signals.map((signal) => new Set(process.listeners(signal)));
+  const created = create();
+  for (const [index, signal] of signals.entries()) {
+    for (const handler of process.listeners(signal)) {
+      if (!before[index]?.has(handler)) process.removeListener(signal, handler);
+    }
+  }
+  return created;
 }

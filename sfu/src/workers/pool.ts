@@ -70,16 +70,14 @@ export class WorkerPool {
     return this.#config.maxConsumersPerWorker - worker.consumers.size;
   }
 
-  async load(): Promise<NodeLoad> {
+  get load(): NodeLoad {
     return {
-      workers: await Promise.all(
-        this.running.map(async (worker) => ({
-          cpu: worker.cpu,
-          memoryBytes: await worker.memoryBytes(),
-          routers: worker.routers.size,
-          consumers: worker.consumers.size,
-        })),
-      ),
+      workers: this.running.map(({ cpu, memoryBytes, routers, consumers }) => ({
+        cpu,
+        memoryBytes,
+        routers: routers.size,
+        consumers: consumers.size,
+      })),
     };
   }
 

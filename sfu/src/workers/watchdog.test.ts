@@ -47,17 +47,35 @@ describe('watch', () => {
   });
 
   test('a worker that is dead is not hung', async () => {
+    const end = new AbortController();
     let hung = false;
     await watch({
       ...settings,
-      probe: () => Promise.reject(new Error('closed')),
+      probe: () => {
+        end.abort();
+        return Promise.reject(new Error('closed'));
+      },
       onSample: () => {},
       onHung: () => {
         hung = true;
       },
-      signal: new AbortController().signal,
+      signal: end.signal,
     });
     expect(hung).toBe(false);
+  });
+
+  test('a worker that lives and can not be asked is as good as hung', async () => {
+    let hung = 0;
+    await watch({
+      ...settings,
+      probe: () => Promise.reject(new Error('object serialization must not be nested')),
+      onSample: () => {},
+      onHung: () => {
+        hung += 1;
+      },
+      signal: new AbortController().signal,
+    });
+    expect(hung).toBe(1);
   });
 
   test('a watch that is ended says nothing', async () => {

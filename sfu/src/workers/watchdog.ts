@@ -7,6 +7,7 @@ interface WatchdogOptions<Sample> {
   /** Silence after which the worker counts as hung. */
   hungMs: number;
   onSample: (sample: Sample) => void;
+  /** No answer, or no answer that makes sense. */
   onHung: () => void;
   signal: AbortSignal;
 }
@@ -14,8 +15,8 @@ interface WatchdogOptions<Sample> {
 const SILENT = Symbol('silent');
 
 /**
- * Probes until the signal aborts or the worker hangs, one probe at a time. Ends without a word when
- * a probe fails: the worker is dead then, which its owner hears by itself.
+ * Probes until the signal aborts or the worker hangs, one probe at a time. Its owner aborts when the
+ * worker is dead: a probe that fails before that comes from one that nobody can talk to any more.
  */
 export async function watch<Sample>(options: WatchdogOptions<Sample>): Promise<void> {
   const { probe, intervalMs, hungMs, onSample, onHung, signal } = options;
@@ -30,7 +31,7 @@ export async function watch<Sample>(options: WatchdogOptions<Sample>): Promise<v
       await sleep(intervalMs, undefined, { signal, ref: false });
     }
   } catch {
-    // Aborted, or the worker is gone.
+    if (!signal.aborted) onHung();
   }
 }
 
