@@ -1,21 +1,45 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { BedsideError, LIMITS } from '@bedside/protocol';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   clientOf,
   eventOf,
+  HOSPITAL_SECRET,
   handshake,
   join,
   mintToken,
   type Running,
   startGateway,
 } from '../test/harness.ts';
+import { RawClient, upgradeStatus } from '../test/raw-client.ts';
+import type { Environment } from './config.ts';
 
 let running: Running;
-beforeEach(async () => {
-  running = await startGateway();
-});
+/** A page in a visit of another tenant. Each test ends with the proof that it noticed nothing. */
+let bystander: Client;
+
+async function start(environment: Environment = {}): Promise<void> {
+  running = await startGateway(environment);
+  const token = await mintToken(
+    { iss: 'hospital', visit: 'v9', sub: 'bystander' },
+    { kid: 'h1', secret: HOSPITAL_SECRET },
+  );
+  bystander = clientOf(running.url, handshake(token), { visit: 'v9' });
+  const welcome = eventOf(bystander, 'welcome');
+  bystander.connect();
+  await welcome;
+}
+
+async function restart(environment: Environment): Promise<void> {
+  await running.stop();
+  await start(environment);
+}
+
+beforeEach(() => start());
 afterEach(async () => {
+  await stillServed(bystander);
+  expect(running.visits.pageOf('bystander')?.disconnects).toBe(0);
   await running.stop();
 });
 
@@ -25,6 +49,19 @@ const ask = (socket: Client, name: string, ...args: unknown[]) =>
 /** Proof that the socket, and the process, still work. */
 const stillServed = async (socket: Client) =>
   expect(await ask(socket, 'leave', { requestId: 'x' })).toEqual({ ok: true, data: {} });
+
+/** A page of `v1` that can send anything. */
+const joinRaw = async () => RawClient.join(running.url, handshake(await mintToken()));
+/** The same proof for such a page. */
+async function stillServedRaw(client: RawClient): Promise<void> {
+  client.send('4277["leave",{"requestId":"x"}]');
+  await client.hear(/^4377\[\{"ok":true/);
+}
+const counted = async (metric: string) => {
+  const text = await (await fetch(`${running.opsUrl}/metrics`)).text();
+  const line = text.split('\n').find((line) => line.startsWith(`bedside_gateway_${metric} `));
+  return Number(line?.split(' ').at(-1) ?? 0);
+};
 
 describe('a request of the wrong shape names the field and the socket stays', () => {
   test.each<[string, string, unknown, string]>([
@@ -122,14 +159,23 @@ test('a fault of ours is answered as internal, without its text, and logged once
   socket.disconnect();
 });
 
-test('a message over 64 KB is cut with its socket; others do not notice', async () => {
-  const { socket } = await join(running);
-  const { socket: other } = await join(running, { sub: 'p2' });
-  const gone = eventOf(socket, 'disconnect');
-  socket.emit('leave', { requestId: 'r', filler: 'x'.repeat(LIMITS.clientMessageBytes + 1) });
-  await gone;
-  await stillServed(other);
-  other.disconnect();
+describe('a message over 64 KB is cut with its socket', () => {
+  const large = JSON.stringify(['leave', { requestId: 'r', filler: 'x'.repeat(65_536) }]);
+
+  test('in one frame', async () => {
+    const client = await joinRaw();
+    client.send(`421${large}`);
+    await client.closed;
+  });
+
+  test('in parts', async () => {
+    const client = await joinRaw();
+    const middle = large.length / 2;
+    client.send(`421${large.slice(0, middle)}`, { last: false });
+    client.send(large.slice(middle), { first: false });
+    await client.closed;
+    expect(running.visits.pageOf('p1')?.commands).toEqual([]);
+  });
 });
 
 test('commands over the rate are refused with a time to wait, and the socket stays', async () => {
@@ -150,21 +196,34 @@ test('commands over the rate are refused with a time to wait, and the socket sta
   socket.disconnect();
 });
 
-test('a flood is cut; others do not notice', async () => {
-  const { socket } = await join(running);
-  const { socket: other } = await join(running, { sub: 'p2' });
-  const gone = eventOf(socket, 'disconnect');
-  for (let i = 0; i < 2000; i += 1) socket.emit('leave', { requestId: `r${i}` });
-  await gone;
-  await stillServed(other);
-  other.disconnect();
+describe('a flood is cut', () => {
+  test('of commands', async () => {
+    const client = await joinRaw();
+    for (let i = 0; i < 2000; i += 1) client.send(`42${i}["leave",{"requestId":"r${i}"}]`);
+    expect(await client.closed).toBe(1008);
+    expect(await counted('closes_total{reason="flood"}')).toBe(1);
+  });
+
+  test('before anybody has said who they are', async () => {
+    const client = await RawClient.open(running.url);
+    for (let i = 0; i < 2000; i += 1) client.send('40/elsewhere,{}');
+    expect(await client.closed).toBe(1008);
+  });
+
+  test('of frames that are no commands', async () => {
+    const client = await joinRaw();
+    for (let i = 0; i < 2000; i += 1) client.send('3');
+    expect(await client.closed).toBe(1008);
+  });
 });
 
 test('commands under way are bounded', async () => {
   const open: Array<() => void> = [];
-  await running.stop();
-  running = await startGateway({ BEDSIDE_SOCKET_COMMAND_BURST: '200' });
-  running.visits.answer = () => new Promise((resolve) => open.push(() => resolve({})));
+  await restart({ BEDSIDE_SOCKET_COMMAND_BURST: '200' });
+  running.visits.answer = (_name, _request, page) =>
+    page === running.visits.pageOf('p1')
+      ? new Promise((resolve) => open.push(() => resolve({})))
+      : Promise.resolve({});
   const { socket } = await join(running);
   const answers = Array.from({ length: 65 }, (_, i) =>
     ask(socket, 'leave', { requestId: `r${i}` }),
@@ -175,20 +234,44 @@ test('commands under way are bounded', async () => {
   socket.disconnect();
 });
 
-test('connections over the rate of an address are refused before any work is done', async () => {
-  await running.stop();
-  running = await startGateway({
+describe('connections over the rate of an address are refused before any work is done', () => {
+  const TIGHT = {
     BEDSIDE_ADDRESS_CONNECTION_BURST: '2',
     BEDSIDE_ADDRESS_CONNECTIONS_PER_SECOND: '1',
+  };
+  const statusesFrom = (addresses: string[]) =>
+    Promise.all(
+      addresses.map((address) =>
+        upgradeStatus(running.url, { headers: { 'X-Forwarded-For': address } }),
+      ),
+    );
+  const twelve = Array.from({ length: 12 }, (_, i) => `198.51.100.${i}`);
+  const refusedOf = (statuses: number[]) => statuses.filter((status) => status === 429).length;
+
+  test('and an address that a client makes up is none', async () => {
+    await restart(TIGHT);
+    const statuses = await statusesFrom(twelve);
+    expect(refusedOf(statuses)).toBeGreaterThanOrEqual(9);
+    expect(statuses).toContain(101);
   });
-  const statuses = await Promise.all(Array.from({ length: 12 }, () => fetchUpgrade(running.url)));
-  expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(9);
-  expect(statuses).toContain(101);
+
+  test('each by itself behind a proxy that is trusted', async () => {
+    await restart({ ...TIGHT, BEDSIDE_TRUSTED_PROXIES: '127.0.0.1' });
+    expect(refusedOf(await statusesFrom(twelve))).toBe(0);
+    expect(refusedOf(await statusesFrom(Array(12).fill('203.0.113.1')))).toBeGreaterThanOrEqual(9);
+  });
+});
+
+test('sockets that have not said who they are count to the limit of the process', async () => {
+  await restart({ BEDSIDE_MAX_SOCKETS: '3' });
+  const [first] = await Promise.all([RawClient.open(running.url), RawClient.open(running.url)]);
+  expect(await upgradeStatus(running.url)).toBe(503);
+  first.tcp.end();
+  await vi.waitFor(async () => expect(await upgradeStatus(running.url)).toBe(101));
 });
 
 test('connections over the rate of a tenant are told so', async () => {
-  await running.stop();
-  running = await startGateway({
+  await restart({
     BEDSIDE_TENANT_CONNECTION_BURST: '1',
     BEDSIDE_TENANT_CONNECTIONS_PER_SECOND: '1',
   });
@@ -204,25 +287,24 @@ test('connections over the rate of a tenant are told so', async () => {
 });
 
 test('a client that does not read is closed, and its page may resume', async () => {
-  await running.stop();
-  running = await startGateway({ BEDSIDE_MAX_BACKPRESSURE_BYTES: '65536' });
-  const { socket } = await join(running);
+  await restart({ BEDSIDE_MAX_BACKPRESSURE_BYTES: '65536' });
+  const client = await joinRaw();
   const page = running.visits.pageOf('p1');
-  const transport = socket.io.engine.transport as unknown as { ws: { _socket: { pause(): void } } };
-  transport.ws._socket.pause();
+  client.tcp.pause();
   const filler = Array.from({ length: 100 }, (_, i) => ({
     participantId: `${i}-${'x'.repeat(100)}`,
     level: 1,
   }));
   await vi.waitFor(
-    () => {
+    async () => {
       for (let i = 0; i < 100; i += 1)
         page?.link.send('quality', { participants: filler as never });
+      await stillServed(bystander);
       expect(page?.disconnects).toBe(1);
     },
     { timeout: 10_000, interval: 20 },
   );
-  socket.disconnect();
+  client.tcp.destroy();
 });
 
 test('twenty clients that drop their connection in mid-handshake end nothing', async () => {
@@ -243,35 +325,150 @@ test('twenty clients that drop their connection in mid-handshake end nothing', a
   await stillServed(socket);
   socket.disconnect();
   await vi.waitFor(() =>
-    expect(running.visits.pages.every((page) => page.disconnects === 1)).toBe(true),
+    expect(running.visits.pages.filter((page) => page.disconnects === 0)).toEqual([
+      running.visits.pageOf('bystander'),
+    ]),
   );
 });
 
-test('long polling is refused', async () => {
-  const response = await fetch(`${running.url}/socket.io/?EIO=4&transport=polling&visit=v1`);
-  expect(response.status).toBe(400);
+describe('packets that no proper client sends cut the socket', () => {
+  test.each<[string, string | Buffer]>([
+    ['an empty frame', ''],
+    ['a ping of the client', '2'],
+    ['an empty message', '4'],
+    ['an unknown type', '49'],
+    ['a frame of an unknown type', '9'],
+    ['an event without a name', '42[]'],
+    ['an event that is no list', '42{}'],
+    ['an event of no JSON', '421["leave",{"requestId":'],
+    ['an event with a negative id', '42-1["leave",{"requestId":"x"}]'],
+    ['a reserved name', '421["connect",{"requestId":"x"}]'],
+    ['another reserved name', '421["disconnecting",{"requestId":"x"}]'],
+    ['an event in a namespace that is not there', '42/admin,1["leave",{"requestId":"x"}]'],
+    ['the end of a namespace that is not there', '41/admin,'],
+    ['the end of the namespace', '41'],
+    ['a second CONNECT', '40{"token":"another guess"}'],
+    ['an error', '44{"message":"x"}'],
+    ['an event with a billion attachments', '45999999999-["leave"]'],
+    ['an event with attachments that are not said', '45-["leave"]'],
+    ['an attachment of nothing', Buffer.from('attachment')],
+  ])('%s', async (_name, packet) => {
+    const client = await joinRaw();
+    client.send(packet);
+    await client.closed;
+    const page = running.visits.pageOf('p1');
+    await vi.waitFor(() => expect(page?.disconnects).toBe(1));
+    expect(page?.commands).toEqual([]);
+  });
+
+  test('text in place of an attachment', async () => {
+    const client = await joinRaw();
+    client.send('451-1["leave",{"_placeholder":true,"num":0}]');
+    client.send('421["leave",{"requestId":"x"}]');
+    await client.closed;
+  });
+});
+
+describe('packets that mean nothing here are harmless', () => {
+  test.each([
+    ['a pong that nobody waits for', '3'],
+    ['an upgrade of the transport', '5'],
+    ['a noop', '6'],
+    ['an opening', '0{"sid":"x"}'],
+    ['a closing', '1'],
+    ['an acknowledgement that nobody waits for', '4399[{"ok":true}]'],
+    ['an acknowledgement without an id', '43[]'],
+    ['an event without data', '42'],
+  ])('%s', async (_name, packet) => {
+    const client = await joinRaw();
+    client.send(packet);
+    await stillServedRaw(client);
+    client.tcp.destroy();
+  });
+
+  test('a namespace that is not there is refused', async () => {
+    const client = await joinRaw();
+    client.send(`40/admin,${JSON.stringify(handshake(await mintToken()))}`);
+    expect(await client.hear(/^44/)).toBe('44/admin,{"message":"Invalid namespace"}');
+    await stillServedRaw(client);
+    client.tcp.destroy();
+  });
+
+  test.each([
+    ['binary data', '451-1["leave",{"_placeholder":true,"num":0}]', Buffer.from('attachment')],
+    ['data that is nested deep', `421["leave",${'['.repeat(30_000)}${']'.repeat(30_000)}]`],
+    ['a name that is no text', '421[7,{"requestId":"x"}]'],
+  ])('a command with %s is answered with an error', async (_name, ...packets) => {
+    const client = await joinRaw();
+    for (const packet of packets) client.send(packet);
+    expect(await client.hear(/^431\[/)).toMatch(/"code":"(invalid-request|unknown-command)"/);
+    await stillServedRaw(client);
+    client.tcp.destroy();
+  });
+});
+
+test('one connection is one guess at a token', async () => {
+  const client = await RawClient.open(running.url);
+  for (const token of ['a', 'b', 'c']) client.send(`40${JSON.stringify(handshake(token))}`);
+  await client.closed;
+  expect(client.received.filter((message) => message.startsWith('44')).length).toBeLessThan(2);
+  expect(await counted('token_failures_total{reason="malformed"}')).toBe(1);
+});
+
+test('connections that fall silent are closed, wherever they stand', async () => {
+  const { hostname, port } = new URL(running.url);
+  const tcp = (text: string) => {
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    return once(socket.resume(), 'close');
+  };
+  const unconnected = await RawClient.open(running.url);
+  const elsewhere = await RawClient.open(running.url);
+  elsewhere.send('40/admin,{}');
+  // Half open: its pings are not answered.
+  const welcomed = await joinRaw();
+  await Promise.all([
+    tcp(''),
+    tcp('GET /socket.io/?EIO=4 HTTP/1.1\r\nHost: x\r\n'),
+    tcp(`POST /v1/visits HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"visit":`),
+    unconnected.closed,
+    elsewhere.closed,
+    welcomed.closed,
+  ]);
+  expect(running.visits.pageOf('p1')?.disconnects).toBe(1);
+});
+
+describe('whatever is not a WebSocket of version 4 is refused', () => {
+  test.each(['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS'])('long polling by %s', async (method) => {
+    const path = '/socket.io/?EIO=4&transport=polling&visit=v1';
+    expect((await fetch(running.url + path, { method })).status).toBe(400);
+  });
+
+  test.each([
+    'EIO=3&transport=websocket',
+    'EIO=4&transport=polling',
+    'EIO=4&transport=webtransport',
+    'EIO=4',
+    '',
+  ])('an upgrade with %j', async (query) => {
+    expect(await upgradeStatus(running.url, { query })).toBe(400);
+  });
+
+  test('a second connection for a session, and a plain request of it', async () => {
+    const client = await joinRaw();
+    const query = `EIO=4&transport=websocket&visit=v1&sid=${client.sid}`;
+    expect(await upgradeStatus(running.url, { query })).toBe(400);
+    expect((await fetch(`${running.url}/socket.io/?${query}`)).status).toBe(400);
+    await stillServedRaw(client);
+    client.tcp.destroy();
+  });
 });
 
 test('an origin that is not allowed is refused at the upgrade', async () => {
-  await running.stop();
-  running = await startGateway({ BEDSIDE_ALLOWED_ORIGINS: 'https://portal.example.org' });
-  expect(await fetchUpgrade(running.url, 'Origin: https://elsewhere.example.org\r\n')).toBe(403);
-  expect(await fetchUpgrade(running.url, 'Origin: https://portal.example.org\r\n')).toBe(101);
+  await restart({ BEDSIDE_ALLOWED_ORIGINS: 'https://portal.example.org' });
+  expect(
+    await upgradeStatus(running.url, { headers: { Origin: 'https://elsewhere.example.org' } }),
+  ).toBe(403);
+  expect(
+    await upgradeStatus(running.url, { headers: { Origin: 'https://portal.example.org' } }),
+  ).toBe(101);
 });
-
-/** The status that a WebSocket upgrade is answered with. */
-function fetchUpgrade(url: string, headers = ''): Promise<number> {
-  const { hostname, port } = new URL(url);
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), hostname, () => {
-      socket.write(
-        `GET /socket.io/?EIO=4&transport=websocket&visit=v1 HTTP/1.1\r\nHost: ${hostname}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`,
-      );
-    });
-    socket.once('data', (data) => {
-      resolve(Number(/^HTTP\/1\.1 (\d+)/.exec(data.toString('latin1'))?.[1]));
-      socket.destroy();
-    });
-    socket.once('error', reject);
-  });
-}

@@ -10,13 +10,14 @@ import { FakeVisits } from './fake-visits.ts';
 
 export const SECRET = 'a-secret-of-the-clinic-for-tests-0001';
 export const OTHER_SECRET = 'another-secret-that-nobody-gave-us-01';
+export const HOSPITAL_SECRET = 'the-secret-of-the-hospital-for-tests-1';
 export const API_KEY = 'api-key-of-the-clinic-for-tests';
 
 export const TENANTS = [
   { id: 'clinic', secrets: [{ kid: 'k1', secret: SECRET }], apiKeys: [API_KEY] },
   {
     id: 'hospital',
-    secrets: [{ kid: 'h1', secret: 'the-secret-of-the-hospital-for-tests-1' }],
+    secrets: [{ kid: 'h1', secret: HOSPITAL_SECRET }],
     apiKeys: ['api-key-of-the-hospital-tests'],
   },
 ];

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
+const FIN = 0x80;
+const CONTINUATION = 0;
 const TEXT = 1;
 const BINARY = 2;
 const CLOSE = 8;
@@ -35,6 +37,8 @@ export class RawClient {
         this.#wake();
       });
     });
+    // A reset is an end like any other: `close` follows.
+    tcp.on('error', () => undefined);
     tcp.on('data', (data) => {
       this.#pending = Buffer.concat([this.#pending, data]);
       this.#read();
@@ -65,9 +69,10 @@ export class RawClient {
     return JSON.parse((this.received[0] ?? '').slice(1)).sid;
   }
 
-  send(data: string | Buffer): void {
+  /** One frame; with `first` or `last` false a part of a message that comes in several. */
+  send(data: string | Buffer, { first = true, last = true } = {}): void {
     const payload = Buffer.from(data);
-    const opcode = typeof data === 'string' ? TEXT : BINARY;
+    const opcode = !first ? CONTINUATION : typeof data === 'string' ? TEXT : BINARY;
     const mask = randomBytes(4);
     const length =
       payload.length < 126
@@ -76,7 +81,9 @@ export class RawClient {
           ? [126 | 0x80, payload.length >> 8, payload.length & 255]
           : [127 | 0x80, 0, 0, 0, 0, ...uint32(payload.length)];
     const masked = payload.map((byte, i) => byte ^ (mask[i % 4] as number));
-    this.tcp.write(Buffer.concat([Buffer.from([0x80 | opcode, ...length]), mask, masked]));
+    this.tcp.write(
+      Buffer.concat([Buffer.from([(last ? FIN : 0) | opcode, ...length]), mask, masked]),
+    );
   }
 
   /** The first message that fits, of those that came and those to come. @throws Error where the connection ends first */

@@ -39,7 +39,7 @@ function served(hardening: Partial<Hardening> = {}) {
     ...hardening,
   });
   hardened
-    .any('/socket.io/', () => heard.push('plain'))
+    .any('/socket.io/', () => void heard.push('plain'))
     .ws('/socket.io/', {
       maxPayloadLength: 1,
       upgrade: () => void heard.push('upgrade'),
