@@ -60,6 +60,7 @@ export const CLIENT_COMMON_ERRORS = [
   ...COMMON_ERRORS,
   'moved',
   'replaced',
+  'visit-ended',
 ] as const satisfies readonly ErrorCode[];
 
 const request = { requestId: RequestId };
@@ -107,7 +108,7 @@ export const clientCommands = {
       consumers,
       visit: VisitView,
     }),
-    errors: ['visit-ended', 'limit-reached', 'media-unsupported', 'capacity', 'media-unavailable'],
+    errors: ['limit-reached', 'media-unsupported', 'capacity', 'media-unavailable'],
   }),
   resume: defineCommand({
     summary:
@@ -227,7 +228,7 @@ export const clientEvents = {
       graceMs: milliseconds,
       /** Milliseconds until the token expires: renew before. */
       tokenExpiresInMs: milliseconds,
-      /** Without participants until `join` is answered. */
+      /** As this participant may see it: without anybody before they have joined. */
       visit: VisitView,
     }),
   }),

@@ -70,66 +70,149 @@ export class ConfigError extends Error {
   }
 }
 
-const wholeNumber = (min: number, max: number, fallback: number) =>
-  z._default(
-    z.coerce
-      .number({ error: `must be a whole number from ${min} to ${max}` })
-      .check(
-        z.int({ error: `must be a whole number from ${min} to ${max}` }),
-        z.minimum(min, { error: `must be at least ${min}` }),
-        z.maximum(max, { error: `must be at most ${max}` }),
-      ),
-    fallback,
-  );
-const text = (fallback: string) => z._default(z.string().check(z.maxLength(256)), fallback);
-const port = (fallback: number) => wholeNumber(0, MAX_PORT, fallback);
-const milliseconds = (min: number, fallback: number) => wholeNumber(min, 86_400_000, fallback);
+const wholeNumber = (min: number, max: number) =>
+  z.coerce
+    .number({ error: `must be a whole number from ${min} to ${max}` })
+    .check(
+      z.int({ error: `must be a whole number from ${min} to ${max}` }),
+      z.minimum(min, { error: `must be at least ${min}` }),
+      z.maximum(max, { error: `must be at most ${max}` }),
+    );
+const text = z.string().check(z.maxLength(256));
+const port = wholeNumber(0, MAX_PORT);
+const milliseconds = (min: number) => wholeNumber(min, 86_400_000);
 
-const defaultNodeId = () =>
+/** Descriptions are for docs/configuration.md. */
+const withDefault = <Schema extends z.ZodMiniType>(
+  description: string,
+  schema: Schema,
+  fallback: z.output<Schema>,
+) => z._default(schema, fallback as never).check(z.describe(description));
+const optional = <Schema extends z.ZodMiniType>(description: string, schema: Schema) =>
+  z.optional(schema).check(z.describe(description));
+
+const hostName = () =>
   hostname()
     .replace(/[^A-Za-z0-9._~:-]/g, '-')
     .slice(0, 128) || 'node';
 
-const Environment = z.object({
-  BEDSIDE_NODE_ID: z._default(
+/** All variables of the node; docs/configuration.md is made from this. */
+export const NodeEnvironment = z.object({
+  BEDSIDE_NODE_ID: optional(
+    'Name of this node; unique in the cluster, and the same over restarts. The host name where it is not set.',
     z.string().check(
       z.refine((value) => NodeId.safeParse(value).success, {
         error: 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ : -',
       }),
     ),
-    defaultNodeId,
   ),
-  BEDSIDE_REGION: text('local'),
-  BEDSIDE_NODE_HOST: text('127.0.0.1'),
-  BEDSIDE_NODE_PORT: port(7100),
-  BEDSIDE_NODE_OPS_PORT: port(7101),
-  BEDSIDE_CONTROL_SECRET: z.optional(
+  BEDSIDE_REGION: withDefault('Where the node is, for placement.', text, 'local'),
+  BEDSIDE_NODE_HOST: withDefault(
+    'Address that the control link and the ops port listen on.',
+    text,
+    '127.0.0.1',
+  ),
+  BEDSIDE_NODE_PORT: withDefault('Port of the control link; 0 picks a free one.', port, 7100),
+  BEDSIDE_NODE_OPS_PORT: withDefault(
+    'Port of `/livez`, `/readyz` and `/metrics`; 0 picks a free one.',
+    port,
+    7101,
+  ),
+  BEDSIDE_CONTROL_SECRET: optional(
+    'Secret shared with the gateways, at least 32 characters. May be left out where the node listens on a loopback address.',
     z.string().check(z.minLength(32, { error: 'must have at least 32 characters' })),
   ),
-  BEDSIDE_CONTROL_TLS_CERT: z.optional(z.string()),
-  BEDSIDE_CONTROL_TLS_KEY: z.optional(z.string()),
-  BEDSIDE_MEDIA_PORT: port(7200),
-  // Lists separated by commas: one address a network that browsers come from.
-  BEDSIDE_MEDIA_LISTEN_IP: text('127.0.0.1'),
-  BEDSIDE_MEDIA_ANNOUNCED_ADDRESS: z.optional(text('')),
-  BEDSIDE_WORKERS: wholeNumber(1, 256, availableParallelism()),
-  BEDSIDE_MAX_CONSUMERS_PER_WORKER: wholeNumber(1, 100_000, 2_000),
-  BEDSIDE_MAX_VISITS_PER_WORKER: wholeNumber(1, 100_000, 1_000),
+  BEDSIDE_CONTROL_TLS_CERT: optional(
+    'File of the certificate chain (PEM), to serve the control link by TLS.',
+    z.string(),
+  ),
+  BEDSIDE_CONTROL_TLS_KEY: optional(
+    'File of the private key (PEM) that belongs to BEDSIDE_CONTROL_TLS_CERT.',
+    z.string(),
+  ),
+  BEDSIDE_MEDIA_PORT: withDefault(
+    'First media port: each worker has one, UDP and TCP, from here on; 0 lets each pick a free one.',
+    port,
+    7200,
+  ),
+  BEDSIDE_MEDIA_LISTEN_IP: withDefault(
+    'Addresses that workers listen on for media, separated by commas: one for each network that browsers come from.',
+    text,
+    '127.0.0.1',
+  ),
+  BEDSIDE_MEDIA_ANNOUNCED_ADDRESS: optional(
+    'Addresses or host names at which browsers reach those, separated by commas and as many. Needed where they are not the same: behind NAT, in a container, with 0.0.0.0.',
+    text,
+  ),
+  BEDSIDE_WORKERS: optional(
+    'mediasoup workers, 1 to 256. One a core where it is not set.',
+    wholeNumber(1, 256),
+  ),
+  BEDSIDE_MAX_CONSUMERS_PER_WORKER: withDefault(
+    'Consumers of one worker; more are refused with `capacity`.',
+    wholeNumber(1, 100_000),
+    2_000,
+  ),
+  BEDSIDE_MAX_VISITS_PER_WORKER: withDefault(
+    'Visits of one worker; more are refused with `capacity`.',
+    wholeNumber(1, 100_000),
+    1_000,
+  ),
   // Both below the two seconds for which a gateway waits, so that it hears why.
-  BEDSIDE_MEDIA_DEADLINE_MS: milliseconds(50, 1_500),
-  BEDSIDE_COMMAND_DEADLINE_MS: milliseconds(100, 1_900),
-  BEDSIDE_WATCHDOG_INTERVAL_MS: milliseconds(20, 250),
-  BEDSIDE_WATCHDOG_HUNG_MS: milliseconds(100, 1_200),
-  BEDSIDE_ORPHAN_MS: milliseconds(100, 600_000),
-  BEDSIDE_EMPTY_VISIT_MS: milliseconds(100, 300_000),
-  BEDSIDE_LOAD_INTERVAL_MS: milliseconds(50, 2_000),
-  BEDSIDE_SAMPLE_INTERVAL_MS: milliseconds(50, 5_000),
-  BEDSIDE_SHUTDOWN_MS: milliseconds(100, 5_000),
-  BEDSIDE_LOG_LEVEL: z._default(
+  BEDSIDE_MEDIA_DEADLINE_MS: withDefault(
+    'Milliseconds in which a worker has to answer a call.',
+    milliseconds(50),
+    1_500,
+  ),
+  BEDSIDE_COMMAND_DEADLINE_MS: withDefault(
+    'Milliseconds from the arrival of a command to its answer, waiting included. Keep it below the 2000 for which a gateway waits.',
+    milliseconds(100),
+    1_900,
+  ),
+  BEDSIDE_WATCHDOG_INTERVAL_MS: withDefault(
+    'Milliseconds between two looks at each worker.',
+    milliseconds(20),
+    250,
+  ),
+  BEDSIDE_WATCHDOG_HUNG_MS: withDefault(
+    'Milliseconds of silence after which a worker is killed as hung.',
+    milliseconds(100),
+    1_200,
+  ),
+  BEDSIDE_ORPHAN_MS: withDefault(
+    'Milliseconds without its gateway after which a visit is closed.',
+    milliseconds(100),
+    600_000,
+  ),
+  BEDSIDE_EMPTY_VISIT_MS: withDefault(
+    'Milliseconds without a participant after which a visit is closed.',
+    milliseconds(100),
+    300_000,
+  ),
+  BEDSIDE_LOAD_INTERVAL_MS: withDefault(
+    'Milliseconds between two reports of the load to the gateways.',
+    milliseconds(50),
+    2_000,
+  ),
+  BEDSIDE_SAMPLE_INTERVAL_MS: withDefault(
+    'Milliseconds between two samples of transport statistics for the metrics.',
+    milliseconds(50),
+    5_000,
+  ),
+  BEDSIDE_SHUTDOWN_MS: withDefault(
+    'Milliseconds from SIGTERM to the exit, at the most.',
+    milliseconds(100),
+    5_000,
+  ),
+  BEDSIDE_LOG_LEVEL: withDefault(
+    'trace, debug, info, warn, error, fatal or silent.',
     z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }),
     'info',
   ),
-  MEDIASOUP_WORKER_BIN: z.optional(z.string()),
+  MEDIASOUP_WORKER_BIN: optional(
+    'The mediasoup worker to run. mediasoup\u2019s own where it is not set.',
+    z.string(),
+  ),
 });
 
 /**
@@ -138,7 +221,7 @@ const Environment = z.object({
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = Environment.safeParse(present);
+  const parsed = NodeEnvironment.safeParse(present);
   const problems = parsed.success
     ? []
     : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
@@ -166,7 +249,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
   const data = parsed.data;
   return Object.freeze({
-    nodeId: NodeId.parse(data.BEDSIDE_NODE_ID),
+    nodeId: NodeId.parse(data.BEDSIDE_NODE_ID ?? hostName()),
     region: data.BEDSIDE_REGION,
     host,
     port: data.BEDSIDE_NODE_PORT,
@@ -175,7 +258,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     controlTls: certFile && keyFile ? Object.freeze({ certFile, keyFile }) : undefined,
     mediaPort: data.BEDSIDE_MEDIA_PORT,
     mediaAddresses,
-    workers: data.BEDSIDE_WORKERS,
+    workers: data.BEDSIDE_WORKERS ?? availableParallelism(),
     workerBin: data.MEDIASOUP_WORKER_BIN,
     maxConsumersPerWorker: data.BEDSIDE_MAX_CONSUMERS_PER_WORKER,
     maxVisitsPerWorker: data.BEDSIDE_MAX_VISITS_PER_WORKER,
