@@ -6,7 +6,7 @@ import {
   us_listen_socket_close,
   us_socket_local_port,
 } from 'uWebSockets.js';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import type { CertificateFiles } from './tls.ts';
 
 /**
@@ -40,8 +40,7 @@ export class Listener {
 
   /** @throws Error where the port is taken */
   async open(): Promise<void> {
-    // With SO_REUSEPORT a second gateway on the port would succeed and take half of the clients.
-    if (this.#port !== 0) await assertFree(this.#host, this.#port);
+    this.#port = await freePort(this.#host, this.#port);
     this.#listen();
   }
 
@@ -82,10 +81,18 @@ export class Listener {
   }
 }
 
-function assertFree(host: string, port: number): Promise<void> {
+/**
+ * The port, or a free one for 0. uWS would take one that is in use (with SO_REUSEPORT a second gateway
+ * would get half of the clients), and one that it picks itself it does not share with the next app.
+ * @throws Error where it is in use
+ */
+function freePort(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);
-    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve()));
+    probe.listen({ host, port, exclusive: true }, () => {
+      const free = (probe.address() as AddressInfo).port;
+      probe.close(() => resolve(free));
+    });
   });
 }

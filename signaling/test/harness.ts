@@ -42,7 +42,10 @@ export interface Running {
 }
 
 /** A gateway in this process, on free ports, with fake visits behind it. */
-export async function startGateway(environment: Environment = {}): Promise<Running> {
+export async function startGateway(
+  environment: Environment = {},
+  parts: { certificatePollMs?: number } = {},
+): Promise<Running> {
   const visits = new FakeVisits();
   let text = '';
   const destination = new Writable({
@@ -52,7 +55,7 @@ export async function startGateway(environment: Environment = {}): Promise<Runni
     },
   });
   const config = testConfig(environment);
-  const gateway = createGateway(config, { visits, log: createLog('debug', destination) });
+  const gateway = createGateway(config, { ...parts, visits, log: createLog('debug', destination) });
   await gateway.start();
   const { host, port, opsPort } = gateway.address();
   return {
