@@ -1,4 +1,4 @@
-/** The portal's settings, from the environment. Secrets have no default: a portal without them can not mint tokens. */
+/** The portal's settings, from the environment. */
 export interface PortalConfig {
   readonly host: string;
   readonly port: number;
@@ -14,27 +14,63 @@ export interface PortalConfig {
 
 export class ConfigError extends Error {}
 
-/** @throws ConfigError that names every wrong variable. */
+interface Variable {
+  /** As written in the environment; absent where there is none. */
+  default?: string;
+  description: string;
+}
+
+/** All variables of the portal; docs/configuration.md is made from this table. */
+export const PORTAL_VARIABLES = {
+  PORTAL_HOST: { default: '127.0.0.1', description: 'Address that the portal listens on.' },
+  PORTAL_PORT: { default: '8080', description: 'Port of the portal; 0 picks a free one.' },
+  PORTAL_GATEWAY_URL: {
+    default: 'http://127.0.0.1:7000',
+    description: 'Where browsers reach the gateway: an http or https address.',
+  },
+  PORTAL_TENANT: { default: 'demo', description: 'The tenant: issuer of the tokens.' },
+  PORTAL_TENANT_KID: {
+    default: 'demo-1',
+    description: 'Key id of the secret, as in BEDSIDE_TENANTS.',
+  },
+  PORTAL_TENANT_SECRET: {
+    description:
+      'Secret that signs the tokens, at least 32 bytes, the same as in BEDSIDE_TENANTS. Needed.',
+  },
+  PORTAL_API_KEY: {
+    description:
+      'Key for `/v1` of the gateway. Without it the pages do not show who is there already.',
+  },
+} as const satisfies Record<string, Variable>;
+
+/**
+ * An empty variable counts as not set.
+ * @throws ConfigError that names every wrong variable.
+ */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): PortalConfig {
   const wrong: string[] = [];
-  const port = Number(env.PORTAL_PORT ?? 8080);
+  const text = (name: keyof typeof PORTAL_VARIABLES): string => {
+    const variable: Variable = PORTAL_VARIABLES[name];
+    return env[name] || (variable.default ?? '');
+  };
+  const port = Number(text('PORTAL_PORT'));
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     wrong.push('PORTAL_PORT: a port, 0 to 65535');
-  const gatewayUrl = URL.parse(env.PORTAL_GATEWAY_URL ?? 'http://127.0.0.1:7000');
+  const gatewayUrl = URL.parse(text('PORTAL_GATEWAY_URL'));
   if (gatewayUrl === null || !/^https?:$/.test(gatewayUrl.protocol)) {
     wrong.push('PORTAL_GATEWAY_URL: an http or https address');
   }
-  const secret = env.PORTAL_TENANT_SECRET ?? '';
+  const secret = text('PORTAL_TENANT_SECRET');
   if (Buffer.byteLength(secret) < 32)
     wrong.push('PORTAL_TENANT_SECRET: at least 32 bytes, the same as in BEDSIDE_TENANTS');
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   return Object.freeze({
-    host: env.PORTAL_HOST ?? '127.0.0.1',
+    host: text('PORTAL_HOST'),
     port,
     gatewayUrl: gatewayUrl as URL,
-    tenant: env.PORTAL_TENANT ?? 'demo',
-    kid: env.PORTAL_TENANT_KID ?? 'demo-1',
+    tenant: text('PORTAL_TENANT'),
+    kid: text('PORTAL_TENANT_KID'),
     secret,
-    apiKey: env.PORTAL_API_KEY || undefined,
+    apiKey: text('PORTAL_API_KEY') || undefined,
   });
 }
