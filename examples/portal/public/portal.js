@@ -113,9 +113,9 @@ function showLobby() {
         t.copy,
       );
       copy.addEventListener('click', async () => {
-        await navigator.clipboard?.writeText(href);
-        copy.textContent = t.copied;
-        byId('status').textContent = t.copied;
+        const copied = await writeToClipboard(href);
+        copy.textContent = copied ? t.copied : t.copy;
+        byId('status').textContent = copied ? t.copied : t.notCopied;
       });
       const open = el(
         'a',
@@ -132,6 +132,15 @@ function showLobby() {
   );
   void showPresence();
   presence ??= setInterval(showPresence, PRESENCE_EVERY_MS);
+}
+
+async function writeToClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function showPresence() {
@@ -165,12 +174,11 @@ function showVisit(role, name, auto) {
     return token;
   };
   // A reload goes straight back in; after leaving it does not.
-  const here = { role, lang, name };
   element.addEventListener('bedside-connected', () =>
-    history.replaceState(null, '', addressOf({ ...here, auto: '1' })),
+    history.replaceState({ name }, '', addressOf({ role, lang, auto: '1' })),
   );
   element.addEventListener('bedside-disconnected', () =>
-    history.replaceState(null, '', addressOf(here)),
+    history.replaceState({ name }, '', addressOf({ role, lang })),
   );
   byId('room').replaceChildren(element);
   byId('room').hidden = false;
@@ -185,7 +193,8 @@ byId('join').addEventListener('submit', (event) => {
   const form = new FormData(event.target);
   lang = language(form.get('lang'));
   const [role, name] = [form.get('role'), form.get('name').trim()];
-  history.pushState(null, '', addressOf({ role, lang, name }));
+  // With the entry of the history: an address that carries a name would end up in logs.
+  history.pushState({ name }, '', addressOf({ role, lang }));
   translate();
   showVisit(role, name, false);
 });
@@ -204,7 +213,7 @@ addEventListener('popstate', () => location.reload());
 translate();
 const role = params.get('role');
 if (params.get('visit') && ROLES.includes(role)) {
-  showVisit(role, params.get('name')?.trim() ?? '', params.get('auto') === '1');
+  showVisit(role, history.state?.name ?? '', params.get('auto') === '1');
 } else {
   history.replaceState(null, '', addressOf({ lang: params.get('lang') }));
   showLobby();

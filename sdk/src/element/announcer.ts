@@ -1,4 +1,3 @@
-import type { ParticipantId } from '@bedside/protocol';
 import type { Participant } from '../types.ts';
 import { isSending, nameOf } from './people.ts';
 import type { View } from './view.ts';
@@ -21,14 +20,15 @@ export interface Heard {
   /** undefined: none is published, so that there is nothing to turn off. */
   microphone: boolean | undefined;
   screen: boolean;
+  connected: boolean;
 }
-export type HeardMap = ReadonlyMap<ParticipantId, Heard>;
 
 export const heard = (participant: Participant): Heard => ({
   microphone: participant.tracks.has('microphone')
     ? isSending(participant, 'microphone')
     : undefined,
   screen: isSending(participant, 'screen'),
+  connected: participant.connection === 'connected',
 });
 
 /** The lines for what changed between two looks at a participant. The first look says nothing but a shown screen. */
@@ -43,6 +43,8 @@ export function changesToSay(
   const known = before?.microphone !== undefined && now.microphone !== undefined;
   if (known && before.microphone !== now.microphone)
     lines.push(t(now.microphone ? 'sayUnmuted' : 'sayMuted', { name }));
+  if (before && before.connected !== now.connected)
+    lines.push(t(now.connected ? 'sayBack' : 'sayLost', { name }));
   if (now.screen && !before?.screen) lines.push(t('sayShares', { name }));
   return lines;
 }

@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit';
+import { live } from 'lit/directives/live.js';
 import type { TextKey } from '../texts/index.ts';
 import type { DeviceKind, VisitApi } from '../types.ts';
 import { icons } from './icons.ts';
@@ -51,7 +52,7 @@ export function deviceSelects(
         ${known ? nothing : html`<option value="" selected disabled>${t(list.length === 0 ? 'deviceNone' : 'deviceDefault')}</option>`}
         ${list.map(
           (device, index) =>
-            html`<option value=${device.deviceId} .selected=${device.deviceId === active}>
+            html`<option value=${device.deviceId} .selected=${live(device.deviceId === active)}>
               ${device.label || t('deviceNumber', { kind: t(KIND_TEXT[kind]), number: String(index + 1) })}
             </option>`,
         )}

@@ -2,6 +2,7 @@ import {
   type BedsideError,
   type MediaSource,
   type ParticipantId,
+  type TokenClaims,
   toBedsideError,
 } from '@bedside/protocol';
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
@@ -21,7 +22,8 @@ import { ended } from './ended.ts';
 import { nameOf } from './people.ts';
 import { prejoin } from './prejoin.ts';
 import { styles } from './styles.ts';
-import { VideoSizes } from './video.ts';
+import { TokenAhead } from './token-ahead.ts';
+import { VideoWatcher } from './video.ts';
 import { makeView, type View } from './view.ts';
 import { visitView } from './visit-view.ts';
 
@@ -45,6 +47,11 @@ export interface BedsideVisitEventMap {
 }
 
 type Wanted = 'on' | 'off';
+
+const SOURCES: ReadonlyMap<DeviceKind, MediaSource> = new Map([
+  ['videoinput', 'camera'],
+  ['audioinput', 'microphone'],
+]);
 
 const SHORTCUTS = new Map([
   ['m', 'microphone'],
@@ -91,15 +98,19 @@ export class BedsideVisitElement extends LitElement {
   #detach: (() => void) | undefined;
   #phase: Phase = 'preparing';
   #devices = NO_DEVICES;
-  /** Why a device or action failed last, until it works or is dismissed. */
-  #problem: BedsideError | undefined;
+  /** What failed last, and of which source; until that works or it is dismissed. */
+  #problem: { error: BedsideError; source?: MediaSource | undefined } | undefined;
   #opening = 0;
+  /** Before the visit: who joins, and whether the microphone was heard. */
+  #who: TokenClaims | undefined;
+  #microphoneHeard = false;
+  #tokens: TokenAhead | undefined;
   #wanted = { camera: true, microphone: true };
   #lines: Announcement[] = [];
   #heard = new Map<ParticipantId, Heard>();
   #stage: { width: number; height: number } | undefined;
   #stageElement: Element | undefined;
-  readonly #sizes = new VideoSizes(() => this.#visit);
+  readonly #watcher = new VideoWatcher(() => this.#visit);
   readonly #stageObserver = new ResizeObserver(([entry]) => {
     if (!entry) return;
     const { width, height } = entry.contentRect;
@@ -163,6 +174,7 @@ export class BedsideVisitElement extends LitElement {
     if (changed.has('url') && this.#visit && changed.get('url') !== undefined) this.#dropVisit();
     if (!this.#visit && this.isConnected && this.url && (this.token || this.tokenProvider))
       this.#startVisit(this.url);
+    else if (changed.has('token') || changed.has('tokenProvider')) void this.#readWho();
     const phase = phaseOf(this.#visit);
     if (phase !== this.#phase) {
       const focused =
@@ -174,7 +186,7 @@ export class BedsideVisitElement extends LitElement {
 
   protected override render(): TemplateResult {
     const texts = textsFor(this.language ?? inheritedLanguage(this), this.texts);
-    const view = this.#visit && makeView(this.#visit, texts, this.#sizes);
+    const view = this.#visit && makeView(this.#visit, texts, this.#watcher);
     return html`<div class="root" part="root" lang=${texts.lang} dir=${texts.dir} data-phase=${this.#phase}>
       ${view ? this.#content(view) : html`<section class="message"><span class="spinner" aria-hidden="true"></span><p>${texts.ui.preparing}</p></section>`}
       <div class="hidden" role="log" aria-live="polite" aria-relevant="additions">
@@ -204,7 +216,13 @@ export class BedsideVisitElement extends LitElement {
         return prejoin(view, {
           devices: this.#devices,
           choose,
-          problem: this.#problem,
+          who: this.#who,
+          problem: this.#problem?.error,
+          heard: this.#microphoneHeard,
+          onHeard: () => {
+            this.#microphoneHeard = true;
+            this.requestUpdate();
+          },
           opening: this.#opening > 0,
           join: () => void this.join(),
           toggleMicrophone: () => void this.#toggle('microphone'),
@@ -224,7 +242,7 @@ export class BedsideVisitElement extends LitElement {
         return html`${visitView(view, {
           stage: this.#stage,
           shortcuts: this.shortcuts,
-          problem: this.#problem && texts.errors[this.#problem.code],
+          problem: this.#problem && texts.errors[this.#problem.error.code],
           actions: {
             toggleMicrophone: () => void this.#toggle('microphone'),
             toggleCamera: () => void this.#toggle('camera'),
@@ -233,7 +251,10 @@ export class BedsideVisitElement extends LitElement {
             askEnd: () => this.#openDialog('end'),
             leave: () => void this.leave(),
             startAudio: () => void visit.startAudio().catch((error: unknown) => this.#fail(error)),
-            dismissProblem: () => this.#fail(undefined),
+            dismissProblem: () => {
+              this.#problem = undefined;
+              this.requestUpdate();
+            },
           },
         })}
         ${devicesDialog(view, {
@@ -257,19 +278,28 @@ export class BedsideVisitElement extends LitElement {
 
   #startVisit(url: string): void {
     this.#wanted = { camera: this.camera !== 'off', microphone: this.microphone !== 'off' };
-    const visit = this.createVisit({
-      url,
-      tokenProvider: async () => (await this.tokenProvider?.()) ?? this.token ?? '',
-    });
+    const tokens = new TokenAhead(async () => (await this.tokenProvider?.()) ?? this.token ?? '');
+    const visit = this.createVisit({ url, tokenProvider: () => tokens.next() });
     this.#visit = visit;
+    this.#tokens = tokens;
     this.#detach = this.#listen(visit);
     void this.#refreshDevices();
     // Not within an update: opening devices and connecting change what is shown.
     queueMicrotask(() => {
       if (this.#visit !== visit) return;
-      if (this.auto) void this.join();
-      else this.#openWanted();
+      if (this.auto) return void this.join();
+      this.#openWanted();
+      void this.#readWho();
     });
+  }
+
+  async #readWho(): Promise<void> {
+    const visit = this.#visit;
+    if (visit?.state !== 'disconnected') return;
+    const who = await this.#tokens?.claims();
+    if (this.#visit !== visit) return;
+    this.#who = who;
+    this.requestUpdate();
   }
 
   #dropVisit(): void {
@@ -277,6 +307,9 @@ export class BedsideVisitElement extends LitElement {
     this.#detach?.();
     this.#detach = undefined;
     this.#visit = undefined;
+    this.#tokens = undefined;
+    this.#who = undefined;
+    this.#microphoneHeard = false;
     this.#heard.clear();
     this.#problem = undefined;
     void visit?.leave().catch(() => {
@@ -323,7 +356,7 @@ export class BedsideVisitElement extends LitElement {
       },
       participantChanged: (participant) => {
         if (!participant.isLocal && wasConnected) {
-          const view = makeView(visit, this.#texts, this.#sizes);
+          const view = makeView(visit, this.#texts, this.#watcher);
           for (const line of changesToSay(view, participant, this.#heard.get(participant.id)))
             this.#announce(line);
           this.#heard.set(participant.id, heard(participant));
@@ -340,7 +373,7 @@ export class BedsideVisitElement extends LitElement {
       devicesChanged: () => void this.#refreshDevices(),
       mediaDevicesError: (error, source) => {
         this.#emit('bedside-media-error', { error, source });
-        this.#fail(error);
+        this.#fail(error, source);
       },
     };
     const names = Object.keys(handlers) as (keyof VisitEvents)[];
@@ -384,9 +417,7 @@ export class BedsideVisitElement extends LitElement {
       if (source === 'camera') await self.setCameraEnabled(on);
       else if (source === 'microphone') await self.setMicrophoneEnabled(on);
       else await self.setScreenShareEnabled(on);
-      if (on) {
-        this.#problem = undefined;
-      }
+      if (this.#problem?.source === source) this.#problem = undefined;
       if (source === 'camera') this.#say(on ? 'sayCameraOn' : 'sayCameraOff');
       if (source === 'microphone') this.#say(on ? 'sayMicOn' : 'sayMicOff');
     } catch (thrown) {
@@ -394,7 +425,7 @@ export class BedsideVisitElement extends LitElement {
       // To close the browser's choice of screens is no failure.
       if (source === 'screen' && error.code === 'permission-denied') return;
       this.#emit('bedside-media-error', { error, source });
-      this.#fail(error);
+      this.#fail(error, source);
     } finally {
       this.#opening--;
       this.requestUpdate();
@@ -403,9 +434,13 @@ export class BedsideVisitElement extends LitElement {
   }
 
   async #choose(kind: DeviceKind, deviceId: string): Promise<void> {
-    await this.#visit
-      ?.switchActiveDevice(kind, deviceId)
-      .catch((error: unknown) => this.#fail(error));
+    const source = SOURCES.get(kind);
+    try {
+      await this.#visit?.switchActiveDevice(kind, deviceId);
+      if (this.#problem?.source === source) this.#problem = undefined;
+    } catch (error) {
+      this.#fail(error, source);
+    }
     this.requestUpdate();
   }
 
@@ -418,8 +453,8 @@ export class BedsideVisitElement extends LitElement {
     this.requestUpdate();
   }
 
-  #fail(thrown: unknown): void {
-    this.#problem = thrown === undefined ? undefined : toBedsideError(thrown);
+  #fail(thrown: unknown, source?: MediaSource): void {
+    this.#problem = { error: toBedsideError(thrown), source };
     this.requestUpdate();
   }
 

@@ -1,4 +1,4 @@
-import type { BedsideError } from '@bedside/protocol';
+import type { BedsideError, ErrorCode } from '@bedside/protocol';
 import { html, nothing, type TemplateResult } from 'lit';
 import type { TextKey } from '../texts/index.ts';
 import type { DisconnectReason } from '../types.ts';
@@ -28,6 +28,14 @@ const ERROR_OF = {
   'token-expired': 'unauthorized',
 } as const;
 
+/** With these the way back leads nowhere. */
+const FINAL: ReadonlySet<ErrorCode | undefined> = new Set([
+  'visit-ended',
+  'removed',
+  'browser-unsupported',
+  'media-unsupported',
+] as const);
+
 /** After the visit: what happened, what to do next, and the way back where there is one. */
 export function ended(
   view: View,
@@ -48,7 +56,7 @@ export function ended(
       : code
         ? texts.errors[code]
         : undefined;
-  const mayRejoin = ending.rejoin && code !== 'visit-ended' && code !== 'removed';
+  const mayRejoin = ending.rejoin && !FINAL.has(code);
   return html`<section class="message ended" part="ended" data-reason=${reason} data-error=${code ?? nothing}>
     <div class="emblem" aria-hidden="true">${icons[code === 'visit-ended' ? 'check' : ending.icon]}</div>
     <h1 tabindex="-1">${t(title)}</h1>

@@ -1,56 +1,42 @@
-/** How `count` tiles fill an area without scrolling. Lengths are CSS pixels. */
-export interface GridLayout {
-  columns: number;
-  rows: number;
-  tileWidth: number;
-  tileHeight: number;
-}
-
-export interface GridOptions {
-  gap?: number;
-  /** Narrowest and widest shape of a tile, as width divided by height. */
-  minAspect?: number;
-  maxAspect?: number;
-}
-
-/** A face needs no more than 3:4; wider than 16:9 a camera's picture is cut above and below. */
-const DEFAULTS = { gap: 8, minAspect: 3 / 4, maxAspect: 16 / 9 };
-/** What of a picture is seen counts more than how large it is: the shape cameras send. */
-const CAMERA_ASPECT = 16 / 9;
-
-/** The arrangement that shows the most of every picture: all columns are tried, the largest visible area wins. */
-export function gridLayout(
-  count: number,
-  width: number,
-  height: number,
-  options: GridOptions = {},
-): GridLayout {
-  const { gap, minAspect, maxAspect } = { ...DEFAULTS, ...options };
-  let best: GridLayout = { columns: 1, rows: Math.max(1, count), tileWidth: 0, tileHeight: 0 };
-  let bestScore = -1;
-  for (let columns = 1; columns <= Math.max(1, count); columns++) {
-    const rows = Math.ceil(Math.max(1, count) / columns);
-    const cellWidth = (width - gap * (columns - 1)) / columns;
-    const cellHeight = (height - gap * (rows - 1)) / rows;
-    if (cellWidth <= 0 || cellHeight <= 0) continue;
-    const aspect = Math.min(maxAspect, Math.max(minAspect, cellWidth / cellHeight));
-    const tileWidth = Math.floor(Math.min(cellWidth, cellHeight * aspect));
-    const tileHeight = Math.floor(Math.min(cellHeight, cellWidth / aspect));
-    const visible = Math.min(aspect / CAMERA_ASPECT, CAMERA_ASPECT / aspect);
-    const score = tileWidth * tileHeight * Math.sqrt(visible);
-    if (score > bestScore) {
-      bestScore = score;
-      best = { columns, rows, tileWidth, tileHeight };
-    }
-  }
-  return best;
-}
-
-export interface Rect {
-  x: number;
-  y: number;
+/** Sizes and places are CSS pixels. */
+export interface Size {
   width: number;
   height: number;
+}
+
+export interface Rect extends Size {
+  x: number;
+  y: number;
+}
+
+/** Narrowest and widest shape of a tile, as width divided by height. */
+interface Shape {
+  minAspect: number;
+  maxAspect: number;
+}
+
+/**
+ * How a person's picture may fill its tile. `fill`: the sides may be cut, a face is in the middle.
+ * `whole`: nothing is cut off, because hands speak, too.
+ */
+export type Fit = 'fill' | 'whole';
+
+/** The shape that cameras send; wider than that a tile would cut above and below. */
+const CAMERA_ASPECT = 16 / 9;
+/** How narrow a tile may be: a face alone on the stage, faces side by side, a face with both hands among them. */
+const ALONE_ASPECT = 4 / 5;
+const FACE_ASPECT = 1;
+const HANDS_ASPECT = 4 / 3;
+const SCREEN: Shape = { minAspect: 1 / 4, maxAspect: 4 };
+
+/** With less than this share of a picture to be seen it is shown whole, with bars beside it. */
+const LEAST_VISIBLE = 0.44;
+
+/** Whether a picture is cut to fill its tile or shown whole in it. */
+export function fitOf(picture: Size, tile: Size, wanted: Fit): Fit {
+  if (wanted === 'whole') return 'whole';
+  const ratio = picture.width / picture.height / (tile.width / tile.height);
+  return Math.min(ratio, 1 / ratio) < LEAST_VISIBLE ? 'whole' : 'fill';
 }
 
 /** Where everything on the stage goes. `x` counts from the inline start, so that it serves both directions. */
@@ -58,42 +44,89 @@ export interface Arrangement {
   screens: readonly Rect[];
   people: readonly Rect[];
   self: Rect;
-  /** Whether one's own picture lies over the others (few people) or takes part in the grid. */
+  /** Whether one's own picture lies over another's. */
   selfFloats: boolean;
 }
 
-export interface Stage {
+export interface Stage extends Size {
+  /** How many screens are shown. */
   screens: number;
-  people: number;
-  width: number;
-  height: number;
+  /** The others. */
+  people: readonly Fit[];
   gap?: number;
 }
 
-/** From this many others on, one's own picture is a tile like theirs: over a small tile it would hide a face. */
+const GAP = 8;
+/** From this many others on, one's own picture is a tile like theirs. */
 const SELF_IN_GRID = 3;
+/** Below this width a name and one's own picture do not fit side by side into a tile. */
+const NARROW = 560;
+const LABEL_HEIGHT = 40;
 
-export function arrange({
-  screens,
-  people,
-  width,
-  height,
-  gap = DEFAULTS.gap,
-}: Stage): Arrangement {
-  const selfFloats = screens === 0 && people < SELF_IN_GRID;
-  const whole: Rect = { x: 0, y: 0, width, height };
-  const [shared, crowd] = screens > 0 ? split(whole, gap) : [whole, whole];
-  const tiles = grid(people + (selfFloats ? 0 : 1), crowd, gap);
-  return {
-    screens: screens > 0 ? grid(screens, shared, gap, { minAspect: 1 / 4, maxAspect: 4 }) : [],
-    people: tiles.slice(0, people),
-    self: selfFloats ? corner(whole, people, gap) : (tiles[people] ?? whole),
-    selfFloats,
-  };
+export function arrange({ screens, people, width, height, gap = GAP }: Stage): Arrangement {
+  const stage: Rect = { x: 0, y: 0, width, height };
+  if (screens > 0) {
+    const [shared, crowd] = split(stage, screens, gap);
+    return {
+      ...together(people, crowd, gap),
+      screens: grid(screens, shared, gap, SCREEN),
+      selfFloats: false,
+    };
+  }
+  if (people.length < SELF_IN_GRID) return besides(people, stage, gap);
+  return { ...together(people, stage, gap), screens: [], selfFloats: false };
 }
 
+/** Everybody in one grid, oneself last. */
+function together(
+  people: readonly Fit[],
+  area: Rect,
+  gap: number,
+): Pick<Arrangement, 'people' | 'self'> {
+  const minAspect = people.includes('whole') ? HANDS_ASPECT : FACE_ASPECT;
+  const tiles = grid(people.length + 1, area, gap, { minAspect, maxAspect: CAMERA_ASPECT });
+  return { people: tiles.slice(0, -1), self: tiles.at(-1) ?? area };
+}
+
+/**
+ * Oneself small in the lower corner. Beside the others where they lose nothing by it, or where hands
+ * would be hidden otherwise; over the last of them else.
+ */
+function besides(people: readonly Fit[], stage: Rect, gap: number): Arrangement {
+  const self = corner(stage, people.length, gap);
+  const shape = { minAspect: narrowest(people), maxAspect: CAMERA_ASPECT };
+  const within = (area: Rect): Rect[] => grid(people.length, area, gap, shape);
+  const over = within(stage);
+  const [beside] = [
+    within({ ...stage, width: self.x - gap }),
+    within({ ...stage, height: self.y - gap }),
+  ].sort((a, b) => areaOf(b) - areaOf(a));
+  const handsHidden = over.some((tile, index) => people[index] === 'whole' && overlap(tile, self));
+  if (beside && (handsHidden || areaOf(beside) >= areaOf(over)))
+    return { screens: [], people: beside, self, selfFloats: false };
+  const last = over.at(-1);
+  // On a narrow stage above the name of who is below.
+  const y =
+    last && stage.width < NARROW
+      ? Math.min(self.y, last.y + last.height - LABEL_HEIGHT - self.height)
+      : self.y;
+  return { screens: [], people: over, self: { ...self, y }, selfFloats: true };
+}
+
+function narrowest(people: readonly Fit[]): number {
+  const hands = people.includes('whole');
+  if (people.length === 1) return hands ? CAMERA_ASPECT : ALONE_ASPECT;
+  return hands ? HANDS_ASPECT : FACE_ASPECT;
+}
+
+const areaOf = (tiles: readonly Rect[] | undefined): number =>
+  (tiles?.[0]?.width ?? 0) * (tiles?.[0]?.height ?? 0);
+
+export const overlap = (a: Rect, b: Rect): boolean =>
+  a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+
 /** The area of the screens and that of the people: beside it where the stage is wide, below where it is tall. */
-function split({ width, height }: Rect, gap: number): readonly [Rect, Rect] {
+function split({ width, height }: Rect, screens: number, gap: number): readonly [Rect, Rect] {
   if (width >= height) {
     const strip = Math.round(Math.min(340, Math.max(112, width * 0.2)));
     const main = width - strip - gap;
@@ -102,41 +135,58 @@ function split({ width, height }: Rect, gap: number): readonly [Rect, Rect] {
       { x: main + gap, y: 0, width: strip, height },
     ];
   }
-  const strip = Math.round(Math.max(96, height * 0.34));
-  const main = height - strip - gap;
+  // A screen is wider than tall: what it does not need on a phone is better spent on faces.
+  const strip = Math.max(96, height * 0.34, height - gap - width * 0.8 * screens);
+  const main = Math.round(height - strip - gap);
   return [
     { x: 0, y: 0, width, height: main },
-    { x: 0, y: main + gap, width, height: strip },
+    { x: 0, y: main + gap, width, height: height - main - gap },
   ];
 }
 
-function grid(count: number, area: Rect, gap: number, shape: GridOptions = {}): Rect[] {
+/** `count` tiles of one size that fill an area without scrolling: the columns that show the most of every picture. */
+function grid(count: number, area: Rect, gap: number, shape: Shape): Rect[] {
   if (count === 0) return [];
-  const { columns, rows, tileWidth, tileHeight } = gridLayout(count, area.width, area.height, {
-    gap,
-    ...shape,
-  });
-  const top = area.y + (area.height - rows * tileHeight - (rows - 1) * gap) / 2;
+  let best = { columns: 1, rows: count, width: 0, height: 0, score: -1 };
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const cell = {
+      width: (area.width - gap * (columns - 1)) / columns,
+      height: (area.height - gap * (rows - 1)) / rows,
+    };
+    if (cell.width <= 0 || cell.height <= 0) continue;
+    const aspect = Math.min(shape.maxAspect, Math.max(shape.minAspect, cell.width / cell.height));
+    const width = Math.floor(Math.min(cell.width, cell.height * aspect));
+    const height = Math.floor(Math.min(cell.height, cell.width / aspect));
+    // What of a picture is seen counts more than how large it is.
+    const visible = Math.min(aspect / CAMERA_ASPECT, CAMERA_ASPECT / aspect);
+    const score = width * height * Math.sqrt(visible);
+    if (score > best.score) best = { columns, rows, width, height, score };
+  }
+  const { columns, rows, width, height } = best;
+  const top = area.y + (area.height - rows * height - (rows - 1) * gap) / 2;
   return Array.from({ length: count }, (_, index) => {
     const row = Math.floor(index / columns);
     const inRow = row < rows - 1 ? columns : count - columns * (rows - 1);
-    const start = area.x + (area.width - inRow * tileWidth - (inRow - 1) * gap) / 2;
+    const start = area.x + (area.width - inRow * width - (inRow - 1) * gap) / 2;
     return {
-      x: Math.round(start + (index - row * columns) * (tileWidth + gap)),
-      y: Math.round(top + row * (tileHeight + gap)),
-      width: tileWidth,
-      height: tileHeight,
+      x: Math.floor(start + (index - row * columns) * (width + gap)),
+      y: Math.floor(top + row * (height + gap)),
+      width,
+      height,
     };
   });
 }
 
-/** One's own picture in the lower corner at the inline end; larger while nobody else is there. */
+/** The lower corner at the inline end; larger while nobody else is there. */
 function corner({ width, height }: Rect, people: number, gap: number): Rect {
   const tall = height > width * 1.1;
   const share = people === 0 ? 0.36 : tall ? 0.27 : 0.2;
-  const wide = Math.min(width, height * 1.6);
-  const own = Math.round(Math.min(people === 0 ? 420 : 300, Math.max(84, wide * share)));
-  const high = Math.round(tall ? (own * 4) / 3 : (own * 9) / 16);
+  const most = people === 0 ? 420 : 300;
+  const own = Math.round(
+    Math.min(most, Math.max(tall ? 84 : 120, Math.min(width, height * CAMERA_ASPECT) * share)),
+  );
+  const high = Math.round(tall ? own / ALONE_ASPECT : own / CAMERA_ASPECT);
   const margin = gap * 1.5;
   return { x: width - own - margin, y: height - high - margin, width: own, height: high };
 }

@@ -1,6 +1,7 @@
 import type { MediaSource, Role } from '@bedside/protocol';
 import type { Texts } from '../texts/index.ts';
 import type { Participant, TrackPublication } from '../types.ts';
+import type { Fit } from './layout.ts';
 
 /** Who comes first: the patient looks for the provider; those who only watch come last. */
 const ORDER: readonly Role[] = [
@@ -45,4 +46,17 @@ export const publication = (
 export function isSending(participant: Participant, source: MediaSource): boolean {
   const found = publication(participant, source);
   return found !== undefined && !found.muted;
+}
+
+/** Sign languages by their ISO 639-3 codes, those of America and Europe and the larger others; `sgn-…` is any. */
+const SIGNED = new Set(
+  'ase asf asq bfi bqn bzs aed csc cse csf csg csl csn doq dse dsl ecs esn eso fcs fse fsl fss gsg gsm gss hds hks hsh icl ils ins isr ise jsl kvk lls lsl lsp mfs ncs nsl nzs prl psl pso psr rms rsl sfb sfs sgg sgn slf ssp ssr svk swl tsm tsq tss ukl vgt vsl'.split(
+    ' ',
+  ),
+);
+
+/** Hands and face both carry what a signer or an interpreter says. */
+export function fitFor({ role, lang }: Participant): Fit {
+  const signs = SIGNED.has(lang?.toLowerCase().split('-')[0] ?? '');
+  return signs || role === 'interpreter' ? 'whole' : 'fill';
 }

@@ -26,12 +26,14 @@ export const styles = css`
     inline-size: 100%;
     block-size: 100%;
     min-inline-size: 280px;
-    min-block-size: 420px;
+    min-block-size: 280px;
     container-type: size;
     overflow: hidden;
     font-family: var(--_font);
-    font-size: 16px;
+    /* The person's own text size: a page may have made 1rem anything. */
+    font-size: medium;
     line-height: 1.45;
+    color-scheme: light;
     color: var(--_on-panel);
     background: var(--_panel);
   }
@@ -51,13 +53,13 @@ export const styles = css`
     padding: 0;
   }
   h1 {
-    font-size: 1.75rem;
+    font-size: 1.75em;
     line-height: 1.2;
     letter-spacing: -0.015em;
     font-weight: 650;
   }
   h2 {
-    font-size: 1.25rem;
+    font-size: 1.25em;
     line-height: 1.25;
     font-weight: 650;
   }
@@ -132,9 +134,9 @@ export const styles = css`
   .secondary:hover {
     background: color-mix(in srgb, currentColor 8%, transparent);
   }
-  .large {
+  button.large {
     min-block-size: 52px;
-    font-size: 1.0625rem;
+    font-size: 1.0625em;
     padding-inline: 28px;
   }
   .icon-button {
@@ -153,7 +155,7 @@ export const styles = css`
     gap: 4px;
   }
   .field > span {
-    font-size: 0.875rem;
+    font-size: 0.875em;
     font-weight: 600;
     color: var(--_muted-text);
   }
@@ -179,8 +181,8 @@ export const styles = css`
     cursor: pointer;
   }
   .check input {
-    inline-size: 22px;
-    block-size: 22px;
+    inline-size: 1.4em;
+    block-size: 1.4em;
     margin: 2px 0 0;
     accent-color: var(--_accent);
     flex: none;
@@ -194,7 +196,7 @@ export const styles = css`
   }
   .check small {
     color: var(--_muted-text);
-    font-size: 0.875rem;
+    font-size: 0.875em;
   }
   .spinner {
     display: inline-block;
@@ -225,7 +227,7 @@ export const styles = css`
     display: flex;
     flex-direction: column;
     align-items: center;
-    justify-content: center;
+    justify-content: safe center;
     text-align: center;
     gap: 12px;
     padding: 24px;
@@ -240,6 +242,7 @@ export const styles = css`
     margin-block-start: 12px;
   }
   .emblem {
+    flex: none;
     inline-size: 76px;
     block-size: 76px;
     display: grid;
@@ -271,7 +274,7 @@ export const styles = css`
   }
   .notice p {
     flex: 1 1 12em;
-    font-size: 0.9375rem;
+    font-size: 0.9375em;
   }
 
   /* Before the visit */
@@ -291,22 +294,13 @@ export const styles = css`
   .frame {
     position: relative;
     aspect-ratio: 16 / 10;
-    max-block-size: calc(100cqb - 96px);
+    max-block-size: calc(100cqb - 190px);
     inline-size: 100%;
     border-radius: calc(var(--_radius) * 1.3);
     overflow: hidden;
     background: var(--_surface);
     color: var(--_on-surface);
     box-shadow: 0 18px 50px -20px rgb(12 35 42 / 45%);
-  }
-  .frame.on::after {
-    content: '';
-    position: absolute;
-    inset-inline: 0;
-    inset-block-end: 0;
-    block-size: 120px;
-    background: linear-gradient(transparent, rgb(8 16 20 / 75%));
-    pointer-events: none;
   }
   .frame video {
     position: absolute;
@@ -318,27 +312,51 @@ export const styles = css`
   .placeholder {
     position: absolute;
     inset: 0;
-    inset-block-end: 76px;
     display: flex;
     flex-direction: column;
     align-items: center;
     justify-content: center;
     gap: 12px;
-    font-size: 0.9375rem;
+    font-size: 0.9375em;
   }
   .placeholder .avatar {
     position: static;
+    margin: 0;
     inline-size: 96px;
     block-size: 96px;
   }
   .preview-tools {
-    position: absolute;
-    inset-inline: 0;
-    inset-block-end: 10px;
     display: flex;
-    justify-content: center;
-    gap: 12px;
-    z-index: 1;
+    flex-wrap: wrap;
+    align-items: flex-start;
+    gap: 4px 12px;
+    padding-block-start: 14px;
+  }
+  .sound-check {
+    flex: 1 1 7em;
+    min-inline-size: 0;
+    display: grid;
+    gap: 8px;
+    max-inline-size: 360px;
+    padding-block-start: 20px;
+    color: var(--_muted-text);
+    font-size: 0.875em;
+    line-height: 1.35;
+  }
+  .level {
+    block-size: 8px;
+    border-radius: 4px;
+    background: color-mix(in srgb, var(--_on-panel) 12%, transparent);
+    overflow: hidden;
+  }
+  .level::before {
+    content: '';
+    display: block;
+    block-size: 100%;
+    border-radius: inherit;
+    background: var(--_accent);
+    inline-size: calc(var(--level, 0) * 100%);
+    transition: inline-size 0.08s linear;
   }
   .ready {
     display: flex;
@@ -358,13 +376,17 @@ export const styles = css`
   .role-chip {
     padding: 2px 12px;
     border-radius: 99px;
-    font-size: 0.875rem;
+    font-size: 0.875em;
     font-weight: 600;
     color: var(--_accent);
     background: color-mix(in srgb, var(--_accent) 11%, var(--_panel));
   }
   .hint {
     color: var(--_muted-text);
+  }
+  .join {
+    display: grid;
+    gap: 8px;
   }
 
   /* In the visit */
@@ -459,10 +481,14 @@ export const styles = css`
   video.mirrored {
     scale: -1 1;
   }
-  .tile.screen video,
-  /* Hands and face both carry what an interpreter says: nothing is cut off. */
-  .tile[data-role='interpreter'] video {
+  /* Where a picture is cut above and below, a head is nearer to its upper edge. */
+  .tile video,
+  .frame video {
+    object-position: 50% 30%;
+  }
+  video[data-fit='whole'] {
     object-fit: contain;
+    object-position: 50% 50%;
   }
   .avatar {
     position: absolute;
@@ -511,7 +537,7 @@ export const styles = css`
     border-radius: calc(var(--_radius) * 0.6);
     background: rgb(10 18 22 / 74%);
     color: #fff;
-    font-size: 0.9375rem;
+    font-size: 0.9375em;
     line-height: 1.3;
   }
   .who {
@@ -529,7 +555,7 @@ export const styles = css`
     max-inline-size: 100%;
   }
   .role {
-    font-size: 0.8125rem;
+    font-size: 0.875em;
     color: #d4e0e3;
     overflow: hidden;
     text-overflow: ellipsis;
@@ -561,36 +587,45 @@ export const styles = css`
     max-inline-size: calc(100% - 10px);
     padding: 2px 7px;
     gap: 5px;
-    font-size: 0.8125rem;
-  }
-  .tile.small .role {
-    font-size: 0.75rem;
+    font-size: 0.8125em;
   }
 
+  /* Above the pictures, not over them: a face or a hand would be hidden. */
   .banners {
-    position: absolute;
-    z-index: 4;
-    inset-inline: 0;
-    inset-block-start: 8px;
     display: grid;
     justify-items: center;
-    gap: 8px;
-    pointer-events: none;
+    gap: 6px;
     padding-inline: 8px;
   }
+  .banners > :first-child {
+    margin-block-start: 8px;
+  }
   .banner {
-    pointer-events: auto;
     display: flex;
+    flex-wrap: wrap;
     align-items: center;
-    gap: 12px;
+    gap: 8px 12px;
     max-inline-size: 62ch;
-    padding: 8px 16px;
+    padding: 8px 8px 8px 16px;
+    padding-inline: 16px 8px;
     border-radius: var(--_radius);
     background: var(--_panel);
     color: var(--_on-panel);
-    box-shadow: 0 6px 24px rgb(0 0 0 / 35%);
-    font-size: 0.9375rem;
+    font-size: 0.9375em;
     --_focus: var(--bedside-focus, #1a73e8);
+  }
+  .banner > span:not(.spinner) {
+    flex: 1 1 11em;
+  }
+  .banner button {
+    flex: none;
+  }
+  .banner .icon-button {
+    margin-block: -6px;
+    margin-inline-end: -10px;
+  }
+  .banner .secondary {
+    margin-block: -2px;
   }
   .banner.warning {
     background: #fff1d0;
@@ -609,15 +644,17 @@ export const styles = css`
     padding: 8px clamp(2px, 1cqi, 12px) max(8px, env(safe-area-inset-bottom));
   }
   .tool {
-    flex: 0 1 76px;
+    flex: 0 1 4.75em;
     min-inline-size: 44px;
     display: flex;
     flex-direction: column;
     align-items: center;
     gap: 3px;
     padding: 2px 0;
-    color: var(--_on-surface);
-    --_focus: var(--bedside-focus-on-surface, #9fd0ff);
+  }
+  .preview-tools .tool {
+    flex: 0 0 auto;
+    min-inline-size: 68px;
   }
   .glyph {
     inline-size: 48px;
@@ -625,19 +662,19 @@ export const styles = css`
     display: grid;
     place-items: center;
     border-radius: 50%;
-    background: color-mix(in srgb, var(--_on-surface) 14%, transparent);
+    background: color-mix(in srgb, currentColor 13%, transparent);
     transition: background-color 0.15s;
   }
-  .preview-tools .glyph {
-    background: rgb(20 32 38 / 78%);
-  }
   .tool:hover .glyph {
-    background: color-mix(in srgb, var(--_on-surface) 26%, transparent);
+    background: color-mix(in srgb, currentColor 24%, transparent);
   }
   .tool.microphone[aria-pressed='false'] .glyph,
   .tool.camera[aria-pressed='false'] .glyph {
     background: #fff;
     color: var(--_danger);
+  }
+  .preview-tools .tool[aria-pressed='false'] .glyph {
+    background: color-mix(in srgb, var(--_danger) 12%, var(--_panel));
   }
   .tool.screen[aria-pressed='true'] .glyph {
     background: var(--_speaking);
@@ -651,7 +688,7 @@ export const styles = css`
     background: color-mix(in srgb, var(--_danger) 84%, black);
   }
   .caption {
-    font-size: 0.75rem;
+    font-size: 0.75em;
     line-height: 1.25;
     max-inline-size: 100%;
     display: flex;
@@ -661,7 +698,7 @@ export const styles = css`
   }
   kbd {
     font: inherit;
-    font-size: 0.6875rem;
+    font-size: 0.9em;
     padding: 0 4px;
     border-radius: 4px;
     border: 1px solid color-mix(in srgb, currentColor 45%, transparent);
@@ -671,7 +708,8 @@ export const styles = css`
 
   /* Dialogs */
   .dialog {
-    inline-size: min(440px, calc(100vi - 24px));
+    inline-size: min(27.5em, calc(100vi - 24px));
+    max-inline-size: none;
     max-block-size: calc(100vb - 24px);
     padding: 20px;
     border: 0;
@@ -685,7 +723,9 @@ export const styles = css`
   }
   .dialog form {
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     gap: 16px;
+    overflow-wrap: break-word;
   }
   .dialog header {
     display: flex;
@@ -703,44 +743,123 @@ export const styles = css`
     gap: 10px;
   }
 
+  .dialog.devices footer {
+    position: sticky;
+    inset-block-end: -20px;
+    margin-block-end: -20px;
+    padding-block-end: 20px;
+    background: var(--_panel);
+  }
+
   @container (min-width: 560px) {
     kbd {
       display: inline-block;
     }
     .tool {
-      flex-basis: 88px;
+      flex-basis: 5.5em;
     }
   }
-  @container (max-width: 760px) {
+  @container (max-width: 880px) and (min-height: 481px) {
     .prejoin {
-      grid-template-columns: minmax(0, 1fr);
-      align-content: start;
+      grid-template-columns: minmax(0, 560px);
+      justify-content: center;
+      align-content: safe center;
       gap: 16px;
     }
     .frame {
-      max-block-size: 46cqb;
+      max-block-size: 40cqb;
     }
     h1 {
-      font-size: 1.5rem;
+      font-size: 1.5em;
+    }
+  }
+  /* Joining is always at hand, whatever there is to scroll. */
+  @container (max-width: 880px) or (max-height: 480px) {
+    .join {
+      position: sticky;
+      inset-block-end: calc(-1 * clamp(16px, 4cqi, 56px));
+      margin-block-end: calc(-1 * clamp(16px, 4cqi, 56px));
+      padding-block: 12px max(16px, env(safe-area-inset-bottom));
+      background: linear-gradient(transparent, var(--_panel) 12px);
+    }
+  }
+  @container (max-width: 460px) {
+    .dialog footer {
+      flex-direction: column;
+      align-items: stretch;
+    }
+  }
+  /* Names of the controls need room: with large text on a small screen the symbols stand alone. */
+  @container (max-width: 18.5em) {
+    .emblem {
+      display: none;
+    }
+    .quiet {
+      inset-block-end: 36%;
+    }
+    .toolbar .caption {
+      position: absolute;
+      inline-size: 1px;
+      block-size: 1px;
+      overflow: hidden;
+      clip-path: inset(50%);
+    }
+  }
+  /* A phone on its side: controls beside the pictures. */
+  @container (max-height: 480px) and (min-width: 560px) {
+    .prejoin {
+      align-content: start;
+      align-items: start;
+    }
+    .quiet {
+      inset-block-end: 0;
+      inset-inline-end: 38%;
+    }
+    .frame {
+      max-block-size: calc(100cqb - 150px);
+    }
+    .visit {
+      display: grid;
+      grid-template: auto minmax(0, 1fr) / minmax(0, 1fr) auto;
+    }
+    .banners {
+      grid-column: 1 / -1;
+    }
+    .stage {
+      margin-block-end: clamp(6px, 1cqi, 14px);
+      margin-inline-end: 0;
+    }
+    .toolbar {
+      flex-direction: column;
+      padding: 4px max(8px, env(safe-area-inset-right)) 4px 8px;
+    }
+    .tool {
+      flex: 0 1 56px;
+      min-block-size: 44px;
+      justify-content: center;
+    }
+    .toolbar .caption {
+      position: absolute;
+      inline-size: 1px;
+      block-size: 1px;
+      overflow: hidden;
+      clip-path: inset(50%);
     }
   }
   @container (min-width: 1600px) {
     .label {
-      font-size: 1.125rem;
+      font-size: 1.125em;
       padding: 6px 14px;
     }
-    .role {
-      font-size: 1rem;
-    }
     .tool {
-      flex-basis: 104px;
+      flex-basis: 6.5em;
     }
     .glyph {
       inline-size: 56px;
       block-size: 56px;
     }
     .caption {
-      font-size: 0.875rem;
+      font-size: 0.875em;
     }
   }
 
@@ -789,11 +908,20 @@ export const styles = css`
     .dialog,
     .role-chip,
     .avatar,
+    .frame,
+    .level,
     .label {
       border: 1px solid CanvasText;
     }
+    .level::before {
+      background: CanvasText;
+    }
     .glyph {
       border: 2px solid ButtonText;
+    }
+    .tool .glyph {
+      background: ButtonFace;
+      color: ButtonText;
     }
     .tool[aria-pressed='true'] .glyph {
       forced-color-adjust: none;

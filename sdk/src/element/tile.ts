@@ -4,7 +4,7 @@ import type { TextKey } from '../texts/index.ts';
 import type { ConnectionQuality, Participant } from '../types.ts';
 import { icons, qualityBars } from './icons.ts';
 import type { Rect } from './layout.ts';
-import { initials, isSending, nameOf, publication } from './people.ts';
+import { fitFor, initials, isSending, nameOf, publication } from './people.ts';
 import { place } from './place.ts';
 import { video } from './video.ts';
 import type { View } from './view.ts';
@@ -15,6 +15,8 @@ const QUALITY_TEXT = [
   'qualityFair',
   'qualityGood',
 ] as const satisfies TextKey[];
+
+const POOR = 1;
 
 export interface TileOptions {
   participant: Participant;
@@ -29,7 +31,7 @@ export function tile(
   view: View,
   { participant, source, rect, floats = false }: TileOptions,
 ): TemplateResult {
-  const { t, texts, sizes } = view;
+  const { t, texts, watcher } = view;
   const { isLocal } = participant;
   const name = nameOf(participant, texts);
   const sends = isSending(participant, source);
@@ -38,8 +40,8 @@ export function tile(
   const muted = !isSending(participant, 'microphone');
   // A person's name may be the role already; then the role is not said twice.
   const role = name === texts.roles[participant.role] ? undefined : texts.roles[participant.role];
-  const small = floats || (rect !== undefined && rect.width < 200);
-  const size = isLocal ? {} : { size: { sizes, participantId: participant.id, source } };
+  const speaking = source === 'camera' && participant.isSpeaking && !muted;
+  const small = floats || (rect !== undefined && (rect.width < 240 || rect.height < 140));
   const showsVideo = sends && (track !== undefined || !isLocal);
 
   return html`<li
@@ -50,7 +52,7 @@ export function tile(
       floats,
       small,
       screen: source === 'screen',
-      speaking: source === 'camera' && participant.isSpeaking && !muted,
+      speaking,
       lost,
     })}
     data-participant=${isLocal ? nothing : participant.id}
@@ -74,7 +76,13 @@ export function tile(
       disablepictureinpicture
       tabindex="-1"
       aria-hidden="true"
-      ${video({ track: sends ? track : undefined, keep: sends || lost, ...size })}
+      ${video({
+        track: sends ? track : undefined,
+        keep: sends || lost,
+        fit: source === 'screen' ? 'whole' : fitFor(participant),
+        watcher,
+        reports: isLocal ? undefined : { participantId: participant.id, source },
+      })}
     ></video>
     ${lost ? html`<div class="veil"><span class="spinner" aria-hidden="true"></span>${small ? nothing : t('tileReconnecting')}</div>` : nothing}
     <div class="label" part="label">
@@ -84,17 +92,23 @@ export function tile(
           : nothing
       }
       <span class="who">
-        <span class="name">${source === 'screen' ? t('screenOf', { name }) : isLocal ? t('you') : name}</span>
-        ${role && source === 'camera' && !isLocal ? html`<span class="role">${role}</span>` : nothing}
+        <span class="name" dir="auto">${source === 'screen' ? t('screenOf', { name }) : isLocal ? t('you') : name}</span>
+        ${role && source === 'camera' && !isLocal ? html`<span class=${small ? 'hidden' : 'role'}>${role}</span>` : nothing}
       </span>
+      ${speaking ? html`<span class="hidden">${t('speaking')}</span>` : nothing}
       ${source === 'camera' && !sends ? html`<span class="hidden">${t('cameraOff')}</span>` : nothing}
-      ${source === 'camera' && !isLocal ? quality(view, participant.connectionQuality) : nothing}
+      ${source === 'camera' && !isLocal ? quality(view, participant.connectionQuality, small) : nothing}
     </div>
   </li>`;
 }
 
-function quality({ t }: View, level: ConnectionQuality): TemplateResult | typeof nothing {
-  if (level === undefined) return nothing;
+/** In a small tile only what is bad: its few pixels belong to the face. */
+function quality(
+  { t }: View,
+  level: ConnectionQuality,
+  small: boolean,
+): TemplateResult | typeof nothing {
+  if (level === undefined || (small && level > POOR)) return nothing;
   const text = t(QUALITY_TEXT[level]);
   return html`<span class="quality" data-level=${level} title=${text}
     >${qualityBars(level)}<span class="hidden">${text}</span></span

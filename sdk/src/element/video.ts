@@ -3,16 +3,27 @@ import { noChange } from 'lit';
 import { AsyncDirective } from 'lit/async-directive.js';
 import { directive, type ElementPart, type PartInfo, PartType } from 'lit/directive.js';
 import type { VisitApi } from '../types.ts';
+import { type Fit, fitOf } from './layout.ts';
 
-/** Tells the visit how large each video is shown, so that it asks for no more than that. */
-export class VideoSizes {
+export interface VideoOptions {
+  track: MediaStreamTrack | undefined;
+  /** Keep the last picture while there is no track: an interruption, not a camera turned off. */
+  keep: boolean;
+  fit: Fit;
+  watcher: VideoWatcher;
+  /** Whose size is reported to the visit; not one's own pictures'. */
+  reports?: { participantId: ParticipantId; source: MediaSource } | undefined;
+}
+
+/**
+ * Watches how large each video is: fits its picture, and tells the visit, so that it asks for no more
+ * than what is shown.
+ */
+export class VideoWatcher {
   readonly #visit: () => VisitApi | undefined;
-  readonly #videos = new Map<
-    Element,
-    { participantId: ParticipantId; source: MediaSource; seen: boolean }
-  >();
+  readonly #videos = new Map<Element, { options: VideoOptions; seen: boolean }>();
   readonly #resize = new ResizeObserver((entries) => {
-    for (const { target } of entries) this.#report(target);
+    for (const { target } of entries) this.#resized(target as HTMLVideoElement);
   });
   readonly #intersection = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
@@ -21,52 +32,69 @@ export class VideoSizes {
       this.#report(target);
     }
   });
+  readonly #pictureResized = ({ target }: Event): void => this.#fit(target as HTMLVideoElement);
 
   constructor(visit: () => VisitApi | undefined) {
     this.#visit = visit;
   }
 
-  observe(element: Element, participantId: ParticipantId, source: MediaSource): void {
+  /** Again with each change of the options. */
+  observe(element: HTMLVideoElement, options: VideoOptions): void {
     const known = this.#videos.get(element);
-    if (known?.participantId === participantId && known.source === source) return;
-    this.#videos.set(element, { participantId, source, seen: true });
+    if (known) {
+      known.options = options;
+      this.#fit(element);
+      return;
+    }
+    this.#videos.set(element, { options, seen: true });
     this.#resize.observe(element);
     this.#intersection.observe(element);
+    element.addEventListener('resize', this.#pictureResized);
   }
 
-  unobserve(element: Element): void {
+  unobserve(element: HTMLVideoElement): void {
     this.#resize.unobserve(element);
     this.#intersection.unobserve(element);
-    const video = this.#videos.get(element);
+    element.removeEventListener('resize', this.#pictureResized);
+    const reports = this.#videos.get(element)?.options.reports;
     this.#videos.delete(element);
-    if (video) this.#visit()?.setVideoSize(video.participantId, video.source, 0, 0);
+    if (reports) this.#visit()?.setVideoSize(reports.participantId, reports.source, 0, 0);
+  }
+
+  #resized(element: HTMLVideoElement): void {
+    this.#fit(element);
+    this.#report(element);
+  }
+
+  #fit(element: HTMLVideoElement): void {
+    const video = this.#videos.get(element);
+    const { videoWidth, videoHeight, clientWidth, clientHeight } = element;
+    if (!video || !videoWidth || !videoHeight || !clientWidth || !clientHeight) return;
+    element.dataset.fit = fitOf(
+      { width: videoWidth, height: videoHeight },
+      { width: clientWidth, height: clientHeight },
+      video.options.fit,
+    );
   }
 
   #report(element: Element): void {
     const video = this.#videos.get(element);
-    if (!video) return;
+    if (!video?.options.reports) return;
+    const { participantId, source } = video.options.reports;
     const { clientWidth, clientHeight } = element;
     const visible = video.seen && clientWidth > 0 && clientHeight > 0;
     this.#visit()?.setVideoSize(
-      video.participantId,
-      video.source,
+      participantId,
+      source,
       visible ? clientWidth : 0,
       visible ? clientHeight : 0,
     );
   }
 }
 
-export interface VideoOptions {
-  track: MediaStreamTrack | undefined;
-  /** Keep the last picture while there is no track: an interruption, not a camera turned off. */
-  keep: boolean;
-  /** Report the size under which it is shown; not for one's own pictures. */
-  size?: { sizes: VideoSizes; participantId: ParticipantId; source: MediaSource };
-}
-
 /**
- * Shows a track in the <video> it stands on: `<video ${video({ track })}>`. The stream stays the same
- * when the track is exchanged, so that the last picture stands until the next one comes.
+ * Shows a track in the <video> it stands on: `<video ${video({ track, … })}>`. The stream stays the
+ * same when the track is exchanged, so that the last picture stands until the next one comes.
  */
 class VideoDirective extends AsyncDirective {
   #element: HTMLVideoElement | undefined;
@@ -90,7 +118,7 @@ class VideoDirective extends AsyncDirective {
 
   override disconnected(): void {
     if (!this.#element) return;
-    this.#options?.size?.sizes.unobserve(this.#element);
+    this.#options?.watcher.unobserve(this.#element);
     this.#element.srcObject = null;
   }
 
@@ -102,8 +130,7 @@ class VideoDirective extends AsyncDirective {
     const element = this.#element;
     const options = this.#options;
     if (!element || !options) return;
-    if (options.size)
-      options.size.sizes.observe(element, options.size.participantId, options.size.source);
+    options.watcher.observe(element, options);
     const { track, keep } = options;
     const stream = element.srcObject instanceof MediaStream ? element.srcObject : undefined;
     const old = stream?.getVideoTracks() ?? [];

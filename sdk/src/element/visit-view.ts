@@ -3,7 +3,7 @@ import { repeat } from 'lit/directives/repeat.js';
 import type { Participant } from '../types.ts';
 import { icons } from './icons.ts';
 import { arrange, type Rect } from './layout.ts';
-import { isSending, shown } from './people.ts';
+import { fitFor, isSending, shown } from './people.ts';
 import { type TileOptions, tile } from './tile.ts';
 import { type ToolbarActions, toolbar } from './toolbar.ts';
 import type { View } from './view.ts';
@@ -25,6 +25,38 @@ export function visitView(view: View, options: VisitViewOptions): TemplateResult
   const others = shown(visit.participants.values());
   const waiting = self.state === 'waiting';
   return html`<section class="visit" part="visit" tabindex="-1" aria-label=${t('visit')}>
+    <div class="banners">
+      ${
+        visit.state === 'reconnecting'
+          ? html`<div class="banner warning" part="banner" data-banner="reconnecting">
+              <span class="spinner" aria-hidden="true"></span>${t('reconnecting')}
+            </div>`
+          : nothing
+      }
+      ${
+        visit.canPlaybackAudio
+          ? nothing
+          : html`<div class="banner" part="banner" data-banner="audio" role="alert">
+              ${icons.sound}<span>${t('audioBlocked')}</span>
+              <button type="button" class="primary" data-action="start-audio" @click=${actions.startAudio}>${t('audioAllow')}</button>
+            </div>`
+      }
+      ${
+        options.problem === undefined
+          ? nothing
+          : html`<div class="banner" part="banner" data-banner="problem" role="alert">
+              ${icons.alert}<span>${options.problem}</span>
+              <button type="button" class="icon-button" aria-label=${t('close')} @click=${actions.dismissProblem}>${icons.close}</button>
+            </div>`
+      }
+      ${
+        self.isScreenShareEnabled
+          ? html`<div class="banner" part="banner" data-banner="screen">${icons.share}<span>${t('yourScreen')}</span>
+                <button type="button" class="secondary" data-action="stop-screen" @click=${actions.toggleScreen}>${t('stopScreen')}</button>
+              </div>`
+          : nothing
+      }
+    </div>
     <div class="stage" part="stage">
       ${
         waiting || others.length === 0
@@ -42,36 +74,6 @@ export function visitView(view: View, options: VisitViewOptions): TemplateResult
           (options) => tile(view, options),
         )}
       </ul>
-      <div class="banners">
-        ${
-          visit.state === 'reconnecting'
-            ? html`<div class="banner warning" part="banner" data-banner="reconnecting">
-                <span class="spinner" aria-hidden="true"></span>${t('reconnecting')}
-              </div>`
-            : nothing
-        }
-        ${
-          visit.canPlaybackAudio
-            ? nothing
-            : html`<div class="banner" part="banner" data-banner="audio">
-                ${icons.sound}<span>${t('audioBlocked')}</span>
-                <button type="button" class="primary" data-action="start-audio" @click=${actions.startAudio}>${t('audioAllow')}</button>
-              </div>`
-        }
-        ${
-          options.problem === undefined
-            ? nothing
-            : html`<div class="banner" part="banner" data-banner="problem" role="alert">
-                ${icons.alert}<span>${options.problem}</span>
-                <button type="button" class="icon-button" aria-label=${t('close')} @click=${actions.dismissProblem}>${icons.close}</button>
-              </div>`
-        }
-        ${
-          self.isScreenShareEnabled
-            ? html`<div class="banner" part="banner" data-banner="screen">${icons.share}<span>${t('yourScreen')}</span></div>`
-            : nothing
-        }
-      </div>
     </div>
     ${toolbar(view, actions, options.shortcuts)}
   </section>`;
@@ -84,7 +86,8 @@ function tilesOf(
   stage: { width: number; height: number } | undefined,
 ): TileOptions[] {
   const screens = others.filter((participant) => isSending(participant, 'screen'));
-  const places = stage && arrange({ ...stage, screens: screens.length, people: others.length });
+  const places =
+    stage && arrange({ ...stage, screens: screens.length, people: others.map(fitFor) });
   const at = (rects: readonly Rect[] | undefined, index: number): Rect | undefined =>
     rects?.[index];
   return [

@@ -58,6 +58,25 @@ export function drawnTrack(role: Role, width = 640, height = 360): MediaStreamTr
   return track;
 }
 
+/** A tone, as loud as speech. */
+export function tone(): MediaStreamTrack {
+  const context = new AudioContext();
+  const oscillator = context.createOscillator();
+  const gain = context.createGain();
+  gain.gain.value = 0.2;
+  const output = context.createMediaStreamDestination();
+  oscillator.connect(gain).connect(output);
+  oscillator.start();
+  const [track] = output.stream.getAudioTracks();
+  if (!track) throw new Error('The oscillator gave no track');
+  const stop = track.stop.bind(track);
+  track.stop = () => {
+    stop();
+    void context.close();
+  };
+  return track;
+}
+
 export const publicationOf = (
   source: MediaSource,
   track: MediaStreamTrack | undefined,
@@ -131,7 +150,8 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
       if (on && this.deviceError) throw this.deviceError;
       const self = this.localParticipant;
       self.tracks.get(source)?.track?.stop();
-      const track = on && source !== 'microphone' ? drawnTrack(role) : undefined;
+      const open = source === 'microphone' ? tone : () => drawnTrack(role);
+      const track = on ? open() : undefined;
       self.tracks.set(source, publicationOf(source, track, !on));
       if (source === 'camera') self.isCameraEnabled = on;
       if (source === 'microphone') self.isMicrophoneEnabled = on;
