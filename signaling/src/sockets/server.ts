@@ -28,14 +28,14 @@ import { TokenBucket, TokenBuckets } from './token-bucket.ts';
 /** A command is answered within this, milliseconds, whatever happens behind it. */
 export const COMMAND_DEADLINE_MS = 15_000;
 /** Token check, Redis and node for one handshake, milliseconds. */
-const HANDSHAKE_DEADLINE_MS = 10_000;
+export const HANDSHAKE_DEADLINE_MS = 10_000;
 /** A dead connection is noticed within the sum of both, milliseconds. */
-const PING_INTERVAL_MS = 10_000;
-const PING_TIMEOUT_MS = 5_000;
+export const PING_INTERVAL_MS = 10_000;
+export const PING_TIMEOUT_MS = 5_000;
 /** Longest delay that setTimeout takes, milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Frames of one socket: four times what its commands may be, since acknowledgements and pongs are frames too. */
-const FRAMES_PER_COMMAND = 4;
+export const FRAMES_PER_COMMAND = 4;
 
 export interface SocketServerOptions {
   config: GatewayConfig;
@@ -250,7 +250,8 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
       const reason: CloseReason = 'shutting-down';
       for (const { link } of [...pages.values()])
         link.close(reason, Math.round(Math.random() * spreadMs));
-      await io.close();
+      // Undefined before the first `attach`, where close() would throw.
+      if (io.engine) await io.close();
     },
   };
 }
