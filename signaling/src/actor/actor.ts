@@ -119,7 +119,7 @@ export class VisitActor {
   #unsynced = new Set<ParticipantId>();
   #syncQueued = false;
   #syncFailures = 0;
-  #cancelResync: () => void = () => {};
+  #cancelResync: (() => void) | undefined;
   /** `#peers` is what the node has. */
   #adopted = true;
   #speaker: ParticipantId | null = null;
@@ -140,6 +140,7 @@ export class VisitActor {
       onClean: () => this.#unloadWhenEmpty(),
       onDropped: (events) =>
         log.error({ visit: key, events }, 'ledger events dropped: Redis is away for too long'),
+      onFault: (err) => log.error({ visit: key, err }, 'a change of the visit was not written'),
     });
     if (lease.visit) this.#recover(lease.visit);
   }
@@ -215,10 +216,7 @@ export class VisitActor {
         return;
       }
       case 'speaker': {
-        const participantId = this.#ownerOf(report.producerId);
-        if (participantId === this.#speaker) return;
-        this.#speaker = participantId;
-        this.#tellAdmitted((outbox) => outbox.send('speaker', { participantId }));
+        this.#speaks(this.#ownerOf(report.producerId));
         return;
       }
     }
@@ -343,8 +341,8 @@ export class VisitActor {
     try {
       if (this.#closing) throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS });
       const { outbox } = session;
-      if (!outbox?.isOf(link) || this.#sessions.get(session.person.id) !== session)
-        throw new BedsideError('replaced');
+      this.#mustBeCurrent(session);
+      if (!outbox?.isOf(link)) throw new BedsideError('replaced');
       // A repeated `join` finds its peer in the visit and `resume` says how things are now: no need to keep either answer.
       const whole = name === 'join' || name === 'resume';
       const run = () =>
@@ -370,7 +368,9 @@ export class VisitActor {
   } = {
     join: async (session, request) => {
       const started = performance.now();
-      const { committed, response } = await this.#turn(() => this.#join(session, request));
+      const { committed, response } = await this.#turnOf(session, () =>
+        this.#join(session, request),
+      );
       const joined = performance.now();
       await committed;
       const { telemetry } = this.#options;
@@ -378,15 +378,17 @@ export class VisitActor {
       telemetry.joinPhase('total', (performance.now() - started) / 1000);
       return response;
     },
-    resume: (session, request) => this.#turn(() => this.#resume(session, request)),
+    resume: (session, request) => this.#turnOf(session, () => this.#resume(session, request)),
     produce: async (session, request) => {
-      const { committed, producerId } = await this.#turn(() => this.#produce(session, request));
+      const { committed, producerId } = await this.#turnOf(session, () =>
+        this.#produce(session, request),
+      );
       await committed;
       return { producerId };
     },
     'pause-producer': async (session, { producerId, paused }) => {
       const participant = session.person.id;
-      const { committed } = await this.#turn(async () => {
+      const { committed } = await this.#turnOf(session, async () => {
         const decision = this.#decide({
           type: 'pause-producer',
           now: this.#now(),
@@ -402,7 +404,7 @@ export class VisitActor {
     },
     'close-producer': async (session, { producerId }) => {
       const participant = session.person.id;
-      const { committed } = await this.#turn(async () => {
+      const { committed } = await this.#turnOf(session, async () => {
         const decision = this.#decide({
           type: 'close-producer',
           now: this.#now(),
@@ -417,14 +419,14 @@ export class VisitActor {
     },
     leave: async (session) => {
       const participant = session.person.id;
-      const { committed } = await this.#turn(() =>
+      const { committed } = await this.#turnOf(session, () =>
         this.#apply({ type: 'leave', now: this.#now(), participant }),
       );
       await committed;
       return {};
     },
     end: async (session) => {
-      const { committed } = await this.#turn(() => this.#end(session.person));
+      const { committed } = await this.#turnOf(session, () => this.#end(session.person));
       await committed;
       return {};
     },
@@ -499,8 +501,7 @@ export class VisitActor {
     const { committed, visit } = this.#commit(decision);
     this.#unsynced.delete(id);
     session.reconciled = true;
-    const participants = this.#quality.all();
-    if (participants.length > 0) session.outbox?.send('quality', { participants });
+    this.#tellLevels(session);
     return {
       committed,
       response: { sendTransport, recvTransport, consumers, visit: viewOf(visit, id) },
@@ -523,6 +524,7 @@ export class VisitActor {
     session.reconciled = true;
     // All of them: the page may have acknowledged one to a gateway that is gone.
     this.#start(peer, [...consumers.keys()]);
+    this.#tellLevels(session);
     return {
       added: [...consumers.values()].filter(({ consumerId }) => !has.has(consumerId)),
       removed: request.consumerIds.filter((consumerId) => !consumers.has(consumerId)),
@@ -563,11 +565,8 @@ export class VisitActor {
       });
     } catch (thrown) {
       // An answer that is late may still be a producer at the node.
-      if (decision.visit !== this.#state && this.media) {
-        void this.#callAt(this.media, 'close-producer', { ...this.#scope, producerId }).catch(
-          () => {},
-        );
-      }
+      if (decision.visit !== this.#state)
+        this.#call('close-producer', { ...this.#scope, producerId }).catch(() => {});
       throw thrown;
     }
     return { ...this.#commit(decision), producerId };
@@ -588,6 +587,20 @@ export class VisitActor {
       if (this.#closing) throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS });
       return task();
     });
+  }
+
+  /** A page's turn. @throws BedsideError as `#mustBeCurrent`: another page may have come while this one waited */
+  #turnOf<Result>(session: Session, task: () => Result | Promise<Result>): Promise<Result> {
+    return this.#turn(() => {
+      this.#mustBeCurrent(session);
+      return task();
+    });
+  }
+
+  /** @throws BedsideError `replaced`, `visit-ended`: the page speaks for its participant no more */
+  #mustBeCurrent(session: Session): void {
+    if (this.#sessions.get(session.person.id) === session) return;
+    throw new BedsideError(this.#visit?.state === 'ended' ? 'visit-ended' : 'replaced');
   }
 
   /** The turn of what nobody waits for: a fault ends here, in the log. */
@@ -641,6 +654,8 @@ export class VisitActor {
   #commit(decision: Extract<Decision, { ok: true }>) {
     const before = this.#state;
     const { visit, events, effects } = decision;
+    // The visit may have gone to another gateway while the node did its part.
+    if (this.#closing) throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS });
     if (visit === before) return { visit, committed: Promise.resolve('written' as const) };
     this.#visit = visit;
     this.#options.census.moved(before, visit);
@@ -677,9 +692,26 @@ export class VisitActor {
   }
 
   #tellAdmitted(tell: (outbox: Outbox) => void): void {
-    for (const [id, { outbox }] of this.#sessions) {
-      if (outbox && this.#visit && findPresent(this.#visit, id)?.state === 'admitted') tell(outbox);
-    }
+    for (const { person, outbox } of this.#sessions.values())
+      if (outbox && this.#isAdmitted(person.id)) tell(outbox);
+  }
+
+  #isAdmitted(id: ParticipantId): boolean {
+    return this.#visit !== undefined && findPresent(this.#visit, id)?.state === 'admitted';
+  }
+
+  /** What a page that comes in, or back, can't see in the visit: who is heard how well, and who speaks. */
+  #tellLevels({ person, outbox }: Session): void {
+    if (!outbox || !this.#isAdmitted(person.id)) return;
+    const participants = this.#quality.all();
+    if (participants.length > 0) outbox.send('quality', { participants });
+    outbox.send('speaker', { participantId: this.#speaker });
+  }
+
+  #speaks(participantId: ParticipantId | null): void {
+    if (participantId === this.#speaker) return;
+    this.#speaker = participantId;
+    this.#tellAdmitted((outbox) => outbox.send('speaker', { participantId }));
   }
 
   #ownerOf(producerId: ProducerId | null): ParticipantId | null {
@@ -733,16 +765,27 @@ export class VisitActor {
   }
 
   async #callAt<Name extends ControlCommandName>(
-    { node }: Media,
+    media: Media,
     name: Name,
     request: ControlRequest<Name>,
   ): Promise<ControlResponse<Name>> {
     try {
-      return await this.#options.nodes.call(node, name, request);
+      // Another boot knows nothing of the visit; its `linked` report is on its way through the queue.
+      if (this.#bootOf(media) !== media.bootId)
+        throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
+      return await this.#options.nodes.call(media.node, name, request);
     } catch (thrown) {
-      if (!(thrown instanceof BedsideError) || thrown.code !== 'stale-epoch') throw thrown;
-      this.#stepDown();
-      throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS, cause: thrown });
+      const error = toBedsideError(thrown);
+      if (error.code === 'stale-epoch') {
+        this.#stepDown();
+        throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS, cause: thrown });
+      }
+      // Nobody knows whether the node has done it, or will: it is asked what it has.
+      if (error.code === 'media-unavailable' || error.code === 'deadline') {
+        this.#adopted = false;
+        this.#resyncLater(error);
+      }
+      throw error;
     }
   }
 
@@ -755,9 +798,7 @@ export class VisitActor {
           : effect.type === 'close-visit'
             ? this.#callAt(media, 'close-visit', this.#scope)
             : undefined;
-      done?.catch(() => {
-        this.#adopted = false;
-      });
+      done?.catch(() => {});
     }
   }
 
@@ -778,20 +819,23 @@ export class VisitActor {
       this.#syncFailures = 0;
       return true;
     } catch (thrown) {
+      this.#syncFailures++;
       this.#resyncLater(toBedsideError(thrown));
       return false;
     }
   }
 
+  /** One retry at a time is under way: more faults don't put it off. */
   #resyncLater(error: BedsideError): void {
     if (this.#closing) return;
     if (error.kind === 'internal')
       this.#options.log.error({ visit: this.#options.key, err: error }, 'the plan was not applied');
-    const delay =
-      Math.min(RESYNC_MIN_MS * 2 ** this.#syncFailures++, RESYNC_MAX_MS) *
-      (0.5 + Math.random() / 2);
-    this.#cancelResync();
-    this.#cancelResync = this.#options.clock.after(delay, () => void this.#readopt());
+    if (this.#cancelResync) return;
+    const delay = Math.min(RESYNC_MIN_MS * 2 ** this.#syncFailures, RESYNC_MAX_MS);
+    this.#cancelResync = this.#options.clock.after(delay * (0.5 + Math.random() / 2), () => {
+      this.#cancelResync = undefined;
+      void this.#readopt();
+    });
   }
 
   /** Makes the consumers of those who may differ from the plan equal to it, and tells their pages. */
@@ -886,62 +930,58 @@ export class VisitActor {
       return;
     }
     const { peers } = await this.#call('describe-visit', this.#scope);
-    const described = new Map(peers.map((peer) => [peer.peer, peer]));
-    const endpoints = this.#state.participants.flatMap(({ id, endpoint }) =>
-      endpoint ? [{ id, ...endpoint }] : [],
-    );
-    const lostPeers = endpoints.filter(({ peer }) => !described.has(peer)).map(({ peer }) => peer);
-    const lostProducers = endpoints.flatMap(({ peer, producers }) => {
-      const there = new Set(described.get(peer)?.producers.map(({ producerId }) => producerId));
-      return producers.filter(({ id }) => !there.has(id)).map(({ id }) => id);
-    });
-    const ours = new Set(endpoints.map(({ peer }) => peer));
-    const strangers = [...described.keys()].filter((peer) => !ours.has(peer));
-    const ourProducers = new Set(
-      endpoints.flatMap(({ producers }) => producers.map(({ id }) => id)),
-    );
     this.#adopted = true;
+    const described = new Map(peers.map((peer) => [peer.peer, peer]));
+    const before = this.#state;
+    const endpoints = endpointsOf(before);
+    const ours = new Set(endpoints.map(({ peer }) => peer));
     this.#tidy(
-      strangers.map((peer) => ({ type: 'close-peer', peer })),
+      [...described.keys()]
+        .filter((peer) => !ours.has(peer))
+        .map((peer) => ({ type: 'close-peer', peer })),
       media,
     );
-    for (const { producerId } of peers
-      .filter(({ peer }) => ours.has(peer))
-      .flatMap(({ producers }) => producers)) {
-      if (!ourProducers.has(producerId))
+    const lost: ProducerId[] = [];
+    for (const { peer, producers } of endpoints) {
+      const there = new Map(
+        described.get(peer)?.producers.map((producer) => [producer.producerId, producer]),
+      );
+      for (const { id: producerId, paused } of producers) {
+        const found = there.get(producerId);
+        if (!found) lost.push(producerId);
+        else if (found.paused !== paused)
+          await this.#call('pause-producer', { ...this.#scope, producerId, paused });
+        there.delete(producerId);
+      }
+      for (const producerId of there.keys())
         await this.#call('close-producer', { ...this.#scope, producerId });
     }
+    this.#apply({
+      type: 'endpoints-lost',
+      now: this.#now(),
+      peers: endpoints.filter(({ peer }) => !described.has(peer)).map(({ peer }) => peer),
+      producers: lost,
+    });
+    this.#tellMediaLost(before);
     const planned = plan(this.#state);
     for (const { id, peer } of endpoints) {
       const there = described.get(peer);
       if (!there) continue;
       const { sendTransportId, recvTransportId } = there;
-      const flows = planned.get(id) ?? [];
-      const known = this.#peers.get(peer)?.consumers ?? new Map<ConsumerId, ConsumerParameters>();
-      const consumers = new Map(
-        there.consumers.flatMap((consumer) =>
-          consumerFor(flows, consumer).map((each) => [each.consumerId, each] as const),
-        ),
+      const told = this.#peers.get(peer)?.consumers ?? new Map<ConsumerId, ConsumerParameters>();
+      this.#peers.set(peer, { participant: id, sendTransportId, recvTransportId, consumers: told });
+      // The page may have missed what was started, and this gateway the answer that opened or closed one.
+      if (this.#sessions.get(id)?.reconciled) this.#start(peer, [...told.keys()]);
+      const open = new Set(there.consumers.map(({ consumerId }) => consumerId));
+      this.#deliver(
+        id,
+        peer,
+        planned.get(id) ?? [],
+        there.consumers.filter(({ consumerId }) => !told.has(consumerId)),
+        [...told.keys()].filter((consumerId) => !open.has(consumerId)),
       );
-      // A consumer that this page was told of stays listed until `#deliver` has told it otherwise.
-      for (const [consumerId, consumer] of known)
-        if (!consumers.has(consumerId)) consumers.set(consumerId, consumer);
-      this.#peers.set(peer, { participant: id, sendTransportId, recvTransportId, consumers });
       this.#unsynced.add(id);
     }
-    // Pages may have missed what was started while the link was away.
-    for (const { id, peer } of endpoints) {
-      const consumers = this.#peers.get(peer)?.consumers;
-      if (consumers && this.#sessions.get(id)?.reconciled) this.#start(peer, [...consumers.keys()]);
-    }
-    const before = this.#state;
-    this.#apply({
-      type: 'endpoints-lost',
-      now: this.#now(),
-      peers: lostPeers,
-      producers: lostProducers,
-    });
-    this.#tellMediaLost(before);
     await this.#sync();
   }
 
@@ -952,6 +992,7 @@ export class VisitActor {
     this.#apply({ type: 'media-lost', now: this.#now() });
     this.#unsynced.clear();
     this.#tellMediaLost(before);
+    this.#speaks(null);
   }
 
   #tellMediaLost(before: Visit): void {
@@ -1006,7 +1047,7 @@ export class VisitActor {
 
   #shut(): void {
     this.#closing = true;
-    this.#cancelResync();
+    this.#cancelResync?.();
     for (const cancel of this.#grace.values()) cancel();
     this.#grace.clear();
   }
@@ -1024,6 +1065,10 @@ function personOf({ participant, role, name, lang, grants }: Identity): Person {
 
 function hashOf(sessionId: SessionId): string {
   return createHash('sha256').update(sessionId).digest('base64url');
+}
+
+function endpointsOf(visit: Visit) {
+  return visit.participants.flatMap(({ id, endpoint }) => (endpoint ? [{ id, ...endpoint }] : []));
 }
 
 /** The node's consumer with what the plan knows of it; none where the plan has no such flow. */

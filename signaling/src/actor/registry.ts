@@ -36,6 +36,8 @@ export class VisitRegistry implements Visits {
   readonly #actors = new Map<VisitKey, VisitActor>();
   readonly #opening = new Map<VisitKey, Promise<VisitActor>>();
   #stopped = false;
+  /** Redis was away when it was asked for the visits to take up. */
+  #mustRecover = false;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -90,7 +92,14 @@ export class VisitRegistry implements Visits {
 
   /** Takes up the visits that this gateway had open when it was killed: who comes back finds them, who doesn't is removed in time. */
   async recover(): Promise<void> {
-    const keys = await this.#options.store.abandoned().catch(() => []);
+    let keys: VisitKey[];
+    try {
+      keys = await this.#options.store.abandoned();
+    } catch {
+      this.#mustRecover = true;
+      return;
+    }
+    this.#mustRecover = false;
     // What can't be opened is another gateway's by now, or is opened when somebody comes.
     await inParallel(keys, (key) =>
       this.#open(key).then(
@@ -113,6 +122,7 @@ export class VisitRegistry implements Visits {
 
   async redisReturned(): Promise<void> {
     await inParallel([...this.#actors.values()], (actor) => actor.redisReturned());
+    if (this.#mustRecover && !this.#stopped) await this.recover();
   }
 
   /** Runs with the visit's actor; `use` must take its place in the queue before it awaits anything. */

@@ -28,6 +28,8 @@ export const REDIS_OPTIONS = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 1,
   connectTimeout: 1_000,
+  // A connection that a firewall or a dead host swallowed would be held for minutes.
+  socketTimeout: 2_000,
   retryStrategy: (attempt: number) =>
     Math.min(100 * 2 ** Math.min(attempt, 4), PROBE_MAX_MS) * (0.5 + Math.random() / 2),
 } as const;
@@ -46,7 +48,7 @@ export interface Commit {
   events: readonly LedgerEvent[];
 }
 
-/** Visits and leases in Redis. Calls throw BedsideError `state-unavailable` when Redis does not answer. */
+/** Visits and leases in Redis. Calls throw BedsideError `state-unavailable` when Redis does not answer, `internal` where what it holds is not ours. */
 export interface VisitStore {
   /** False from the first failed call until Redis answers again. */
   readonly available: boolean;
@@ -220,7 +222,10 @@ export class RedisStore implements VisitStore {
     });
   }
 
-  /** One call with its deadline. Any failure means that Redis is away, until a heartbeat gets through. */
+  /**
+   * One call with its deadline. A failure means that Redis is away, until a heartbeat gets through;
+   * but not an answer that finds fault with one visit's data: Redis is there for the others.
+   */
   async #call<Result>(operation: string, run: () => Promise<Result>): Promise<Result> {
     const started = performance.now();
     const seconds = () => (performance.now() - started) / 1000;
@@ -237,6 +242,8 @@ export class RedisStore implements VisitStore {
       return result;
     } catch (cause) {
       this.#options.telemetry.redis(operation, 'error', seconds());
+      if (cause instanceof Error && cause.message.startsWith('WRONGTYPE'))
+        throw new BedsideError('internal', { cause });
       this.#failed(cause);
       throw new BedsideError('state-unavailable', { retryAfterMs: RETRY_AFTER_MS, cause });
     } finally {
@@ -256,7 +263,6 @@ export class RedisStore implements VisitStore {
 
   async #beat(): Promise<void> {
     const { redis, gatewayId, boot, log } = this.#options;
-    const wasAvailable = this.available;
     try {
       await this.#call('heartbeat', () =>
         redis.set(gatewayKeys(gatewayId).registration, boot, 'PX', REGISTRATION_TTL_MS),
@@ -266,11 +272,13 @@ export class RedisStore implements VisitStore {
       this.#schedule(this.#backoff());
       return;
     }
+    // A call may have failed while this heartbeat was under way.
+    const returned = !this.available;
     // Only a second heartbeat in a row is a recovery: calls may go on failing between heartbeats that get through.
-    if (wasAvailable) this.#failures = 0;
+    if (!returned) this.#failures = 0;
     this.available = true;
     this.#schedule(HEARTBEAT_MS);
-    if (wasAvailable || this.#stopped) return;
+    if (!returned || this.#stopped) return;
     log.info('Redis answers');
     for (const [key, epoch] of this.#unreleased) void this.release(key, epoch).catch(() => {});
     this.#options.onAvailable();

@@ -1,4 +1,4 @@
-import { BedsideError, type VisitKey } from '@bedside/protocol';
+import { BedsideError, toBedsideError, type VisitKey } from '@bedside/protocol';
 import type { LedgerEvent, Visit } from '../visit/state.ts';
 import type { VisitStore } from './store.ts';
 
@@ -16,6 +16,8 @@ export interface WriterOptions {
   /** Nothing is left to write. */
   onClean: () => void;
   onDropped: (events: number) => void;
+  /** Redis refused a batch; it is tried again with the next change. */
+  onFault: (error: BedsideError) => void;
 }
 
 interface Batch {
@@ -75,35 +77,40 @@ export class VisitWriter {
 
   /** Writes what is unwritten, until all is or Redis is away. */
   flush(): Promise<void> {
-    this.#flushing ??= this.#writeAll().finally(() => {
-      this.#flushing = undefined;
-      if (this.clean) this.#options.onClean();
-      // A change may have come between the last batch and now.
-      else if (this.#options.store.available) void this.flush();
-    });
-    return this.#flushing;
+    if (!this.#flushing && !this.clean) this.#flushing = this.#writeAll();
+    return this.#flushing ?? Promise.resolve();
   }
 
   async #writeAll(): Promise<void> {
     try {
-      while (!this.#stale) {
-        this.#inFlight ??= this.#next;
-        if (!this.#inFlight) return;
-        if (this.#inFlight === this.#next) this.#next = undefined;
-        await this.#commit(this.#inFlight);
-      }
-    } catch {
-      // Redis is away: who waits goes on, and the batches stay for the next flush.
+      for (let batch = this.#take(); batch; batch = this.#take()) await this.#commit(batch);
+    } catch (thrown) {
+      // Who waits goes on, and the batches stay for the next flush: Redis is away, or it holds what is not ours.
       for (const batch of [this.#inFlight, this.#next]) {
         for (const { resolve } of batch?.waiting.splice(0) ?? []) resolve('kept');
       }
+      const error = toBedsideError(thrown);
+      if (error.kind === 'internal') this.#options.onFault(error);
     }
+    // In one go with the last look at what there is to write: no change falls in between.
+    this.#flushing = undefined;
+    if (this.clean) this.#options.onClean();
+  }
+
+  /** The batch to write now: the one that failed before, or the next. */
+  #take(): Batch | undefined {
+    if (this.#inFlight) return this.#inFlight;
+    this.#inFlight = this.#next;
+    this.#next = undefined;
+    return this.#inFlight;
   }
 
   async #commit(batch: Batch): Promise<void> {
     const { store, key, epoch, onUnwritten, onStale } = this.#options;
     const { number, visit, events } = batch;
     const outcome = await store.commit(key, { epoch, number, visit, events });
+    // Given up meanwhile.
+    if (this.#inFlight !== batch) return;
     if (outcome === 'stale') {
       this.discard();
       onStale();

@@ -344,9 +344,13 @@ function recover(visit: Visit): Decision {
 function mediaLost(visit: Visit, now: number): Decision {
   if (!visit.media) return unchanged(visit);
   const { media, ...rest } = visit;
-  return change(rest, { participants: visit.participants.map(withoutEndpoint) }, [
-    { type: 'media-lost', at: now },
-  ]);
+  // A peer that was opened while the news was on its way is part of nothing any more.
+  return change(
+    rest,
+    { participants: visit.participants.map(withoutEndpoint) },
+    [{ type: 'media-lost', at: now }],
+    [{ type: 'close-visit' }],
+  );
 }
 
 function endpointsLost(visit: Visit, { now, peers, producers }: Of<'endpoints-lost'>): Decision {

@@ -1,0 +1,534 @@
+import type { ConsumerId, ParticipantId, ProducerId, TenantId, VisitId } from '@bedside/protocol';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Page } from '../../test/page.ts';
+import { createTestVisits, GRACE_MS, keyOf, settled } from '../../test/visits.ts';
+import { findPresent, present } from '../visit/state.ts';
+
+const clinic = 'clinic' as TenantId;
+const visit1 = 'visit-1' as VisitId;
+const key = keyOf();
+
+let at: ReturnType<typeof createTestVisits>;
+
+beforeEach(() => {
+  at = createTestVisits();
+});
+
+async function enter(participant: string, role: Page['identity']['role'] = 'patient') {
+  const page = new Page(participant, role);
+  await page.connect(at.visits);
+  await page.join();
+  await settled();
+  return page;
+}
+
+/** The visit as Redis has it. */
+const stored = () => {
+  const visit = at.store.snapshots.get(key);
+  if (!visit) throw new Error('nothing is stored');
+  return visit;
+};
+const here = () => present(stored()).map(({ id }) => id);
+
+/** Consumers of a page at the node: of which producer, and whether they run. */
+function heard(page: Page) {
+  const peer = findPresent(stored(), page.id)?.endpoint?.peer;
+  const consumers = peer && at.node.peer(key, peer)?.consumers;
+  return [...(consumers ?? [])].map(([producer, { started }]) => ({ producer, started }));
+}
+
+const producersKnownTo = (page: Page): ProducerId[] =>
+  [...page.consumers.values()].map(({ producerId }) => producerId);
+
+/** Fails the next call of this name once it has been carried out, or before. */
+function lose(name: string, what: 'request-lost' | 'answer-lost') {
+  at.node.fate = (called) => {
+    if (called !== name) return 'done';
+    at.node.fate = () => 'done';
+    return what;
+  };
+}
+
+/** Holds the next call of this name at the node until it is let go. */
+function hold(name: string): { reached: Promise<void>; letGo: () => void } {
+  const reached = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  at.node.before = async (called) => {
+    if (called !== name) return;
+    at.node.before = async () => {};
+    reached.resolve();
+    await gate.promise;
+  };
+  return { reached: reached.promise, letGo: gate.resolve };
+}
+
+describe('a page that another page of its participant has replaced', () => {
+  test('is told so, and what it says afterwards is refused', async () => {
+    const old = await enter('ana');
+    const connection = old.connection;
+    await new Page('ana').connect(at.visits);
+    expect(old.closed).toBe('replaced');
+    await expect(connection?.command('leave', { requestId: 'r' as never })).rejects.toMatchObject({
+      code: 'replaced',
+    });
+  });
+
+  test('neither joins nor leaves for the newer one where its command waited meanwhile', async () => {
+    await enter('ben');
+    const old = await enter('ana');
+    // Ben\u2019s news keeps the visit busy while these come in, in this order.
+    const { reached, letGo } = hold('apply-plan');
+    const camera = (await enter('cem')).produce('camera');
+    await reached;
+    const newer = new Page('ana');
+    const connecting = newer.connect(at.visits);
+    const late = [old.join(), old.command('leave', {})].map((each) =>
+      expect(each).rejects.toMatchObject({ code: 'replaced' }),
+    );
+    letGo();
+    await Promise.all([camera, connecting, ...late]);
+    expect(here()).toContain('ana');
+    expect(findPresent(stored(), newer.id)?.endpoint).toBeUndefined();
+    // Nothing of the old page is left behind: the newer one goes, and with it the participant.
+    newer.drop();
+    await settled();
+    at.clock.advance(GRACE_MS);
+    await settled();
+    expect(here()).toEqual(['ben', 'cem']);
+  });
+});
+
+describe('an answer of the node that is lost', () => {
+  test('of apply-plan: the listeners are told of their consumers all the same, once', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    lose('apply-plan', 'answer-lost');
+    const camera = await ana.produce('camera');
+    await settled();
+    expect(producersKnownTo(ben)).toEqual([]);
+    at.clock.advance(1_000);
+    await settled();
+    expect(producersKnownTo(ben)).toEqual([camera]);
+    expect(ben.repeats).toBe(0);
+    expect(heard(ben)).toEqual([{ producer: camera, started: true }]);
+  });
+
+  test('of apply-plan that closed consumers: the listeners are told that they are gone', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    await ana.produce('camera');
+    await settled();
+    expect(ben.consumers.size).toBe(1);
+    lose('apply-plan', 'answer-lost');
+    await ana.command('leave', {});
+    await settled();
+    at.clock.advance(1_000);
+    await settled();
+    expect(ben.consumers.size).toBe(0);
+  });
+
+  test('of produce: the page gets an error it may repeat, and one producer comes of the repeat', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    lose('produce', 'answer-lost');
+    await expect(ana.produce('camera', 'again' as never)).rejects.toMatchObject({
+      code: 'media-unavailable',
+      retryable: true,
+    });
+    const camera = await ana.produce('camera', 'again' as never);
+    await settled();
+    expect(heard(ben)).toEqual([{ producer: camera, started: true }]);
+  });
+
+  test('of produce, and of its tidying up: the producer that nobody knows is closed later', async () => {
+    const ana = await enter('ana');
+    at.node.fate = (name) =>
+      name === 'produce' ? 'answer-lost' : name === 'close-producer' ? 'request-lost' : 'done';
+    await expect(ana.produce('camera')).rejects.toMatchObject({ code: 'media-unavailable' });
+    at.node.fate = () => 'done';
+    const peer = at.node.peer(key, at.node.peersOf(key)[0] as never);
+    expect(peer?.producers.size).toBe(1);
+    at.clock.advance(1_000);
+    await settled();
+    expect(peer?.producers.size).toBe(0);
+  });
+
+  test('of pause-producer: mute at the node follows the visit, also where the page doesn\u2019t repeat it', async () => {
+    const ana = await enter('ana');
+    const producerId = await ana.produce('microphone');
+    await ana.command('pause-producer', { producerId, paused: true });
+    lose('pause-producer', 'answer-lost');
+    await expect(
+      ana.command('pause-producer', { producerId, paused: false }),
+    ).rejects.toMatchObject({ code: 'media-unavailable' });
+    at.clock.advance(1_000);
+    await settled();
+    const producers = at.node.peer(key, at.node.peersOf(key)[0] as never)?.producers;
+    expect(producers?.get(producerId)?.paused).toBe(true);
+    expect(findPresent(stored(), ana.id)?.endpoint?.producers[0]?.paused).toBe(true);
+  });
+
+  test('of open-peer: the repeated join is a new peer, and the lost one is closed', async () => {
+    const ana = new Page('ana');
+    await ana.connect(at.visits);
+    lose('open-peer', 'answer-lost');
+    await expect(ana.join('again' as never)).rejects.toMatchObject({ retryable: true });
+    await ana.join('again' as never);
+    await settled();
+    expect(at.node.peersOf(key)).toEqual([findPresent(stored(), ana.id)?.endpoint?.peer]);
+  });
+});
+
+test('a peer of who has left is closed even where the first try is lost, and nothing else happens in the visit', async () => {
+  await enter('ana');
+  const ben = await enter('ben');
+  lose('close-peer', 'request-lost');
+  await ben.command('leave', {});
+  await settled();
+  expect(at.node.peersOf(key)).toHaveLength(2);
+  at.clock.advance(1_000);
+  await settled();
+  expect(at.node.peersOf(key)).toHaveLength(1);
+});
+
+test('more faults don\u2019t put the next look at the node off', async () => {
+  const [ana, ben] = [await enter('ana'), await enter('ben')];
+  at.node.fate = (name) => (name === 'describe-visit' ? 'done' : 'answer-lost');
+  await expect(ana.produce('camera')).rejects.toThrow();
+  for (let n = 0; n < 10; n++) {
+    await expect(ana.produce('camera')).rejects.toThrow();
+    at.clock.advance(100);
+    await settled();
+  }
+  expect(at.node.calls.filter((name) => name === 'describe-visit').length).toBeGreaterThan(0);
+  at.node.fate = () => 'done';
+  at.clock.advance(10_000);
+  await settled();
+  expect(heard(ben)).toEqual([]);
+});
+
+describe('when the media of the visit is lost', () => {
+  const lost = () =>
+    at.visits.report({
+      type: 'visits-lost',
+      node: at.node.id,
+      visits: [key],
+      reason: 'worker-died',
+    });
+
+  test('everybody is told once, nobody speaks any more, and all may join again', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    const microphone = await ana.produce('microphone');
+    await settled();
+    at.visits.report({ type: 'speaker', visit: key, producerId: microphone });
+    at.node.lose();
+    lost();
+    await settled();
+    expect(ana.payloads('media-lost')).toHaveLength(1);
+    expect(ben.payloads('media-lost')).toHaveLength(1);
+    expect(ben.payloads('speaker').at(-1)).toEqual({ participantId: null });
+    await ana.join();
+    await ben.join();
+    const camera = await ana.produce('camera');
+    await settled();
+    expect(producersKnownTo(ben)).toEqual([camera]);
+  });
+
+  test('a join that was under way meanwhile leaves nothing behind at the node', async () => {
+    const ana = await enter('ana');
+    const ben = new Page('ben');
+    await ben.connect(at.visits);
+    const { reached, letGo } = hold('open-peer');
+    const joining = ben.join();
+    await reached;
+    at.node.lose();
+    lost();
+    letGo();
+    await joining;
+    await settled();
+    expect(ben.payloads('media-lost')).toHaveLength(1);
+    expect(at.node.peersOf(key)).toEqual([]);
+    await ana.join();
+    await ben.join();
+    await settled();
+    expect(at.node.peersOf(key)).toHaveLength(2);
+  });
+
+  test('by a reboot between two commands: the later one is not sent to a node that knows nothing of it', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    at.node.reboot();
+    await expect(ana.produce('camera')).rejects.toMatchObject({ code: 'media-unavailable' });
+    expect(at.node.calls.at(-1)).not.toBe('produce');
+    at.link();
+    await settled();
+    for (const page of [ana, ben]) expect(page.payloads('media-lost')).toHaveLength(1);
+    await ana.join();
+    expect(stored().media?.bootId).toBe(at.node.bootId);
+  });
+
+  test('by a reboot before a join: the one who joins is let in, the others are told', async () => {
+    const ana = await enter('ana');
+    const ben = new Page('ben');
+    await ben.connect(at.visits);
+    at.node.reboot();
+    await ben.join();
+    at.link();
+    await settled();
+    expect(ana.payloads('media-lost')).toHaveLength(1);
+    expect(ben.payloads('media-lost')).toHaveLength(0);
+    expect(at.node.peersOf(key)).toHaveLength(1);
+  });
+});
+
+describe('while the node\u2019s link is down', () => {
+  test('what changes is made up for once it is back, without touching what has not changed', async () => {
+    const [ana, ben, cem] = [await enter('ana'), await enter('ben'), await enter('cem')];
+    const camera = await ana.produce('camera');
+    await settled();
+    const kept = [...ben.consumers.keys()];
+    at.node.up = false;
+    await expect(ben.produce('camera')).rejects.toMatchObject({ code: 'media-unavailable' });
+    await cem.command('leave', {});
+    await settled();
+    at.node.up = true;
+    at.link();
+    await settled();
+    expect([...ben.consumers.keys()]).toEqual(kept);
+    expect(heard(ben)).toEqual([{ producer: camera, started: true }]);
+    expect(at.node.peersOf(key)).toHaveLength(2);
+    expect(ana.payloads('media-lost')).toEqual([]);
+  });
+
+  test('a visit that ends meanwhile unloads, with no timer left', async () => {
+    const ana = await enter('ana', 'provider');
+    at.node.up = false;
+    await ana.command('end', {});
+    await settled();
+    expect(ana.closed).toBe('visit-ended');
+    expect([at.counts.visitsOpen, at.clock.pending]).toEqual([0, 0]);
+    expect(at.store.released).toEqual([key]);
+  });
+});
+
+describe('a page that is away', () => {
+  test('and comes back in its grace time gets what changed, and only that', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    const camera = await ana.produce('camera');
+    await settled();
+    const [known] = ben.consumers.keys();
+    ben.drop();
+    await settled();
+    const microphone = await ana.produce('microphone');
+    await settled();
+    expect((await ben.connect(at.visits)).welcome.resumed).toBe(true);
+    await ben.resume();
+    expect(producersKnownTo(ben)).toEqual([camera, microphone]);
+    expect(ben.consumers.has(known as ConsumerId)).toBe(true);
+    expect(ben.repeats).toBe(0);
+    await settled();
+    expect(heard(ben).every(({ started }) => started)).toBe(true);
+    at.clock.advance(10 * GRACE_MS);
+    await settled();
+    expect(here()).toEqual(['ana', 'ben']);
+  });
+
+  test('is told who speaks and how well everybody is heard when it is back', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    const microphone = await ana.produce('microphone');
+    await settled();
+    at.visits.report({ type: 'speaker', visit: key, producerId: microphone });
+    ben.drop();
+    await settled();
+    at.visits.report({
+      type: 'scores',
+      visit: key,
+      producers: [{ producerId: microphone, score: 5 }],
+      consumers: [],
+    });
+    at.visits.report({ type: 'speaker', visit: key, producerId: null });
+    ben.events.length = 0;
+    await ben.connect(at.visits);
+    await ben.resume();
+    await settled();
+    expect(ben.payloads('speaker')).toEqual([{ participantId: null }]);
+    expect(ben.payloads('quality')).toEqual([
+      { participants: [{ participantId: 'ana', level: 2 }] },
+    ]);
+  });
+
+  test('for longer than its grace time has left, and its peer is closed', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    ben.drop();
+    await settled();
+    expect(ana.payloads('changed').at(-1)?.changes[0]).toMatchObject({
+      participant: { participantId: 'ben', connection: 'reconnecting' },
+    });
+    at.clock.advance(GRACE_MS);
+    await settled();
+    expect(here()).toEqual(['ana']);
+    expect(at.node.peersOf(key)).toHaveLength(1);
+    expect((await ben.connect(at.visits)).welcome.resumed).toBe(false);
+  });
+
+  test('and sends a lost command again gets one answer for both', async () => {
+    const ana = await enter('ana');
+    const { reached, letGo } = hold('produce');
+    const first = ana.produce('camera', 'same' as never);
+    await reached;
+    ana.drop();
+    const connecting = ana.connect(at.visits);
+    letGo();
+    await connecting;
+    const second = ana.command(
+      'produce',
+      {
+        transportId: `send-${at.node.peersOf(key)[0]}` as never,
+        source: 'camera',
+        rtpParameters: { codecs: [] } as never,
+        paused: false,
+      },
+      'same' as never,
+    );
+    expect((await second).producerId).toBe(await first);
+    expect(findPresent(stored(), ana.id)?.endpoint?.producers).toHaveLength(1);
+  });
+});
+
+describe('when another gateway takes the visit', () => {
+  test('pages are told that it moved, nothing more is written, nobody is counted, no timer is left', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    const epoch = at.store.takeOver(key);
+    await at.node.call(at.node.id, 'describe-visit', { visit: key, epoch });
+    const before = at.store.commits.length;
+    await expect(ana.produce('camera')).rejects.toMatchObject({ code: 'moved', retryable: true });
+    expect([ana.closed, ben.closed]).toEqual(['moved', 'moved']);
+    await settled();
+    expect(at.store.commits).toHaveLength(before);
+    expect([at.counts.visitsOpen, at.counts.people, at.counts.unwritten]).toEqual([0, 0, 0]);
+    expect(at.clock.pending).toBe(0);
+  });
+
+  test('in the middle of a join the join counts for nothing', async () => {
+    const ana = await enter('ana');
+    const ben = new Page('ben');
+    await ben.connect(at.visits);
+    const { reached, letGo } = hold('open-peer');
+    const joining = expect(ben.join()).rejects.toMatchObject({ code: 'moved' });
+    await reached;
+    at.store.takeOver(key);
+    // Redis says so first, by the commit that follows a socket\u2019s end.
+    at.visits.redisReturned();
+    await settled();
+    expect(ana.closed).toBe('moved');
+    letGo();
+    await joining;
+    await settled();
+    expect([at.counts.visitsOpen, at.counts.people, at.counts.unwritten]).toEqual([0, 0, 0]);
+  });
+
+  test('the new owner takes over what the node has, and closes none of it', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    const camera = await ana.produce('camera');
+    await settled();
+    const [peers, kept] = [at.node.peersOf(key), [...ben.consumers.keys()]];
+
+    const first = at;
+    at = createTestVisits({ store: first.store, node: first.node });
+    for (const page of [ana, ben]) page.drop();
+    expect((await ben.connect(at.visits)).welcome.resumed).toBe(true);
+    await ben.resume();
+    await ana.connect(at.visits);
+    await ana.resume();
+    await settled();
+    expect(at.node.peersOf(key)).toEqual(peers);
+    expect([...ben.consumers.keys()]).toEqual(kept);
+    expect(heard(ben)).toEqual([{ producer: camera, started: true }]);
+    expect(here()).toEqual(['ana', 'ben']);
+  });
+});
+
+describe('an actor', () => {
+  test('unloads when the last one has left, after everything is written', async () => {
+    const ana = await enter('ana');
+    at.store.goAway();
+    await ana.command('leave', {});
+    ana.drop();
+    await settled();
+    expect([at.counts.visitsOpen, at.counts.unwritten]).toEqual([1, 1]);
+    at.store.comeBack();
+    await at.visits.redisReturned();
+    await settled();
+    expect([at.counts.visitsOpen, at.counts.unwritten]).toEqual([0, 0]);
+    expect(at.store.released).toEqual([key]);
+    expect(at.clock.pending).toBe(0);
+    expect(here()).toEqual([]);
+  });
+
+  test('that nobody came to for good unloads: refused, ended, never joined', async () => {
+    await expect(at.visits.end(clinic, visit1)).rejects.toMatchObject({ code: 'not-found' });
+    await at.visits.create(clinic, { visit: visit1, kind: 'visit' });
+    const guest = new Page('ana');
+    await guest.connect(at.visits);
+    guest.drop();
+    await settled();
+    await at.visits.end(clinic, visit1);
+    await settled();
+    await expect(new Page('ana').connect(at.visits)).rejects.toMatchObject({ code: 'visit-ended' });
+    await settled();
+    expect([at.counts.visitsOpen, at.clock.pending]).toEqual([0, 0]);
+  });
+
+  test('takes commands and tells pages while Redis is away, and says nothing is lost', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    at.store.goAway();
+    const camera = await ana.produce('camera');
+    await ana.command('pause-producer', { producerId: camera, paused: true });
+    await settled();
+    expect(producersKnownTo(ben)).toEqual([camera]);
+    expect(at.counts.unwritten).toBe(2);
+    at.store.comeBack();
+    await at.visits.redisReturned();
+    expect(findPresent(stored(), ana.id)?.endpoint?.producers[0]).toMatchObject({ paused: true });
+    expect(at.counts.unwritten).toBe(0);
+  });
+
+  test('answers and events come in the order in which they happened: nobody hears of a change before their join', async () => {
+    const ana = await enter('ana');
+    const ben = new Page('ben');
+    await ben.connect(at.visits);
+    const { reached, letGo } = hold('open-peer');
+    const joining = ben.join().then((answer) => ({ answer, events: ben.events.length }));
+    await reached;
+    const camera = ana.produce('camera');
+    letGo();
+    const { answer, events } = await joining;
+    await camera;
+    await settled();
+    expect(events).toBe(0);
+    expect(answer.consumers).toEqual([]);
+    expect(producersKnownTo(ben)).toEqual([await camera]);
+  });
+});
+
+test('a waiting participant is told neither who speaks nor how others are heard', async () => {
+  const ana = await enter('ana');
+  const ben = await enter('ben');
+  const microphone = await ana.produce('microphone');
+  ben.drop();
+  await settled();
+  await at.visits.stop(1_000);
+  // Nothing makes anybody wait yet: the visit is stored so.
+  const visit = stored();
+  at.store.snapshots.set(key, {
+    ...visit,
+    participants: visit.participants.map((each) =>
+      each.id === ben.id ? { ...each, state: 'waiting' as const } : each,
+    ),
+  });
+  at = createTestVisits({ store: at.store, node: at.node });
+  ben.events.length = 0;
+  await ben.connect(at.visits);
+  await ben.resume();
+  at.visits.report({ type: 'speaker', visit: key, producerId: microphone });
+  await settled();
+  expect([...ben.payloads('speaker'), ...ben.payloads('quality')]).toEqual([]);
+  expect(ben.consumers.size).toBe(0);
+  expect(ben.id).toBe('ben' as ParticipantId);
+});

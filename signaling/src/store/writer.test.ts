@@ -1,0 +1,223 @@
+import { BedsideError, type VisitKey } from '@bedside/protocol';
+import * as fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { FakeStore } from '../../test/fake-store.ts';
+import { emptyVisit } from '../visit/arbitrary.ts';
+import type { LedgerEvent } from '../visit/state.ts';
+import { VisitWriter } from './writer.ts';
+
+const key = 'visit-key' as VisitKey;
+const visitAt = (seq: number) => ({ ...emptyVisit(), seq });
+const event = (at: number): LedgerEvent => ({ type: 'media-placed', at });
+
+let store: FakeStore;
+let writer: VisitWriter;
+let unwritten: number;
+let dropped: number;
+let log: string[];
+
+beforeEach(() => {
+  store = new FakeStore();
+  unwritten = 0;
+  dropped = 0;
+  log = [];
+  writer = new VisitWriter({
+    store,
+    key,
+    epoch: store.takeOver(key),
+    onUnwritten: (difference) => {
+      unwritten += difference;
+    },
+    onStale: () => log.push('stale'),
+    onClean: () => log.push('clean'),
+    onDropped: (events) => {
+      dropped += events;
+    },
+    onFault: ({ code }) => log.push(code),
+  });
+});
+
+/** Holds the next commit back until it is let go. */
+function holdCommit(): () => void {
+  const gate = Promise.withResolvers<void>();
+  store.before = async () => {
+    store.before = async () => {};
+    await gate.promise;
+  };
+  return gate.resolve;
+}
+
+describe('while Redis answers', () => {
+  test('a change is written before its answer, and then nothing is left', async () => {
+    expect(await writer.write(visitAt(1), [event(1)])).toBe('written');
+    expect(store.snapshots.get(key)).toEqual(visitAt(1));
+    expect(store.events).toEqual([event(1)]);
+    await writer.flush();
+    expect([writer.clean, unwritten, log]).toEqual([true, 0, ['clean']]);
+  });
+
+  test('what comes while a batch is under way goes into one next batch, latest snapshot, all events', async () => {
+    const letGo = holdCommit();
+    const answers = [1, 2, 3, 4].map((seq) => writer.write(visitAt(seq), [event(seq)]));
+    expect(unwritten).toBe(4);
+    letGo();
+    expect(await Promise.all(answers)).toEqual(['written', 'written', 'written', 'written']);
+    expect(store.commits.map(({ number, visit, events }) => [number, visit.seq, events])).toEqual([
+      [1, 1, [event(1)]],
+      [2, 4, [event(2), event(3), event(4)]],
+    ]);
+    expect(unwritten).toBe(0);
+  });
+});
+
+describe('while Redis is away', () => {
+  test('answers don\u2019t wait, changes are kept, and the next flush writes them all', async () => {
+    store.goAway();
+    expect(await writer.write(visitAt(1), [event(1)])).toBe('kept');
+    expect(await writer.write(visitAt(2), [event(2)])).toBe('kept');
+    expect([writer.clean, unwritten]).toEqual([false, 2]);
+    await writer.flush();
+    expect(store.commits).toEqual([]);
+    store.comeBack();
+    await writer.flush();
+    expect(store.snapshots.get(key)?.seq).toBe(2);
+    expect(store.events).toEqual([event(1), event(2)]);
+    expect([writer.clean, unwritten, log]).toEqual([true, 0, ['clean']]);
+  });
+
+  test('a batch that failed is tried again as it was, under its number', async () => {
+    let attempts = 0;
+    store.before = async () => {
+      attempts += 1;
+      store.available = false;
+      throw new BedsideError('state-unavailable');
+    };
+    expect(await writer.write(visitAt(1), [event(1)])).toBe('kept');
+    expect(attempts).toBe(1);
+    await writer.write(visitAt(2), [event(2)]);
+    store.comeBack();
+    await writer.flush();
+    expect(store.commits.map(({ number, visit, events }) => [number, visit.seq, events])).toEqual([
+      [1, 1, [event(1)]],
+      [2, 2, [event(2)]],
+    ]);
+  });
+
+  test('who waits behind the batch that fails is answered too', async () => {
+    const gate = Promise.withResolvers<void>();
+    store.before = async () => {
+      await gate.promise;
+      store.available = false;
+      throw new BedsideError('state-unavailable');
+    };
+    const answers = [writer.write(visitAt(1), []), writer.write(visitAt(2), [])];
+    gate.resolve();
+    expect(await Promise.all(answers)).toEqual(['kept', 'kept']);
+    expect(unwritten).toBe(2);
+  });
+
+  test('the oldest events beyond the bound are dropped, and counted', async () => {
+    store.goAway();
+    for (let at = 0; at < 1_003; at++) await writer.write(visitAt(at), [event(at)]);
+    expect(dropped).toBe(3);
+    store.comeBack();
+    await writer.flush();
+    expect(store.events).toHaveLength(1_000);
+    expect(store.events[0]).toEqual(event(3));
+    expect(unwritten).toBe(0);
+  });
+});
+
+describe('where Redis refuses this visit\u2019s data though it answers', () => {
+  test('the answer doesn\u2019t wait for ever, nothing is tried in a loop, and the next change tries again', async () => {
+    let attempts = 0;
+    store.before = async () => {
+      attempts += 1;
+      throw new BedsideError('internal');
+    };
+    expect(await writer.write(visitAt(1), [event(1)])).toBe('kept');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([attempts, log]).toEqual([1, ['internal']]);
+    store.before = async () => {};
+    expect(await writer.write(visitAt(2), [event(2)])).toBe('written');
+    expect(store.events).toEqual([event(1), event(2)]);
+    expect(unwritten).toBe(0);
+  });
+});
+
+describe('once another gateway owns the visit', () => {
+  test('nothing is written, who waits is told, and so is the owner', async () => {
+    store.takeOver(key);
+    const answers = [writer.write(visitAt(1), []), writer.write(visitAt(2), [])];
+    for (const answer of answers) await expect(answer).rejects.toMatchObject({ code: 'moved' });
+    await expect(writer.write(visitAt(3), [])).rejects.toMatchObject({ code: 'moved' });
+    expect(store.commits).toEqual([]);
+    expect(log[0]).toBe('stale');
+    expect([writer.clean, unwritten]).toEqual([true, 0]);
+  });
+
+  test('a batch that is given up while it is under way is counted off once', async () => {
+    const letGo = holdCommit();
+    const answer = writer.write(visitAt(1), []);
+    const rejected = expect(answer).rejects.toMatchObject({ code: 'moved' });
+    writer.discard();
+    expect(unwritten).toBe(0);
+    letGo();
+    await rejected;
+    await writer.flush();
+    expect(unwritten).toBe(0);
+  });
+});
+
+test('with any interleaving of changes and outages every event is written once, in order, and the last snapshot stays', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom('write', 'fail', 'return', 'tick'), { maxLength: 40 }),
+      async (steps) => {
+        const redis = new FakeStore();
+        let balance = 0;
+        const subject = new VisitWriter({
+          store: redis,
+          key,
+          epoch: redis.takeOver(key),
+          onUnwritten: (difference) => {
+            balance += difference;
+          },
+          onStale: () => {},
+          onClean: () => {},
+          onDropped: () => {},
+          onFault: () => {},
+        });
+        const answers: Promise<unknown>[] = [];
+        let seq = 0;
+        for (const each of steps) {
+          if (each === 'write') {
+            seq += 1;
+            answers.push(subject.write(visitAt(seq), [event(seq)]));
+          }
+          if (each === 'fail') {
+            redis.before = async () => {
+              await Promise.resolve();
+              redis.available = false;
+              throw new BedsideError('state-unavailable');
+            };
+          }
+          if (each === 'return') {
+            redis.comeBack();
+            void subject.flush();
+          }
+          if (each === 'tick') await new Promise((resolve) => setImmediate(resolve));
+        }
+        // Every answer comes without the return of Redis.
+        await Promise.all(answers);
+        redis.comeBack();
+        await subject.flush();
+        await subject.flush();
+        expect(redis.events).toEqual(Array.from({ length: seq }, (_, index) => event(index + 1)));
+        expect(redis.snapshots.get(key)?.seq).toBe(seq === 0 ? undefined : seq);
+        expect(balance).toBe(0);
+        expect(subject.clean).toBe(true);
+      },
+    ),
+  );
+});

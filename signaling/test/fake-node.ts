@@ -1,0 +1,248 @@
+import {
+  BedsideError,
+  type ConsumerId,
+  type ControlCommandName,
+  type ControlRequest,
+  type ControlResponse,
+  type Flow,
+  type NodeConsumer,
+  type NodeId,
+  type PeerId,
+  type PeerPlanResult,
+  type ProducerId,
+  type RtpCapabilities,
+  type TransportId,
+  type VisitKey,
+} from '@bedside/protocol';
+import type { NodeClient } from '../src/nodes/client.ts';
+import type { LinkedNode } from '../src/nodes/placement.ts';
+
+type TransportParameters = ControlResponse<'open-peer'>['sendTransport'];
+type Kind = NodeConsumer['kind'];
+
+interface FakePeer {
+  producers: Map<ProducerId, { kind: Kind; paused: boolean }>;
+  consumers: Map<ProducerId, { id: ConsumerId; started: boolean }>;
+  gone: ConsumerId[];
+}
+
+interface FakeVisit {
+  epoch: number;
+  peers: Map<PeerId, FakePeer>;
+}
+
+type Handlers = {
+  [Name in ControlCommandName]: (
+    visit: FakeVisit,
+    request: ControlRequest<Name>,
+  ) => ControlResponse<Name>;
+};
+
+/** What becomes of a call: nothing special, or request or answer lost on the way. */
+export type Fate = 'done' | 'request-lost' | 'answer-lost';
+
+/** A node at the port: does what a node does, without media, and loses what a test wants lost. */
+export class FakeNode implements NodeClient {
+  readonly id: NodeId = 'node-1' as NodeId;
+  readonly visits = new Map<VisitKey, FakeVisit>();
+  readonly calls: ControlCommandName[] = [];
+  up = true;
+  bootId = 'boot-1';
+  fate: (name: ControlCommandName) => Fate = () => 'done';
+  /** Awaited before a call is carried out. */
+  before: (name: ControlCommandName) => Promise<void> = async () => {};
+  #ids = 0;
+
+  linked(): readonly LinkedNode[] {
+    if (!this.up) return [];
+    const { id: nodeId, bootId } = this;
+    return [{ nodeId, bootId, region: 'here', state: 'ready', load: { workers: [] } }];
+  }
+
+  rtpCapabilities(): RtpCapabilities {
+    return { codecs: [] };
+  }
+
+  async call<Name extends ControlCommandName>(
+    _node: NodeId,
+    name: Name,
+    request: ControlRequest<Name>,
+  ): Promise<ControlResponse<Name>> {
+    const lost = () => new BedsideError('media-unavailable');
+    this.calls.push(name);
+    const fate = this.fate(name);
+    await this.before(name);
+    if (!this.up || fate === 'request-lost') throw lost();
+    const response = this.#carryOut(name, request);
+    if (fate === 'answer-lost') throw lost();
+    return response;
+  }
+
+  /** Everything is gone: its worker died. */
+  lose(): void {
+    for (const visit of this.visits.values()) visit.peers.clear();
+  }
+
+  /** A new process at the same address. */
+  reboot(): void {
+    this.visits.clear();
+    this.bootId = `boot-after-${this.bootId}`;
+  }
+
+  peersOf(key: VisitKey): PeerId[] {
+    return [...(this.visits.get(key)?.peers.keys() ?? [])];
+  }
+
+  peer(key: VisitKey, peer: PeerId): FakePeer | undefined {
+    return this.visits.get(key)?.peers.get(peer);
+  }
+
+  #carryOut<Name extends ControlCommandName>(
+    name: Name,
+    request: ControlRequest<Name>,
+  ): ControlResponse<Name> {
+    const visit = this.visits.get(request.visit) ?? { epoch: 0, peers: new Map() };
+    this.visits.set(request.visit, visit);
+    if (request.epoch < visit.epoch) throw new BedsideError('stale-epoch');
+    visit.epoch = request.epoch;
+    return this.#handlers[name](visit, request);
+  }
+
+  readonly #handlers: Handlers = {
+    'open-peer': (visit, { peer: id, flows }) => {
+      const peer = visit.peers.get(id) ?? { producers: new Map(), consumers: new Map(), gone: [] };
+      visit.peers.set(id, peer);
+      const { refused } = this.#plan(visit, id, peer, flows);
+      return {
+        sendTransport: transport(`send-${id}`),
+        recvTransport: transport(`recv-${id}`),
+        consumers: consumersOf(visit, peer),
+        refused,
+      };
+    },
+    'connect-transport': () => ({}),
+    'restart-ice': () => ({ iceParameters: transport('').iceParameters }),
+    produce: (visit, { peer, producerId, kind, paused }) => {
+      const { producers } = this.#peer(visit, peer);
+      if (!producers.has(producerId)) producers.set(producerId, { kind, paused });
+      return {};
+    },
+    'pause-producer': (visit, { producerId, paused }) => {
+      const producer = producerOf(visit, producerId);
+      if (!producer) throw new BedsideError('not-found');
+      producer.paused = paused;
+      return {};
+    },
+    'close-producer': (visit, { producerId }) => {
+      closeProducer(visit, producerId);
+      return {};
+    },
+    'apply-plan': (visit, { listeners }) => {
+      const planned = listeners.map(({ peer, flows }) => ({
+        id: peer,
+        peer: this.#peer(visit, peer),
+        flows,
+      }));
+      return {
+        listeners: planned.map(({ id, peer, flows }) => this.#plan(visit, id, peer, flows)),
+      };
+    },
+    'start-consumers': (visit, { peer, consumerIds }) => {
+      for (const consumer of this.#peer(visit, peer).consumers.values())
+        if (consumerIds.includes(consumer.id)) consumer.started = true;
+      return {};
+    },
+    'prefer-consumers': (visit, { peer }) => {
+      this.#peer(visit, peer);
+      return {};
+    },
+    'close-peer': (visit, { peer }) => {
+      for (const id of visit.peers.get(peer)?.producers.keys() ?? []) closeProducer(visit, id);
+      visit.peers.delete(peer);
+      return {};
+    },
+    'close-visit': (visit) => {
+      visit.peers.clear();
+      return {};
+    },
+    'describe-visit': (visit) => ({
+      peers: [...visit.peers].map(([id, peer]) => ({
+        peer: id,
+        sendTransportId: `send-${id}` as TransportId,
+        recvTransportId: `recv-${id}` as TransportId,
+        producers: [...peer.producers].map(([producerId, producer]) => ({
+          producerId,
+          ...producer,
+        })),
+        consumers: consumersOf(visit, peer),
+      })),
+    }),
+  };
+
+  #peer(visit: FakeVisit, id: PeerId): FakePeer {
+    const peer = visit.peers.get(id);
+    if (!peer) throw new BedsideError('not-found', { field: 'peer' });
+    return peer;
+  }
+
+  #plan(visit: FakeVisit, id: PeerId, peer: FakePeer, flows: readonly Flow[]): PeerPlanResult {
+    const planned = new Set(flows.map(({ producerId }) => producerId));
+    for (const [producerId, consumer] of peer.consumers) {
+      if (planned.has(producerId)) continue;
+      peer.consumers.delete(producerId);
+      peer.gone.push(consumer.id);
+    }
+    const added = new Set<ProducerId>();
+    const refused: PeerPlanResult['refused'] = [];
+    for (const producerId of planned) {
+      if (peer.consumers.has(producerId)) continue;
+      if (producerOf(visit, producerId)) {
+        added.add(producerId);
+        const consumerId = `consumer-${++this.#ids}` as ConsumerId;
+        peer.consumers.set(producerId, { id: consumerId, started: false });
+      } else refused.push({ producerId, code: 'not-found' });
+    }
+    return {
+      peer: id,
+      added: consumersOf(visit, peer).filter(({ producerId }) => added.has(producerId)),
+      removed: peer.gone.splice(0),
+      refused,
+    };
+  }
+}
+
+function producerOf(visit: FakeVisit, id: ProducerId) {
+  for (const { producers } of visit.peers.values()) {
+    const producer = producers.get(id);
+    if (producer) return producer;
+  }
+}
+
+function closeProducer(visit: FakeVisit, id: ProducerId): void {
+  for (const peer of visit.peers.values()) {
+    peer.producers.delete(id);
+    const consumer = peer.consumers.get(id);
+    peer.consumers.delete(id);
+    if (consumer) peer.gone.push(consumer.id);
+  }
+}
+
+function consumersOf(visit: FakeVisit, peer: FakePeer): NodeConsumer[] {
+  return [...peer.consumers].flatMap(([producerId, { id }]) => {
+    const producer = producerOf(visit, producerId);
+    if (!producer) return [];
+    const { kind, paused } = producer;
+    return [
+      { consumerId: id, producerId, kind, rtpParameters: { codecs: [] }, producerPaused: paused },
+    ];
+  });
+}
+
+function transport(id: string): TransportParameters {
+  return {
+    transportId: id as TransportId,
+    iceParameters: { usernameFragment: 'fragment', password: 'password', iceLite: true },
+    iceCandidates: [],
+    dtlsParameters: { role: 'auto', fingerprints: [] },
+  } as TransportParameters;
+}

@@ -1,0 +1,67 @@
+import { BedsideError, type VisitKey } from '@bedside/protocol';
+import type { Commit, Lease, VisitStore } from '../src/store/store.ts';
+import type { LedgerEvent, Visit } from '../src/visit/state.ts';
+
+/** Redis at the port: leases and snapshots in memory, away when a test says so. */
+export class FakeStore implements VisitStore {
+  available = true;
+  readonly leases = new Map<VisitKey, number>();
+  readonly snapshots = new Map<VisitKey, Visit>();
+  readonly events: LedgerEvent[] = [];
+  readonly commits: Commit[] = [];
+  readonly released: VisitKey[] = [];
+  left: VisitKey[] = [];
+  /** Runs before each call; what it throws fails the call. */
+  before: (call: 'acquire' | 'read' | 'commit' | 'release' | 'abandoned') => Promise<void> =
+    async () => {};
+  #epochs = 0;
+
+  /** Calls fail from now on. */
+  goAway(): void {
+    this.available = false;
+    this.before = async () => {
+      throw new BedsideError('state-unavailable');
+    };
+  }
+
+  comeBack(): void {
+    this.available = true;
+    this.before = async () => {};
+  }
+
+  /** Another gateway takes the visit. */
+  takeOver(key: VisitKey): number {
+    this.#epochs += 1;
+    this.leases.set(key, this.#epochs);
+    return this.#epochs;
+  }
+
+  async acquire(key: VisitKey): Promise<Lease> {
+    await this.before('acquire');
+    return { epoch: this.takeOver(key), visit: this.snapshots.get(key) };
+  }
+
+  async read(key: VisitKey): Promise<Visit | undefined> {
+    await this.before('read');
+    return this.snapshots.get(key);
+  }
+
+  async commit(key: VisitKey, commit: Commit): Promise<'written' | 'stale'> {
+    await this.before('commit');
+    if ((this.leases.get(key) ?? 0) > commit.epoch) return 'stale';
+    this.commits.push(commit);
+    this.snapshots.set(key, commit.visit);
+    this.events.push(...commit.events);
+    return 'written';
+  }
+
+  async release(key: VisitKey): Promise<void> {
+    await this.before('release');
+    this.released.push(key);
+  }
+
+  async abandoned(): Promise<VisitKey[]> {
+    await this.before('abandoned');
+    return this.left;
+  }
+}

@@ -1,0 +1,49 @@
+import { Writable } from 'node:stream';
+import type { TenantId, VisitId, VisitKey } from '@bedside/protocol';
+import { pino } from 'pino';
+import { VisitRegistry } from '../src/actor/registry.ts';
+import { visitKey } from '../src/store/keys.ts';
+import { FakeClock } from './fake-clock.ts';
+import { FakeNode } from './fake-node.ts';
+import { FakeStore } from './fake-store.ts';
+import { Counts } from './telemetry.ts';
+
+export const GRACE_MS = 20_000;
+
+export const keyOf = (visit = 'visit-1'): VisitKey =>
+  visitKey('clinic' as TenantId, visit as VisitId);
+
+/** The visits of a gateway with fakes at every port. Several may share store and node. */
+export function createTestVisits(parts: { store?: FakeStore; node?: FakeNode } = {}) {
+  const { store = new FakeStore(), node = new FakeNode() } = parts;
+  const clock = new FakeClock();
+  const counts = new Counts();
+  const logged: string[] = [];
+  const log = pino(
+    { level: 'warn' },
+    new Writable({
+      write(line: Buffer, _encoding, done) {
+        logged.push(line.toString());
+        done();
+      },
+    }),
+  );
+  const visits = new VisitRegistry({
+    store,
+    nodes: node,
+    clock,
+    log,
+    telemetry: counts,
+    graceMs: GRACE_MS,
+  });
+  /** Tells the node's link anew, as after its return. */
+  const link = () => {
+    for (const each of node.linked()) visits.report({ type: 'linked', node: each });
+  };
+  return { visits, store, node, clock, counts, logged, link };
+}
+
+/** Past everything that is under way and waits for nothing but its turn. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
