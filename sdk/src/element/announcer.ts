@@ -33,7 +33,7 @@ export const heard = (participant: Participant): Heard => ({
 
 /** The lines for what changed between two looks at a participant. The first look says nothing but a shown screen. */
 export function changesToSay(
-  { t, texts }: View,
+  { t, texts }: Pick<View, 't' | 'texts'>,
   participant: Participant,
   before: Heard | undefined,
 ): string[] {

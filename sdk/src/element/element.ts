@@ -7,7 +7,7 @@ import {
 } from '@bedside/protocol';
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { type TextKey, type Texts, textsFor } from '../texts/index.ts';
+import { fill, type TextKey, type Texts, textsFor } from '../texts/index.ts';
 import type {
   DeviceKind,
   DisconnectReason,
@@ -489,8 +489,7 @@ export class BedsideVisitElement extends LitElement {
   }
 
   #say(key: TextKey, name?: string): void {
-    const { ui } = this.#texts;
-    this.#announce(name === undefined ? ui[key] : ui[key].replaceAll('{name}', name));
+    this.#announce(fill(this.#texts.ui[key], name === undefined ? {} : { name }));
   }
 
   #announce(line: string): void {

@@ -39,6 +39,13 @@ export function fitOf(picture: Size, tile: Size, wanted: Fit): Fit {
   return Math.min(ratio, 1 / ratio) < LEAST_VISIBLE ? 'whole' : 'fill';
 }
 
+/** How large a picture appears in its tile: over the tile's edges where it is cut. */
+export function shownSize(picture: Size, tile: Size, fit: Fit): Size {
+  const scales = [tile.width / picture.width, tile.height / picture.height];
+  const scale = fit === 'whole' ? Math.min(...scales) : Math.max(...scales);
+  return { width: picture.width * scale, height: picture.height * scale };
+}
+
 /** Where everything on the stage goes. `x` counts from the inline start, so that it serves both directions. */
 export interface Arrangement {
   screens: readonly Rect[];

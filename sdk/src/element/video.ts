@@ -3,7 +3,7 @@ import { noChange } from 'lit';
 import { AsyncDirective } from 'lit/async-directive.js';
 import { directive, type ElementPart, type PartInfo, PartType } from 'lit/directive.js';
 import type { VisitApi } from '../types.ts';
-import { type Fit, fitOf } from './layout.ts';
+import { type Fit, fitOf, type Size, shownSize } from './layout.ts';
 
 export interface VideoOptions {
   track: MediaStreamTrack | undefined;
@@ -23,16 +23,16 @@ export class VideoWatcher {
   readonly #visit: () => VisitApi | undefined;
   readonly #videos = new Map<Element, { options: VideoOptions; seen: boolean }>();
   readonly #resize = new ResizeObserver((entries) => {
-    for (const { target } of entries) this.#resized(target as HTMLVideoElement);
+    for (const { target } of entries) this.#changed(target as HTMLVideoElement);
   });
   readonly #intersection = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
       const video = this.#videos.get(target);
       if (video) video.seen = isIntersecting;
-      this.#report(target);
+      this.#changed(target as HTMLVideoElement);
     }
   });
-  readonly #pictureResized = ({ target }: Event): void => this.#fit(target as HTMLVideoElement);
+  readonly #pictureResized = ({ target }: Event): void => this.#changed(target as HTMLVideoElement);
 
   constructor(visit: () => VisitApi | undefined) {
     this.#visit = visit;
@@ -42,8 +42,9 @@ export class VideoWatcher {
   observe(element: HTMLVideoElement, options: VideoOptions): void {
     const known = this.#videos.get(element);
     if (known) {
+      const refit = known.options.fit !== options.fit;
       known.options = options;
-      this.#fit(element);
+      if (refit) this.#changed(element);
       return;
     }
     this.#videos.set(element, { options, seen: true });
@@ -61,36 +62,26 @@ export class VideoWatcher {
     if (reports) this.#visit()?.setVideoSize(reports.participantId, reports.source, 0, 0);
   }
 
-  #resized(element: HTMLVideoElement): void {
-    this.#fit(element);
-    this.#report(element);
-  }
-
-  #fit(element: HTMLVideoElement): void {
+  #changed(element: HTMLVideoElement): void {
     const video = this.#videos.get(element);
-    const { videoWidth, videoHeight, clientWidth, clientHeight } = element;
-    if (!video || !videoWidth || !videoHeight || !clientWidth || !clientHeight) return;
-    element.dataset.fit = fitOf(
-      { width: videoWidth, height: videoHeight },
-      { width: clientWidth, height: clientHeight },
-      video.options.fit,
-    );
-  }
-
-  #report(element: Element): void {
-    const video = this.#videos.get(element);
-    if (!video?.options.reports) return;
-    const { participantId, source } = video.options.reports;
-    const { clientWidth, clientHeight } = element;
-    const visible = video.seen && clientWidth > 0 && clientHeight > 0;
-    this.#visit()?.setVideoSize(
-      participantId,
-      source,
-      visible ? clientWidth : 0,
-      visible ? clientHeight : 0,
-    );
+    if (!video) return;
+    const { options, seen } = video;
+    const tile = { width: element.clientWidth, height: element.clientHeight };
+    const picture = { width: element.videoWidth, height: element.videoHeight };
+    const hidden = isEmpty(tile);
+    const known = !hidden && !isEmpty(picture);
+    const fit = known ? fitOf(picture, tile, options.fit) : options.fit;
+    if (known) element.dataset.fit = fit;
+    if (!options.reports) return;
+    const { participantId, source } = options.reports;
+    const shown = known ? shownSize(picture, tile, fit) : tile;
+    const { width, height } = seen && !hidden ? shown : NOTHING;
+    this.#visit()?.setVideoSize(participantId, source, width, height);
   }
 }
+
+const NOTHING: Size = { width: 0, height: 0 };
+const isEmpty = ({ width, height }: Size): boolean => width === 0 || height === 0;
 
 /**
  * Shows a track in the <video> it stands on: `<video ${video({ track, … })}>`. The stream stays the
