@@ -5,7 +5,9 @@ import { generateRouterRtpCapabilities } from 'mediasoup/ortc';
 /**
  * The codecs of every router of the cluster, in order of preference. VP8 leads because its simulcast
  * works in every browser; H.264 serves hardware, VP9 and AV1 serve SVC where both sides have them.
- * mediasoup adds RTX, NACK, PLI, transport-cc and the header extensions. The order and the
+ * mediasoup adds RTX, NACK, PLI, transport-cc and the header extensions. It reads the dependency
+ * descriptor and does not send it on, without which Chromium does not put the spatial layers of AV1
+ * together: send AV1 in temporal layers only (L1T3); spatial layers are VP9's. The order and the
  * parameters are part of the contract between nodes: pages load them once for all nodes.
  */
 export const ROUTER_CODECS: types.RouterRtpCodecCapability[] = [
