@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import process from 'node:process';
 import { CONTROL_AUDIENCE, type ControlCommandName } from '@bedside/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -148,6 +150,56 @@ describe('visit', () => {
     expect(answer.sendTransport.transportId).not.toBe(answer.recvTransport.transportId);
     const protocols = answer.recvTransport.iceCandidates.map(({ protocol }) => protocol);
     expect(new Set(protocols)).toEqual(new Set(['udp', 'tcp']));
+  });
+
+  test('media is offered by UDP and TCP on every address, as browsers reach it', async () => {
+    const node = await startNode({
+      BEDSIDE_MEDIA_LISTEN_IP: '127.0.0.1,127.0.0.2',
+      BEDSIDE_MEDIA_ANNOUNCED_ADDRESS: '192.0.2.10,media.clinic.example',
+    });
+    const gateway = await TestGateway.link(node);
+    const { sendTransport } = await gateway.call('open-peer', {
+      visit: newVisit(),
+      epoch: 1,
+      peer: newPeer(),
+      rtpCapabilities,
+      flows: [],
+    });
+    const offered = sendTransport.iceCandidates.map(({ address, protocol }) => [address, protocol]);
+    expect(offered).toEqual([
+      ['192.0.2.10', 'udp'],
+      ['192.0.2.10', 'tcp'],
+      ['media.clinic.example', 'udp'],
+      ['media.clinic.example', 'tcp'],
+    ]);
+    const priorities = sendTransport.iceCandidates.map(({ priority }) => priority);
+    expect(priorities.toSorted((a, b) => b - a)[0]).toBe(priorities[0]);
+  });
+
+  const hasIPv6 = Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address }) => address === '::1'),
+  );
+  test.skipIf(!hasIPv6)('IPv4 and IPv6 share a port, on every interface, too', async () => {
+    const free = createServer().listen(0, '127.0.0.1');
+    await once(free, 'listening');
+    const { port } = free.address() as AddressInfo;
+    free.close();
+    await once(free, 'close');
+    const node = await startNode({
+      BEDSIDE_MEDIA_PORT: String(port),
+      BEDSIDE_MEDIA_LISTEN_IP: '0.0.0.0,::',
+      BEDSIDE_MEDIA_ANNOUNCED_ADDRESS: '127.0.0.1,::1',
+    });
+    const gateway = await TestGateway.link(node);
+    const { recvTransport } = await gateway.call('open-peer', {
+      visit: newVisit(),
+      epoch: 1,
+      peer: newPeer(),
+      rtpCapabilities,
+      flows: [],
+    });
+    const offered = recvTransport.iceCandidates.map((one) => `${one.address} ${one.port}`);
+    expect(new Set(offered)).toEqual(new Set([`127.0.0.1 ${port}`, `::1 ${port}`]));
   });
 
   test('the same command twice changes nothing', async () => {

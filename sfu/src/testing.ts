@@ -72,8 +72,9 @@ export const handshake = async (gatewayId: string, options: TokenOptions = {}) =
   gatewayId,
 });
 
-export function connect(node: BedsideNode, auth: object): Socket {
+export function connect(node: BedsideNode, auth: object, ca?: string): Socket {
   const socket = io(node.address.control, {
+    ...(ca === undefined ? {} : { ca }),
     transports: ['websocket'],
     forceNew: true,
     reconnection: false,

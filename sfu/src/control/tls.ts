@@ -4,12 +4,14 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 
+/** Polling, since renewers swap symbolic links, which inotify does not follow. */
 const REREAD_INTERVAL_MS = 30_000;
 
 /** An HTTP server, with TLS where certificate files are given; they are read again when they change. */
 export function createControlHttpServer(
   tls: Config['controlTls'],
   log: Logger,
+  rereadIntervalMs = REREAD_INTERVAL_MS,
 ): HttpServer | HttpsServer {
   if (!tls) return createHttpServer();
   const read = () => ({
@@ -29,7 +31,7 @@ export function createControlHttpServer(
   };
   const files = [tls.certFile, tls.keyFile];
   for (const file of files)
-    watchFile(file, { interval: REREAD_INTERVAL_MS, persistent: false }, renew);
+    watchFile(file, { interval: rereadIntervalMs, persistent: false }, renew);
   server.once('close', () => {
     for (const file of files) unwatchFile(file, renew);
   });
