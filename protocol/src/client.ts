@@ -13,6 +13,7 @@ import type { ErrorCode } from './errors.ts';
 import { ConsumerId, ParticipantId, ProducerId, RequestId, SessionId, TransportId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import {
+  ConsumerPreference,
   DtlsParameters,
   IceParameters,
   IceServer,
@@ -27,6 +28,7 @@ import { Grant, VisitChange, VisitView } from './visit.ts';
 
 const token = z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength));
 const milliseconds = z.int().check(z.nonnegative());
+const gain = z.number().check(z.minimum(0), z.maximum(1));
 
 /** Socket.IO `auth` of the client's handshake. The visit id is also the query parameter `visit`, for the balancer. */
 export const ClientHandshake = z.object({
@@ -69,32 +71,23 @@ const Empty = z.object({});
 /** What a listener receives of one producer. */
 export const ConsumerParameters = z.object({
   consumerId: ConsumerId,
+  /** What it comes from, as in the participant's `producers`. */
   producerId: ProducerId,
   /** Whose it is. */
   participantId: ParticipantId,
   kind: MediaKind,
   source: MediaSource,
+  /** What the node will send. */
   rtpParameters: RtpParameters,
   /** The sender muted it. */
   producerPaused: z.boolean(),
-  /** Linear gain the plan asks the listener to apply, 0 to 1. */
-  gain: z.number().check(z.minimum(0), z.maximum(1)),
+  /** What the plan asks the listener to apply: linear, 1 is as it was sent. */
+  gain,
 });
 export type ConsumerParameters = z.infer<typeof ConsumerParameters>;
 
 const consumers = z.array(ConsumerParameters).check(z.maxLength(LIMITS.consumersPerParticipant));
 const consumerIds = z.array(ConsumerId).check(z.maxLength(LIMITS.consumersPerParticipant));
-
-/** How a consumer should be delivered; decided by the tile that shows it. */
-export const ConsumerPreference = z.object({
-  consumerId: ConsumerId,
-  /** The tile is not visible: send nothing. */
-  paused: z.boolean(),
-  /** Simulcast or SVC layers wanted at the most; higher is larger or smoother. */
-  spatialLayer: z.optional(z.int().check(z.minimum(0), z.maximum(3))),
-  temporalLayer: z.optional(z.int().check(z.minimum(0), z.maximum(3))),
-});
-export type ConsumerPreference = z.infer<typeof ConsumerPreference>;
 
 /** Commands from the SDK to the gateway. */
 export const clientCommands = {
@@ -103,8 +96,11 @@ export const clientCommands = {
       'Take part with media. Sent once after `welcome`; again after `media-lost`, when it replaces all transports, producers and consumers of the session. The consumers are live as soon as the receiving transport is connected.',
     request: z.object({ ...request, rtpCapabilities: RtpCapabilities }),
     response: z.object({
+      /** For what the client sends. */
       sendTransport: TransportParameters,
+      /** For what it receives. */
       recvTransport: TransportParameters,
+      /** All that the plan gives this participant. */
       consumers,
       visit: VisitView,
     }),
@@ -113,8 +109,18 @@ export const clientCommands = {
   resume: defineCommand({
     summary:
       'After a `welcome` with `resumed: true`: make the consumers equal to the plan again. Media has gone on meanwhile.',
-    request: z.object({ ...request, consumerIds }),
-    response: z.object({ added: consumers, removed: consumerIds, visit: VisitView }),
+    request: z.object({
+      ...request,
+      /** Those that the page has set up. */
+      consumerIds,
+    }),
+    response: z.object({
+      /** Those that the page lacks; they are live. */
+      added: consumers,
+      /** Those that are not there any more. */
+      removed: consumerIds,
+      visit: VisitView,
+    }),
     errors: ['not-joined', 'media-lost', 'media-unavailable'],
   }),
   'connect-transport': defineCommand({
@@ -134,12 +140,17 @@ export const clientCommands = {
     summary: 'Send a track. One producer per source and participant.',
     request: z.object({
       ...request,
+      /** The sending one. */
       transportId: TransportId,
       source: MediaSource,
       rtpParameters: RtpParameters,
+      /** Begin muted. */
       paused: z.boolean(),
     }),
-    response: z.object({ producerId: ProducerId }),
+    response: z.object({
+      /** What the visit calls it from now on. */
+      producerId: ProducerId,
+    }),
     errors: [
       'not-joined',
       'not-found',
@@ -152,7 +163,12 @@ export const clientCommands = {
   }),
   'pause-producer': defineCommand({
     summary: 'Mute or unmute one\u2019s own producer, for everybody.',
-    request: z.object({ ...request, producerId: ProducerId, paused: z.boolean() }),
+    request: z.object({
+      ...request,
+      producerId: ProducerId,
+      /** True mutes, false unmutes. */
+      paused: z.boolean(),
+    }),
     response: Empty,
     errors: ['not-joined', 'not-found', 'media-unavailable'],
   }),
@@ -167,6 +183,7 @@ export const clientCommands = {
       'What the tiles need now: pause what is not seen, pick layers by size. Never more than the plan allows.',
     request: z.object({
       ...request,
+      /** Of the consumers that changed; the others stay as they are. */
       preferences: z
         .array(ConsumerPreference)
         .check(z.minLength(1), z.maxLength(LIMITS.participantsPerVisit * 2)),
@@ -177,7 +194,10 @@ export const clientCommands = {
   'renew-token': defineCommand({
     summary: 'A fresh token for the same visit, participant and role, before the old one expires.',
     request: z.object({ ...request, token }),
-    response: z.object({ expiresInMs: milliseconds }),
+    response: z.object({
+      /** Milliseconds until the new token expires. */
+      expiresInMs: milliseconds,
+    }),
     errors: ['unauthorized'],
   }),
   leave: defineCommand({
@@ -195,6 +215,7 @@ export const clientCommands = {
   }),
 };
 
+/** Why a gateway closes a socket. */
 export const CloseReason = z.enum([
   'replaced',
   'removed',
@@ -244,28 +265,38 @@ export const clientEvents = {
     summary:
       'The plan for this listener changed. Acknowledge once the added consumers are set up: they start then. `updated` changes gain.',
     payload: z.object({
+      /** To be set up. */
       added: consumers,
+      /** To be closed, before the others are set up. */
       removed: consumerIds,
+      /** To be played at another gain. */
       updated: z
         .array(
-          z.object({ consumerId: ConsumerId, gain: z.number().check(z.minimum(0), z.maximum(1)) }),
+          z.object({
+            consumerId: ConsumerId,
+            /** As in ConsumerParameters. */
+            gain,
+          }),
         )
         .check(z.maxLength(LIMITS.consumersPerParticipant)),
     }),
     ack: true,
   }),
   speaker: defineEvent({
-    summary: 'Who speaks now, or null for silence. At most about three a second.',
-    payload: z.object({ participantId: z.nullable(ParticipantId) }),
+    summary: 'Who speaks now. At most about three a second.',
+    payload: z.object({
+      /** Null for silence. */
+      participantId: z.nullable(ParticipantId),
+    }),
   }),
   quality: defineEvent({
-    summary:
-      'Connection quality of participants whose level changed: 0 lost, 1 poor, 2 fair, 3 good.',
+    summary: 'Connection quality of participants whose level changed.',
     payload: z.object({
       participants: z
         .array(
           z.object({
             participantId: ParticipantId,
+            /** 0 lost, 1 poor, 2 fair, 3 good. */
             level: z.int().check(z.minimum(0), z.maximum(3)),
           }),
         )

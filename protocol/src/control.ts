@@ -13,8 +13,10 @@ import type { ErrorCode } from './errors.ts';
 import { ConsumerId, GatewayId, NodeId, PeerId, ProducerId, TransportId, VisitKey } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import {
+  ConsumerPreference,
   DtlsParameters,
   IceParameters,
+  Layer,
   MediaKind,
   RtpCapabilities,
   RtpParameters,
@@ -53,7 +55,6 @@ const scope = {
   epoch: z.int().check(z.nonnegative()),
 };
 const Empty = z.object({});
-const layer = z.int().check(z.minimum(0), z.maximum(3));
 const count = z.int().check(z.nonnegative());
 
 /** One producer for one listener, as the media plan wants it. */
@@ -63,12 +64,14 @@ export const Flow = z.object({
   paused: z.boolean(),
   /** mediasoup's consumer priority: who keeps quality when bandwidth falls. 1 lowest, 255 highest. */
   priority: z.int().check(z.minimum(1), z.maximum(255)),
-  maxSpatialLayer: z.optional(layer),
-  maxTemporalLayer: z.optional(layer),
+  /** The highest layers that the plan allows; all where they are absent. */
+  maxSpatialLayer: z.optional(Layer),
+  maxTemporalLayer: z.optional(Layer),
 });
 export type Flow = z.infer<typeof Flow>;
 const flows = z.array(Flow).check(z.maxLength(LIMITS.consumersPerParticipant));
 
+/** A consumer, as the node describes it. */
 export const NodeConsumer = z.object({
   consumerId: ConsumerId,
   producerId: ProducerId,
@@ -86,6 +89,7 @@ const refused = z
   .array(z.object({ producerId: ProducerId, code: z.string().check(z.maxLength(64)) }))
   .check(z.maxLength(LIMITS.consumersPerParticipant));
 
+/** All that one listener is to receive. */
 export const PeerPlan = z.object({ peer: PeerId, flows });
 export type PeerPlan = z.infer<typeof PeerPlan>;
 
@@ -99,6 +103,7 @@ export const PeerPlanResult = z.object({
 });
 export type PeerPlanResult = z.infer<typeof PeerPlanResult>;
 
+/** How busy a node is, worker by worker. */
 export const NodeLoad = z.object({
   workers: z
     .array(
@@ -124,7 +129,9 @@ export const controlCommands = {
       'Both transports and all planned consumers of one peer, in one call; opens the visit\u2019s router where it is not open. A repeat answers with what is there. Consumers are live once the receiving transport connects.',
     request: z.object({ ...scope, peer: PeerId, rtpCapabilities: RtpCapabilities, flows }),
     response: z.object({
+      /** For what the peer sends. */
       sendTransport: TransportParameters,
+      /** For what it receives. */
       recvTransport: TransportParameters,
       consumers,
       refused,
@@ -203,16 +210,7 @@ export const controlCommands = {
     request: z.object({
       ...scope,
       peer: PeerId,
-      preferences: z
-        .array(
-          z.object({
-            consumerId: ConsumerId,
-            paused: z.boolean(),
-            spatialLayer: z.optional(layer),
-            temporalLayer: z.optional(layer),
-          }),
-        )
-        .check(z.maxLength(LIMITS.participantsPerVisit * 2)),
+      preferences: z.array(ConsumerPreference).check(z.maxLength(LIMITS.participantsPerVisit * 2)),
     }),
     response: Empty,
     errors: ['not-found'],

@@ -5,9 +5,11 @@ import { LIMITS } from './limits.ts';
 const opaqueId = () =>
   z.string().check(z.minLength(1), z.maxLength(LIMITS.idLength), z.regex(/^[A-Za-z0-9._~:-]+$/));
 
+/** A customer, as operators have named it: the token's issuer. */
 export const TenantId = opaqueId().brand<'TenantId'>();
 export type TenantId = z.infer<typeof TenantId>;
 
+/** A visit, as the portal calls it. Its full name is the tenant's id and this. */
 export const VisitId = opaqueId().brand<'VisitId'>();
 export type VisitId = z.infer<typeof VisitId>;
 
@@ -23,12 +25,15 @@ export type SessionId = z.infer<typeof SessionId>;
 export const RequestId = opaqueId().brand<'RequestId'>();
 export type RequestId = z.infer<typeof RequestId>;
 
+/** One of the two WebRTC transports of a join. */
 export const TransportId = opaqueId().brand<'TransportId'>();
 export type TransportId = z.infer<typeof TransportId>;
 
+/** A track on its way from a participant to the node. */
 export const ProducerId = opaqueId().brand<'ProducerId'>();
 export type ProducerId = z.infer<typeof ProducerId>;
 
+/** A track on its way from the node to a participant. */
 export const ConsumerId = opaqueId().brand<'ConsumerId'>();
 export type ConsumerId = z.infer<typeof ConsumerId>;
 
@@ -40,8 +45,10 @@ export type VisitKey = z.infer<typeof VisitKey>;
 export const PeerId = opaqueId().brand<'PeerId'>();
 export type PeerId = z.infer<typeof PeerId>;
 
+/** A node, as operators have named it. */
 export const NodeId = opaqueId().brand<'NodeId'>();
 export type NodeId = z.infer<typeof NodeId>;
 
+/** A gateway, as operators have named it; unique in the cluster. */
 export const GatewayId = opaqueId().brand<'GatewayId'>();
 export type GatewayId = z.infer<typeof GatewayId>;

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { TransportId } from './ids.ts';
+import { ConsumerId, TransportId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 
 /**
@@ -20,10 +20,11 @@ const rtcpFeedback = z
   .array(z.object({ type: short, parameter: z.optional(short) }))
   .check(z.maxLength(16));
 
+/** Sound or picture. */
 export const MediaKind = z.enum(['audio', 'video']);
 export type MediaKind = z.infer<typeof MediaKind>;
 
-/** What a producer shows or plays. `microphone` and `screen-audio` are audio, the others video. */
+/** What a producer shows or plays: `microphone` and `screen-audio` are audio, the others video. */
 export const MediaSource = z.enum(['camera', 'microphone', 'screen', 'screen-audio']);
 export type MediaSource = z.infer<typeof MediaSource>;
 
@@ -121,6 +122,7 @@ export const RtpParameters = z.object({
 });
 export type RtpParameters = z.infer<typeof RtpParameters>;
 
+/** One end of DTLS: its role, and the hashes of its certificate. */
 export const DtlsParameters = z.object({
   role: z.optional(z.enum(['auto', 'client', 'server'])),
   fingerprints: z
@@ -129,6 +131,7 @@ export const DtlsParameters = z.object({
 });
 export type DtlsParameters = z.infer<typeof DtlsParameters>;
 
+/** The node's end of ICE. */
 export const IceParameters = z.object({
   usernameFragment: short,
   password: short,
@@ -136,10 +139,12 @@ export const IceParameters = z.object({
 });
 export type IceParameters = z.infer<typeof IceParameters>;
 
+/** An address at which the node can be reached. */
 export const IceCandidate = z.object({
   foundation: short,
   priority: uint,
   address: short,
+  /** The same as `address`, under its older name. */
   ip: z.optional(short),
   protocol: z.enum(['udp', 'tcp']),
   port: z.int().check(z.minimum(0), z.maximum(65535)),
@@ -159,8 +164,25 @@ export type TransportParameters = z.infer<typeof TransportParameters>;
 
 /** An entry of RTCConfiguration.iceServers; TURN credentials are short-lived. */
 export const IceServer = z.object({
+  /** stun:, turn: and turns: addresses. */
   urls: z.array(short).check(z.minLength(1), z.maxLength(8)),
   username: z.optional(short),
   credential: z.optional(short),
 });
 export type IceServer = z.infer<typeof IceServer>;
+
+/** A simulcast or SVC layer; 0 is the smallest. */
+export const Layer = z.int().check(z.minimum(0), z.maximum(3));
+export type Layer = z.infer<typeof Layer>;
+
+/** How a consumer should be delivered; decided by the tile that shows it. */
+export const ConsumerPreference = z.object({
+  consumerId: ConsumerId,
+  /** The tile is not visible: send nothing. */
+  paused: z.boolean(),
+  /** The largest simulcast or SVC layer that is wanted; 0 is the smallest. */
+  spatialLayer: z.optional(Layer),
+  /** As spatialLayer, for the frame rate. */
+  temporalLayer: z.optional(Layer),
+});
+export type ConsumerPreference = z.infer<typeof ConsumerPreference>;
