@@ -35,7 +35,7 @@ export function metricsDocument(): string {
     '## Gateway',
     tableOf(gateway, 'bedside_gateway_'),
     '## Node',
-    'Packet loss, scores, bitrates and bytes come from a sample of the transports: to poll all of them would cost more than it tells.',
+    'Packet loss, scores and bytes come from a sample of the transports: to poll all of them would cost more than it tells.',
     tableOf(node, 'bedside_node_'),
     '## Both, of their process',
     `Node’s own metrics by prom-client, as \`bedside_gateway_…\` and \`bedside_node_…\`. On Linux there are also ${LINUX_ONLY.map(code).join(', ')}.`,

@@ -1,6 +1,10 @@
-import type { ControlCommandName, ControlEventPayload } from '@bedside/protocol';
+import {
+  CONTROL_HANDSHAKE_ERRORS,
+  type ControlCommandName,
+  type ControlEventPayload,
+} from '@bedside/protocol';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { MediaWorker } from './workers/media-worker.ts';
+import type { MediaWorker, WorkerLoss } from './workers/media-worker.ts';
 
 const PREFIX = 'bedside_node_';
 
@@ -13,6 +17,8 @@ export interface MetricSources {
 
 export type Direction = 'received' | 'sent';
 
+const LOSSES: readonly WorkerLoss[] = ['worker-died', 'worker-hung'];
+
 /** Every metric of a node. No visit, peer or person is a label. */
 export interface Metrics {
   readonly registry: Registry;
@@ -20,14 +26,12 @@ export interface Metrics {
   linkRefused(code: string): void;
   epochRefused(): void;
   visitsLost(reason: ControlEventPayload<'visits-lost'>['reason'], count: number): void;
-  workerLost(reason: string): void;
+  workerLost(reason: WorkerLoss): void;
   workerRestarted(): void;
   /** Share of packets that one sampled transport lost, 0 to 1. */
   packetLoss(direction: Direction, share: number): void;
   /** Score of one sampled producer or consumer, 0 to 10. */
   score(of: 'producer' | 'consumer', score: number): void;
-  /** Estimate for all transports, from a sample. */
-  bitrate(direction: Direction, bitsPerSecond: number): void;
   /** Bytes of RTP that workers moved since the last call, estimated from a sample. */
   bytes(direction: Direction, count: number): void;
 }
@@ -97,7 +101,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     help: 'Commands of gateways whose lease had passed to another.',
     registers,
   });
-  const lost = new Counter({
+  const visitsLost = new Counter({
     name: `${PREFIX}visits_lost_total`,
     help: 'Visits whose media was lost here, by reason.',
     labelNames: ['reason'],
@@ -128,12 +132,6 @@ export function createMetrics(sources: MetricSources): Metrics {
     buckets: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
     registers,
   });
-  const bitrates = new Gauge({
-    name: `${PREFIX}media_bits_per_second`,
-    help: 'Bitrate of all transports, estimated from a sample.',
-    labelNames: ['direction'],
-    registers,
-  });
   const bytes = new Counter({
     name: `${PREFIX}media_bytes_total`,
     help: 'Bytes of all transports, estimated from a sample.',
@@ -141,17 +139,22 @@ export function createMetrics(sources: MetricSources): Metrics {
     registers,
   });
 
+  // Prometheus sees no increase in a counter that appears with its first event.
+  for (const reason of LOSSES) deaths.inc({ reason }, 0);
+  for (const reason of [...LOSSES, 'shutting-down']) visitsLost.inc({ reason }, 0);
+  for (const code of CONTROL_HANDSHAKE_ERRORS) linksRefused.inc({ code }, 0);
+  for (const direction of ['received', 'sent']) bytes.inc({ direction }, 0);
+
   return {
     registry,
     command: (command, outcome, seconds) => commands.observe({ command, outcome }, seconds),
     linkRefused: (code) => linksRefused.inc({ code }),
     epochRefused: () => epochsRefused.inc(),
-    visitsLost: (reason, count) => lost.inc({ reason }, count),
+    visitsLost: (reason, count) => visitsLost.inc({ reason }, count),
     workerLost: (reason) => deaths.inc({ reason }),
     workerRestarted: () => restarts.inc(),
     packetLoss: (direction, share) => loss.observe({ direction }, share),
     score: (of, score) => scores.observe({ of }, score),
-    bitrate: (direction, bitsPerSecond) => bitrates.set({ direction }, bitsPerSecond),
     bytes: (direction, count) => bytes.inc({ direction }, count),
   };
 }

@@ -21,11 +21,11 @@ export function sample<T>(items: readonly T[], count: number, random: () => numb
 
 /**
  * One round of statistics from a few transports, producers and consumers, into the metrics.
- * @param periodMs Time since the last round, for which the estimated bitrate is taken to hold.
+ * @param periodMs Time since the last round, for which the sampled bitrates are taken to hold.
  */
 export async function sampleMedia(
-  workers: readonly MediaWorker[],
-  metrics: Metrics,
+  workers: readonly Pick<MediaWorker, 'transports' | 'producers' | 'consumers'>[],
+  metrics: Pick<Metrics, 'packetLoss' | 'score' | 'bytes'>,
   periodMs: number,
   deadlineMs: number,
 ): Promise<void> {
@@ -56,7 +56,6 @@ export async function sampleMedia(
   const estimate = (direction: Direction, read: (stat: types.WebRtcTransportStat) => number) => {
     const sum = stats.reduce((total, stat) => total + read(stat), 0);
     const bitsPerSecond = stats.length === 0 ? 0 : (sum / stats.length) * all.length;
-    metrics.bitrate(direction, bitsPerSecond);
     metrics.bytes(direction, (bitsPerSecond / 8) * (periodMs / 1_000));
   };
   estimate('received', ({ recvBitrate }) => recvBitrate);
