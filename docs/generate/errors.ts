@@ -9,6 +9,7 @@ import {
   ERRORS,
   type ErrorCode,
   type ErrorKind,
+  REST_ERRORS,
 } from '@bedside/protocol';
 import { code, NOTICE, table } from './markdown.ts';
 
@@ -112,6 +113,7 @@ function originsOf(): ReadonlyMap<ErrorCode, string[]> {
   add(CLIENT_COMMON_ERRORS, '[every command of a client](protocol.md#commands-of-a-client)');
   for (const [name, { errors }] of Object.entries<CommandMap[string]>(clientCommands))
     add(errors, `[${code(name)}](protocol.md#${name})`);
+  add(REST_ERRORS, '[`/v1`](openapi.json)');
   add(CONTROL_HANDSHAKE_ERRORS, '[handshake of a gateway](protocol.md#the-control-link)');
   add(CONTROL_COMMON_ERRORS, '[every command of a gateway](protocol.md#commands-of-a-gateway)');
   for (const [name, { errors }] of Object.entries<CommandMap[string]>(controlCommands))

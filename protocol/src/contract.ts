@@ -9,7 +9,7 @@ export interface CommandDefinition<Request extends z.ZodMiniType, Response exten
   summary: string;
   request: Request;
   response: Response;
-  /** Codes this command answers with, besides COMMON_ERRORS. */
+  /** Codes this command answers with, besides the common ones of its side. */
   errors: readonly ErrorCode[];
 }
 
@@ -21,7 +21,7 @@ export interface EventDefinition<Payload extends z.ZodMiniType> {
   ack?: boolean;
 }
 
-/** Every command may be answered with these. */
+/** Every command of either side may be answered with these. */
 export const COMMON_ERRORS = [
   'invalid-request',
   'unknown-command',

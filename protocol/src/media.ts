@@ -8,7 +8,8 @@ import { LIMITS } from './limits.ts';
  * and mediasoup reads none of them.
  */
 const short = z.string().check(z.maxLength(LIMITS.textLength));
-const uint = z.int().check(z.nonnegative());
+const byte = z.int().check(z.minimum(0), z.maximum(0xff));
+const uint32 = z.int().check(z.minimum(0), z.maximum(0xffff_ffff));
 const formatParameters = z
   .record(z.string().check(z.maxLength(64)), z.union([short, z.number(), z.boolean()]))
   .check(
@@ -43,9 +44,9 @@ export const RtpCapabilities = z.object({
       z.object({
         kind: MediaKind,
         mimeType: short,
-        clockRate: uint,
-        preferredPayloadType: z.optional(uint),
-        channels: z.optional(uint),
+        clockRate: uint32,
+        preferredPayloadType: z.optional(byte),
+        channels: z.optional(byte),
         parameters: z.optional(formatParameters),
         rtcpFeedback: z.optional(rtcpFeedback),
       }),
@@ -57,7 +58,7 @@ export const RtpCapabilities = z.object({
         z.object({
           kind: MediaKind,
           uri: short,
-          preferredId: uint,
+          preferredId: byte,
           preferredEncrypt: z.optional(z.boolean()),
           direction: z.optional(z.enum(['sendrecv', 'sendonly', 'recvonly', 'inactive'])),
         }),
@@ -74,9 +75,9 @@ export const RtpParameters = z.object({
     .array(
       z.object({
         mimeType: short,
-        payloadType: uint,
-        clockRate: uint,
-        channels: z.optional(uint),
+        payloadType: byte,
+        clockRate: uint32,
+        channels: z.optional(byte),
         parameters: z.optional(formatParameters),
         rtcpFeedback: z.optional(rtcpFeedback),
       }),
@@ -87,7 +88,7 @@ export const RtpParameters = z.object({
       .array(
         z.object({
           uri: short,
-          id: uint,
+          id: byte,
           encrypt: z.optional(z.boolean()),
           parameters: z.optional(formatParameters),
         }),
@@ -99,14 +100,14 @@ export const RtpParameters = z.object({
     z
       .array(
         z.object({
-          ssrc: z.optional(uint),
+          ssrc: z.optional(uint32),
           rid: z.optional(short),
-          codecPayloadType: z.optional(uint),
-          rtx: z.optional(z.object({ ssrc: uint })),
+          codecPayloadType: z.optional(byte),
+          rtx: z.optional(z.object({ ssrc: uint32 })),
           dtx: z.optional(z.boolean()),
           scalabilityMode: z.optional(short),
           /** Bits a second. */
-          maxBitrate: z.optional(uint),
+          maxBitrate: z.optional(uint32),
         }),
       )
       .check(z.maxLength(LIMITS.encodings)),
@@ -142,7 +143,7 @@ export type IceParameters = z.infer<typeof IceParameters>;
 /** An address at which the node can be reached. */
 export const IceCandidate = z.object({
   foundation: short,
-  priority: uint,
+  priority: uint32,
   address: short,
   /** The same as `address`, under its older name. */
   ip: z.optional(short),

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import type { ErrorCode } from './errors.ts';
 import { ParticipantId, VisitId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { ConnectionState, ParticipantState, Role, VisitKind, VisitState } from './visit.ts';
@@ -36,6 +37,20 @@ export const VisitResource = z.object({
     .check(z.maxLength(LIMITS.participantsPerVisit + LIMITS.departedParticipants)),
 });
 export type VisitResource = z.infer<typeof VisitResource>;
+
+/** What requests to `/v1` are refused with. */
+export const REST_ERRORS = [
+  'unauthorized',
+  'invalid-request',
+  'not-found',
+  'conflict',
+  'rate-limited',
+  'moved',
+  'state-unavailable',
+  'shutting-down',
+  'deadline',
+  'internal',
+] as const satisfies readonly ErrorCode[];
 
 /** RFC 9457 problem details; `code` is the registry's, `type` its address in the documentation. */
 export const Problem = z.object({
