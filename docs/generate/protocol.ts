@@ -97,10 +97,10 @@ function protocolComments(): Comments {
 
 function commandSections(tables: SchemaTables, commands: CommandMap, path: string): string {
   return Object.entries(commands)
-    .map(([name, { summary, request, response, errors }]) =>
+    .map(([name, { request, response, errors }]) =>
       [
         heading(name, path),
-        summary,
+        tables.meaning(path, name),
         `Request:\n\n${tables.message(request, `${path}.${name}.request`)}`,
         `Answer:\n\n${tables.message(response, `${path}.${name}.response`)}`,
         ...(errors.length > 0 ? [`Errors: ${errorLinks(errors)}.`] : []),
@@ -111,10 +111,10 @@ function commandSections(tables: SchemaTables, commands: CommandMap, path: strin
 
 function eventSections(tables: SchemaTables, events: EventMap, path: string): string {
   return Object.entries(events)
-    .map(([name, { summary, payload, ack }]) =>
+    .map(([name, { payload, ack }]) =>
       [
         heading(name, path),
-        ack ? `${summary} Wants an acknowledgement.` : summary,
+        `${tables.meaning(path, name)}${ack ? ' Wants an acknowledgement.' : ''}`,
         tables.message(payload, `${path}.${name}.payload`),
       ].join('\n\n'),
     )

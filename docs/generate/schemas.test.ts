@@ -64,3 +64,9 @@ test('a type that a type mentions is explained too', () => {
   tables.message(z.object({ visit: protocol.VisitView }), 'message');
   expect(tables.types()).toContain('#### ParticipantView');
 });
+
+test('a message that nobody has said anything of stops the generator', () => {
+  expect(() => new SchemaTables(comments).meaning('clientCommands', 'dance')).toThrow(
+    'clientCommands.dance has no doc comment',
+  );
+});

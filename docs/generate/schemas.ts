@@ -54,6 +54,13 @@ export class SchemaTables {
     return this.#shape(this.#jsonOf(schema), path);
   }
 
+  /** What is said of a message. @throws where nothing is */
+  meaning(path: string, name: string): string {
+    const text = this.#comments.texts.get(`${path}.${name}`);
+    if (text === undefined) throw new Error(`${path}.${name} has no doc comment`);
+    return text;
+  }
+
   /** The named types that were mentioned since the last time, and those that they mention. */
   types(): string {
     const objects: string[] = [];

@@ -91,9 +91,12 @@ const consumerIds = z.array(ConsumerId).check(z.maxLength(LIMITS.consumersPerPar
 
 /** Commands from the SDK to the gateway. */
 export const clientCommands = {
+  /**
+   * Take part with media. Sent once after `welcome`; again after `media-lost`, when it replaces
+   * all transports, producers and consumers of the session. The consumers are live as soon as the
+   * receiving transport is connected.
+   */
   join: defineCommand({
-    summary:
-      'Take part with media. Sent once after `welcome`; again after `media-lost`, when it replaces all transports, producers and consumers of the session. The consumers are live as soon as the receiving transport is connected.',
     request: z.object({ ...request, rtpCapabilities: RtpCapabilities }),
     response: z.object({
       /** For what the client sends. */
@@ -106,9 +109,11 @@ export const clientCommands = {
     }),
     errors: ['limit-reached', 'media-unsupported', 'capacity', 'media-unavailable'],
   }),
+  /**
+   * After a `welcome` with `resumed: true`: make the consumers equal to the plan again. Media has
+   * gone on meanwhile.
+   */
   resume: defineCommand({
-    summary:
-      'After a `welcome` with `resumed: true`: make the consumers equal to the plan again. Media has gone on meanwhile.',
     request: z.object({
       ...request,
       /** Those that the page has set up. */
@@ -123,21 +128,22 @@ export const clientCommands = {
     }),
     errors: ['not-joined', 'media-lost', 'media-unavailable'],
   }),
+  /**
+   * The client’s DTLS parameters for one of its transports. Need not be awaited before `produce`.
+   */
   'connect-transport': defineCommand({
-    summary:
-      'The client\u2019s DTLS parameters for one of its transports. Need not be awaited before `produce`.',
     request: z.object({ ...request, transportId: TransportId, dtlsParameters: DtlsParameters }),
     response: Empty,
     errors: ['not-joined', 'not-found', 'media-unavailable'],
   }),
+  /** New ICE credentials for one transport, after the network changed or ICE failed. */
   'restart-ice': defineCommand({
-    summary: 'New ICE credentials for one transport, after the network changed or ICE failed.',
     request: z.object({ ...request, transportId: TransportId }),
     response: z.object({ iceParameters: IceParameters }),
     errors: ['not-joined', 'not-found', 'media-unavailable'],
   }),
+  /** Send a track. One producer per source and participant. */
   produce: defineCommand({
-    summary: 'Send a track. One producer per source and participant.',
     request: z.object({
       ...request,
       /** The sending one. */
@@ -161,8 +167,8 @@ export const clientCommands = {
       'media-unavailable',
     ],
   }),
+  /** Mute or unmute one’s own producer, for everybody. */
   'pause-producer': defineCommand({
-    summary: 'Mute or unmute one\u2019s own producer, for everybody.',
     request: z.object({
       ...request,
       producerId: ProducerId,
@@ -172,15 +178,17 @@ export const clientCommands = {
     response: Empty,
     errors: ['not-joined', 'not-found', 'media-unavailable'],
   }),
+  /** Stop sending a track. */
   'close-producer': defineCommand({
-    summary: 'Stop sending a track.',
     request: z.object({ ...request, producerId: ProducerId }),
     response: Empty,
     errors: ['not-joined', 'not-found', 'media-unavailable'],
   }),
+  /**
+   * What the tiles need now: pause what is not seen, pick layers by size. Never more than the plan
+   * allows.
+   */
   'prefer-consumers': defineCommand({
-    summary:
-      'What the tiles need now: pause what is not seen, pick layers by size. Never more than the plan allows.',
     request: z.object({
       ...request,
       /** Of the consumers that changed; the others stay as they are. */
@@ -191,8 +199,8 @@ export const clientCommands = {
     response: Empty,
     errors: ['not-joined', 'not-found', 'media-unavailable'],
   }),
+  /** A fresh token for the same visit, participant and role, before the old one expires. */
   'renew-token': defineCommand({
-    summary: 'A fresh token for the same visit, participant and role, before the old one expires.',
     request: z.object({ ...request, token }),
     response: z.object({
       /** Milliseconds until the new token expires. */
@@ -200,15 +208,14 @@ export const clientCommands = {
     }),
     errors: ['unauthorized'],
   }),
+  /** Leave the visit for good; the session can not be resumed. The participant may join again. */
   leave: defineCommand({
-    summary:
-      'Leave the visit for good; the session can not be resumed. The participant may join again.',
     request: z.object({ ...request }),
     response: Empty,
     errors: [],
   }),
+  /** End the visit for everybody. Needs the grant `end`. */
   end: defineCommand({
-    summary: 'End the visit for everybody. Needs the grant `end`.',
     request: z.object({ ...request }),
     response: Empty,
     errors: ['forbidden'],
@@ -228,8 +235,8 @@ export type CloseReason = z.infer<typeof CloseReason>;
 
 /** Events from the gateway to the SDK. */
 export const clientEvents = {
+  /** First message on every socket: all that the client needs to prepare before `join`. */
   welcome: defineEvent({
-    summary: 'First message on every socket: all that the client needs to prepare before `join`.',
     payload: z.object({
       /** The highest version that both sides speak. */
       version: z.int(),
@@ -253,17 +260,19 @@ export const clientEvents = {
       visit: VisitView,
     }),
   }),
+  /** The visit changed. */
   changed: defineEvent({
-    summary: 'The visit changed.',
     payload: z.object({
       /** The visit's number after these changes. */
       seq: z.int().check(z.nonnegative()),
       changes: z.array(VisitChange).check(z.maxLength(LIMITS.changes)),
     }),
   }),
+  /**
+   * The plan for this listener changed. Acknowledge once the added consumers are set up: they
+   * start then. `updated` changes gain.
+   */
   consumers: defineEvent({
-    summary:
-      'The plan for this listener changed. Acknowledge once the added consumers are set up: they start then. `updated` changes gain.',
     payload: z.object({
       /** To be set up. */
       added: consumers,
@@ -282,15 +291,15 @@ export const clientEvents = {
     }),
     ack: true,
   }),
+  /** Who speaks now. At most about three a second. */
   speaker: defineEvent({
-    summary: 'Who speaks now. At most about three a second.',
     payload: z.object({
       /** Null for silence. */
       participantId: z.nullable(ParticipantId),
     }),
   }),
+  /** Connection quality of participants whose level changed. */
   quality: defineEvent({
-    summary: 'Connection quality of participants whose level changed.',
     payload: z.object({
       participants: z
         .array(
@@ -303,17 +312,19 @@ export const clientEvents = {
         .check(z.maxLength(LIMITS.participantsPerVisit)),
     }),
   }),
+  /** The node sees that this transport lost its path: restart ICE. */
   'transport-failed': defineEvent({
-    summary: 'The node sees that this transport lost its path: restart ICE.',
     payload: z.object({ transportId: TransportId }),
   }),
+  /** The node that carried the media is gone. All transports are dead: send `join` again. */
   'media-lost': defineEvent({
-    summary: 'The node that carried the media is gone. All transports are dead: send `join` again.',
     payload: Empty,
   }),
+  /**
+   * The gateway is about to close this socket, and why. Reconnect only for `shutting-down` and
+   * `moved`.
+   */
   closing: defineEvent({
-    summary:
-      'The gateway is about to close this socket, and why. Reconnect only for `shutting-down` and `moved`.',
     payload: z.object({
       reason: CloseReason,
       /** Milliseconds to wait, at the least, before connecting again. */

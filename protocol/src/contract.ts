@@ -3,10 +3,10 @@ import { BedsideError, ErrorBody, type ErrorCode } from './errors.ts';
 
 /**
  * A command: one Socket.IO event with an acknowledgement. The event's only argument is the request;
- * the acknowledgement's only argument is `{ ok: true, data }` or `{ ok: false, error }`.
+ * the acknowledgement's only argument is `{ ok: true, data }` or `{ ok: false, error }`. What a command
+ * does is its doc comment, which docs/protocol.md shows.
  */
 export interface CommandDefinition<Request extends z.ZodMiniType, Response extends z.ZodMiniType> {
-  summary: string;
   request: Request;
   response: Response;
   /** Codes this command answers with, besides the common ones of its side. */
@@ -15,7 +15,6 @@ export interface CommandDefinition<Request extends z.ZodMiniType, Response exten
 
 /** An event: one way, or with an acknowledgement where `ack` is set (its argument is empty). */
 export interface EventDefinition<Payload extends z.ZodMiniType> {
-  summary: string;
   payload: Payload;
   /** Whether the receiver acknowledges once it has acted on the event. */
   ack?: boolean;

@@ -124,9 +124,12 @@ export const NodeState = z.enum(['starting', 'ready', 'draining']);
 export type NodeState = z.infer<typeof NodeState>;
 
 export const controlCommands = {
+  /**
+   * Both transports and all planned consumers of one peer, in one call; opens the visit’s router
+   * where it is not open. A repeat answers with what is there. Consumers are live once the
+   * receiving transport connects.
+   */
   'open-peer': defineCommand({
-    summary:
-      'Both transports and all planned consumers of one peer, in one call; opens the visit\u2019s router where it is not open. A repeat answers with what is there. Consumers are live once the receiving transport connects.',
     request: z.object({ ...scope, peer: PeerId, rtpCapabilities: RtpCapabilities, flows }),
     response: z.object({
       /** For what the peer sends. */
@@ -138,8 +141,8 @@ export const controlCommands = {
     }),
     errors: ['capacity', 'media-unsupported'],
   }),
+  /** Start DTLS. A repeat with the same parameters changes nothing. */
   'connect-transport': defineCommand({
-    summary: 'Start DTLS. A repeat with the same parameters changes nothing.',
     request: z.object({
       ...scope,
       peer: PeerId,
@@ -149,14 +152,14 @@ export const controlCommands = {
     response: Empty,
     errors: ['not-found'],
   }),
+  /** New ICE credentials of one transport. */
   'restart-ice': defineCommand({
-    summary: 'New ICE credentials of one transport.',
     request: z.object({ ...scope, peer: PeerId, transportId: TransportId }),
     response: z.object({ iceParameters: IceParameters }),
     errors: ['not-found'],
   }),
+  /** Open a producer under an id that the gateway chose. A repeat changes nothing. */
   produce: defineCommand({
-    summary: 'Open a producer under an id that the gateway chose. A repeat changes nothing.',
     request: z.object({
       ...scope,
       peer: PeerId,
@@ -170,21 +173,24 @@ export const controlCommands = {
     response: Empty,
     errors: ['not-found', 'media-unsupported'],
   }),
+  /** Pause or resume a producer. */
   'pause-producer': defineCommand({
-    summary: 'Pause or resume a producer.',
     request: z.object({ ...scope, producerId: ProducerId, paused: z.boolean() }),
     response: Empty,
     errors: ['not-found'],
   }),
+  /** Close a producer and all its consumers. One that is not there is closed already. */
   'close-producer': defineCommand({
-    summary: 'Close a producer and all its consumers. One that is not there is closed already.',
     request: z.object({ ...scope, producerId: ProducerId }),
     response: Empty,
     errors: [],
   }),
+  /**
+   * Make the consumers of these listeners equal to the plan: add, close, pause, resume,
+   * prioritise. Added consumers start with `start-consumers`, or when the receiving transport
+   * connects if it is not yet connected.
+   */
   'apply-plan': defineCommand({
-    summary:
-      'Make the consumers of these listeners equal to the plan: add, close, pause, resume, prioritise. Added consumers start with `start-consumers`, or when the receiving transport connects if it is not yet connected.',
     request: z.object({
       ...scope,
       listeners: z.array(PeerPlan).check(z.maxLength(LIMITS.peersPerVisit)),
@@ -194,9 +200,8 @@ export const controlCommands = {
     }),
     errors: ['not-found'],
   }),
+  /** The listener is ready for these consumers: resume those that the plan does not pause. */
   'start-consumers': defineCommand({
-    summary:
-      'The listener is ready for these consumers: resume those that the plan does not pause.',
     request: z.object({
       ...scope,
       peer: PeerId,
@@ -205,8 +210,8 @@ export const controlCommands = {
     response: Empty,
     errors: ['not-found'],
   }),
+  /** What the listener’s tiles need, within the plan. */
   'prefer-consumers': defineCommand({
-    summary: 'What the listener\u2019s tiles need, within the plan.',
     request: z.object({
       ...scope,
       peer: PeerId,
@@ -215,21 +220,20 @@ export const controlCommands = {
     response: Empty,
     errors: ['not-found'],
   }),
+  /** Close all that a peer has. One that is not there is closed already. */
   'close-peer': defineCommand({
-    summary: 'Close all that a peer has. One that is not there is closed already.',
     request: z.object({ ...scope, peer: PeerId }),
     response: Empty,
     errors: [],
   }),
+  /** Close the visit’s router and all in it. One that is not there is closed already. */
   'close-visit': defineCommand({
-    summary:
-      'Close the visit\u2019s router and all in it. One that is not there is closed already.',
     request: z.object({ ...scope }),
     response: Empty,
     errors: [],
   }),
+  /** What the node has of a visit, for a gateway that takes it over; raises the epoch. */
   'describe-visit': defineCommand({
-    summary: 'What the node has of a visit, for a gateway that takes it over; raises the epoch.',
     request: z.object({ ...scope }),
     response: z.object({
       peers: z
@@ -254,8 +258,8 @@ const score = z.number().check(z.minimum(0), z.maximum(10));
 
 /** Events from the node. Those of a visit go to the gateway that last acted on it. */
 export const controlEvents = {
+  /** First message on every control link. */
   welcome: defineEvent({
-    summary: 'First message on every control link.',
     payload: z.object({
       version: z.int(),
       nodeId: NodeId,
@@ -268,12 +272,12 @@ export const controlEvents = {
       load: NodeLoad,
     }),
   }),
+  /** Load of the node, every few seconds. */
   load: defineEvent({
-    summary: 'Load of the node, every few seconds.',
     payload: z.object({ state: NodeState, load: NodeLoad }),
   }),
+  /** ICE or DTLS of a transport changed. */
   'transport-state': defineEvent({
-    summary: 'ICE or DTLS of a transport changed.',
     payload: z.object({
       visit: VisitKey,
       peer: PeerId,
@@ -282,9 +286,11 @@ export const controlEvents = {
       dtls: z.enum(['new', 'connecting', 'connected', 'failed', 'closed']),
     }),
   }),
+  /**
+   * Scores of producers (best encoding) and consumers that changed, 0 worst to 10 best; collected
+   * over a second.
+   */
   scores: defineEvent({
-    summary:
-      'Scores of producers (best encoding) and consumers that changed, 0 worst to 10 best; collected over a second.',
     payload: z.object({
       visit: VisitKey,
       producers: z
@@ -295,12 +301,12 @@ export const controlEvents = {
         .check(z.maxLength(LIMITS.peersPerVisit * LIMITS.consumersPerParticipant)),
     }),
   }),
+  /** The dominant speaker’s producer, or null for silence. */
   speaker: defineEvent({
-    summary: 'The dominant speaker\u2019s producer, or null for silence.',
     payload: z.object({ visit: VisitKey, producerId: z.nullable(ProducerId) }),
   }),
+  /** The media of these visits is gone. */
   'visits-lost': defineEvent({
-    summary: 'The media of these visits is gone.',
     payload: z.object({
       visits: z.array(VisitKey).check(z.maxLength(LIMITS.visitsPerReport)),
       reason: z.enum(['worker-died', 'worker-hung', 'shutting-down']),

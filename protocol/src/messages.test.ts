@@ -166,12 +166,6 @@ describe('declarations', () => {
       );
   });
 
-  test('every message says what it is for', () => {
-    const all = [clientCommands, clientEvents, controlCommands, controlEvents];
-    for (const [name, { summary }] of all.flatMap((table) => Object.entries(table)))
-      expect(summary, name).toMatch(/\.$/);
-  });
-
   test('every source has a kind', () => {
     expect(Object.keys(KIND_OF_SOURCE)).toEqual(MediaSource.options);
   });
