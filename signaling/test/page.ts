@@ -89,8 +89,11 @@ export class Page implements ClientLink {
     request: Omit<ClientRequest<Name>, 'requestId'>,
     requestId = newRequestId(),
   ): Promise<ClientResponse<Name>> {
-    if (!this.connection) throw new Error('not connected');
-    return this.connection.command(name, { ...request, requestId } as ClientRequest<Name>);
+    const { connection } = this;
+    if (!connection) throw new Error('not connected');
+    const answer = await connection.command(name, { ...request, requestId } as ClientRequest<Name>);
+    if (this.connection !== connection) throw new Error('the socket went before the answer came');
+    return answer;
   }
 
   async join(requestId?: RequestId): Promise<ClientResponse<'join'>> {

@@ -346,9 +346,11 @@ export class VisitActor {
       // A repeated `join` finds its peer in the visit and `resume` says how things are now: no need to keep either answer.
       const whole = name === 'join' || name === 'resume';
       const run = () =>
-        session.requests.once(`${name} ${request.requestId}`, !whole, () =>
-          this.#handlers[name](session, request),
-        );
+        session.requests.once(`${name} ${request.requestId}`, !whole, () => {
+          // From here on the answer tells of consumers, and no event besides.
+          if (whole) session.reconciled = false;
+          return this.#handlers[name](session, request);
+        });
       // `end` closes its own socket, too: not before its answer is out.
       const response = await (whole || name === 'end' ? outbox.behind(run) : run());
       report('ok');
@@ -498,6 +500,8 @@ export class VisitActor {
       recvTransportId: recvTransport.transportId,
       consumers: new Map(consumers.map((consumer) => [consumer.consumerId, consumer])),
     });
+    // Where the visit is new the node may still have something of it: an owner before could not reach it.
+    if (!before.media) this.#adopted = false;
     const { committed, visit } = this.#commit(decision);
     this.#unsynced.delete(id);
     session.reconciled = true;
