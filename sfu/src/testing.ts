@@ -72,7 +72,10 @@ export const handshake = async (gatewayId: string, options: TokenOptions = {}) =
   gatewayId,
 });
 
-export function connect(node: BedsideNode, auth: object, ca?: string): Socket {
+/** A node in this process or another. */
+type Reachable = { readonly address: { readonly control: string } };
+
+export function connect(node: Reachable, auth: object, ca?: string): Socket {
   const socket = io(node.address.control, {
     ...(ca === undefined ? {} : { ca }),
     transports: ['websocket'],
@@ -98,10 +101,7 @@ export class TestGateway {
     });
   }
 
-  static async link(
-    node: BedsideNode,
-    gatewayId = `gateway-${randomUUID()}`,
-  ): Promise<TestGateway> {
+  static async link(node: Reachable, gatewayId = `gateway-${randomUUID()}`): Promise<TestGateway> {
     const socket = connect(node, await handshake(gatewayId));
     const gateway = new TestGateway(socket);
     await gateway.hear('welcome');

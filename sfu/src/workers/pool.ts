@@ -99,6 +99,7 @@ export class WorkerPool {
     }
     this.#workers[index] = worker;
     this.#startedAt[index] = performance.now();
+    this.#log.info({ worker: index, pid: worker.pid }, 'worker started');
     this.#events.changed();
   }
 
