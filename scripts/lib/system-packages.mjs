@@ -29,6 +29,7 @@ const groups = {
         (library) => capture('pkg-config', ['--exists', library]) !== undefined,
       ),
     apt: [
+      'dpkg-dev',
       'libsrtp2-dev',
       'libuv1-dev',
       'libssl-dev',

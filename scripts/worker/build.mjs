@@ -14,6 +14,7 @@ import { step } from '../lib/progress.mjs';
 import { run } from '../lib/run.mjs';
 import { adopt } from './binary.mjs';
 import { buildKey, mediasoupDir, mesonArgs, patchesDir, shimsDir } from './key.mjs';
+import { addLibsrtp } from './libsrtp.mjs';
 
 /** What one compiler process may need: C++20 with Abseil takes up to 700 MB. */
 const BYTES_PER_JOB = 1024 ** 3;
@@ -63,6 +64,7 @@ async function prepare(folder) {
   // mediasoup's own subprojects are downloads; ours resolve to the system's libraries.
   rmSync(join(aside, 'subprojects'), { recursive: true });
   cpSync(shimsDir, join(aside, 'subprojects'), { recursive: true });
+  addLibsrtp(join(aside, 'subprojects'));
   for (const patch of readdirSync(patchesDir).sort()) {
     await run('git', ['apply', join(patchesDir, patch)], {
       cwd: aside,

@@ -6,6 +6,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from '../lib/paths.mjs';
 import { capture } from '../lib/run.mjs';
+import { libsrtpKind } from './libsrtp.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -26,8 +27,8 @@ export function mediasoupVersion() {
 /** How Meson configures the worker: mediasoup's own release settings (worker/tasks.py). */
 export const mesonArgs = ['--buildtype', 'release', '-Db_ndebug=true'];
 
-/** pkg-config's names of what the built worker links to. */
-const libraries = ['libsrtp2', 'libuv', 'openssl', 'absl_strings', 'flatbuffers'];
+/** pkg-config's names of what the built worker links to, besides libsrtp. */
+const libraries = ['libuv', 'openssl', 'absl_strings', 'flatbuffers'];
 
 /**
  * Names a built worker: it is good for exactly this mediasoup, these patches, shims and build
@@ -51,7 +52,10 @@ export function prebuiltKey() {
 }
 
 function libraryVersions() {
-  return libraries.map((name) => [name, capture('pkg-config', ['--modversion', name]) ?? 'absent']);
+  return [
+    ['libsrtp', libsrtpKind()],
+    ...libraries.map((name) => [name, capture('pkg-config', ['--modversion', name]) ?? 'absent']),
+  ];
 }
 
 function files(folder) {

@@ -5,6 +5,7 @@ import { ensureSystemPackages } from '../lib/system-packages.mjs';
 import { runs } from './binary.mjs';
 import { buildWorker } from './build.mjs';
 import { buildKey, mediasoupVersion, prebuiltKey } from './key.mjs';
+import { fetchLibsrtp } from './libsrtp.mjs';
 import { downloadWorker } from './prebuilt.mjs';
 
 /**
@@ -37,7 +38,8 @@ export async function resolveWorker(env = process.env) {
   );
 
   await ensureSystemPackages(['worker']);
-  // Only now: the packages that were just installed are part of the key.
+  await fetchLibsrtp();
+  // Only now: what was just installed and fetched is part of the key.
   const built = cached(buildKey());
   if (!runs(built)) await buildWorker(built);
   return built;
