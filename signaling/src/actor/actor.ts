@@ -167,9 +167,10 @@ export class VisitActor {
   ): Promise<{ created: boolean; visit: VisitResource }> {
     return this.#turn(async () => {
       const created = !this.#visit;
-      const { visit, committed } = this.#ensure(tenant, id, kind);
+      const visit = this.#ensure(tenant, id, kind);
       if (visit.kind !== kind) throw new BedsideError('conflict', { field: 'kind' });
-      if ((await committed) === 'kept') throw new BedsideError('state-unavailable');
+      // Asked again after a failure it may exist here, and here alone.
+      if (!(await this.#writer.written())) throw new BedsideError('state-unavailable');
       return { created, visit: resourceOf(visit) };
     });
   }
@@ -249,7 +250,7 @@ export class VisitActor {
   ): Promise<VisitConnection> {
     const rtpCapabilities = this.#options.nodes.rtpCapabilities();
     if (!rtpCapabilities) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
-    const { visit } = this.#ensure(identity.tenant, identity.visit, 'visit');
+    const visit = this.#ensure(identity.tenant, identity.visit, 'visit');
     const person = personOf(identity);
     const before = this.#sessions.get(person.id);
     if (!before && this.#sessions.size >= SESSION_LIMIT) throw new BedsideError('limit-reached');
@@ -633,14 +634,13 @@ export class VisitActor {
     return this.#options.clock.now();
   }
 
-  #ensure(tenant: TenantId, id: VisitId, kind: VisitKind) {
-    if (this.#visit) return { visit: this.#visit, committed: Promise.resolve('written' as const) };
+  #ensure(tenant: TenantId, id: VisitId, kind: VisitKind): Visit {
+    if (this.#visit) return this.#visit;
     const visit = newVisit(tenant, id, kind, this.#now());
     this.#visit = visit;
     this.#options.census.moved(undefined, visit);
-    const committed = this.#writer.write(visit, [{ type: 'visit-created', at: visit.createdAt }]);
-    committed.catch(() => {});
-    return { visit, committed };
+    this.#writer.write(visit, [{ type: 'visit-created', at: visit.createdAt }]).catch(() => {});
+    return visit;
   }
 
   #decide(command: Command): Extract<Decision, { ok: true }> {

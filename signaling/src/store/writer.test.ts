@@ -145,6 +145,21 @@ describe('where Redis refuses this visit\u2019s data though it answers', () => {
   });
 });
 
+test('all is said to be written when it is, not while Redis is away, and never of another gateway\u2019s visit', async () => {
+  expect(await writer.written()).toBe(true);
+  void writer.write(visitAt(1), []);
+  expect(await writer.written()).toBe(true);
+  expect(store.snapshots.get(key)?.seq).toBe(1);
+  store.goAway();
+  void writer.write(visitAt(2), []);
+  expect(await writer.written()).toBe(false);
+  store.comeBack();
+  expect(await writer.written()).toBe(true);
+  store.takeOver(key);
+  writer.write(visitAt(3), []).catch(() => {});
+  await expect(writer.written()).rejects.toMatchObject({ code: 'moved' });
+});
+
 describe('once another gateway owns the visit', () => {
   test('nothing is written, who waits is told, and so is the owner', async () => {
     store.takeOver(key);

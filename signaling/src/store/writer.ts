@@ -75,6 +75,16 @@ export class VisitWriter {
     });
   }
 
+  /**
+   * Whether Redis has every change so far; where it is away this takes one try to say.
+   * @throws BedsideError `moved` where another gateway owns the visit
+   */
+  async written(): Promise<boolean> {
+    await this.flush();
+    if (this.#stale) throw new BedsideError('moved');
+    return this.clean;
+  }
+
   /** Writes what is unwritten, until all is or Redis is away. */
   flush(): Promise<void> {
     if (!this.#flushing && !this.clean) this.#flushing = this.#writeAll();
