@@ -26,6 +26,7 @@ import { TokenAhead } from './token-ahead.ts';
 import { VideoWatcher } from './video.ts';
 import { makeView, type View } from './view.ts';
 import { visitView } from './visit-view.ts';
+import { WakeLock } from './wake-lock.ts';
 
 /** What the element shows. */
 export type Phase = 'preparing' | 'prejoin' | 'connecting' | 'visit' | 'ended';
@@ -110,6 +111,7 @@ export class BedsideVisitElement extends LitElement {
   #heard = new Map<ParticipantId, Heard>();
   #stage: { width: number; height: number } | undefined;
   #stageElement: Element | undefined;
+  readonly #wakeLock = new WakeLock();
   readonly #watcher = new VideoWatcher(() => this.#visit);
   readonly #stageObserver = new ResizeObserver(([entry]) => {
     if (!entry) return;
@@ -180,6 +182,7 @@ export class BedsideVisitElement extends LitElement {
       const focused =
         this.shadowRoot?.activeElement !== null && this.shadowRoot?.activeElement !== undefined;
       this.#phase = phase;
+      this.#wakeLock.set(phase === 'visit');
       if (focused) void this.updateComplete.then(() => this.#focusPhase());
     }
   }
@@ -188,7 +191,7 @@ export class BedsideVisitElement extends LitElement {
     const texts = textsFor(this.language ?? inheritedLanguage(this), this.texts);
     const view = this.#visit && makeView(this.#visit, texts, this.#watcher);
     return html`<div class="root" part="root" lang=${texts.lang} dir=${texts.dir} data-phase=${this.#phase}>
-      ${view ? this.#content(view) : html`<section class="message"><span class="spinner" aria-hidden="true"></span><p>${texts.ui.preparing}</p></section>`}
+      ${view ? this.#content(view) : html`<section class="message"><span class="spinner large" aria-hidden="true"></span><h1 tabindex="-1">${texts.ui.preparing}</h1></section>`}
       <div class="hidden" role="log" aria-live="polite" aria-relevant="additions">
         ${repeat(
           this.#lines,
@@ -306,6 +309,7 @@ export class BedsideVisitElement extends LitElement {
     const visit = this.#visit;
     this.#detach?.();
     this.#detach = undefined;
+    this.#wakeLock.set(false);
     this.#visit = undefined;
     this.#tokens = undefined;
     this.#who = undefined;
@@ -322,6 +326,7 @@ export class BedsideVisitElement extends LitElement {
     let wasConnected = false;
     const handlers: Partial<VisitEvents> = {
       connectionStateChanged: (state) => {
+        this.#emit('bedside-connection-state-changed', { state });
         if (state === 'connected') {
           this.#say(wasConnected ? 'sayReconnected' : 'sayConnected');
           if (!wasConnected) {
@@ -333,7 +338,6 @@ export class BedsideVisitElement extends LitElement {
         }
         if (state === 'reconnecting') this.#say('reconnecting');
         if (state === 'disconnected') wasConnected = false;
-        this.#emit('bedside-connection-state-changed', { state });
         update();
       },
       disconnected: (reason, error) => {

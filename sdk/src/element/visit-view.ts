@@ -24,7 +24,8 @@ export function visitView(view: View, options: VisitViewOptions): TemplateResult
   const self = visit.localParticipant;
   const others = shown(visit.participants.values());
   const waiting = self.state === 'waiting';
-  return html`<section class="visit" part="visit" tabindex="-1" aria-label=${t('visit')}>
+  return html`<section class="visit" part="visit" tabindex="-1" aria-labelledby="visit-title">
+    <h1 id="visit-title" class="hidden">${t('visit')}</h1>
     <div class="banners">
       ${
         visit.state === 'reconnecting'

@@ -96,14 +96,20 @@ export interface FakePerson {
   camera?: boolean;
   microphone?: boolean;
   screen?: boolean;
+  /** The camera of a phone held upright. */
+  upright?: boolean;
   speaking?: boolean;
   quality?: ConnectionQuality;
 }
 
 export function fakeParticipant(person: FakePerson): FakeParticipant {
-  const { id, role, camera = true, microphone = true, screen = false } = person;
+  const { id, role, camera = true, microphone = true, screen = false, upright = false } = person;
+  const size = upright ? ([360, 640] as const) : ([640, 360] as const);
   const tracks = new Map<MediaSource, TrackPublication>();
-  tracks.set('camera', publicationOf('camera', camera ? drawnTrack(role) : undefined, !camera));
+  tracks.set(
+    'camera',
+    publicationOf('camera', camera ? drawnTrack(role, ...size) : undefined, !camera),
+  );
   tracks.set('microphone', publicationOf('microphone', undefined, !microphone));
   if (screen) tracks.set('screen', publicationOf('screen', drawnTrack(role, 1280, 800)));
   return {
@@ -171,6 +177,14 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
     };
   }
 
+  /** Tests say what happens. */
+  override emit<Name extends keyof VisitEvents>(
+    name: Name,
+    ...args: Parameters<VisitEvents[Name]>
+  ): void {
+    super.emit(name, ...args);
+  }
+
   setState(state: ConnectionState, reason?: DisconnectReason, error?: BedsideError): void {
     this.state = state;
     this.disconnectReason = state === 'disconnected' ? reason : undefined;
@@ -184,6 +198,25 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
     this.participants.set(participant.id, participant);
     this.emit('participantConnected', participant);
     return participant;
+  }
+
+  change(id: string, change: Partial<FakeParticipant>): void {
+    const participant = this.participants.get(id as ParticipantId);
+    if (participant) this.emit('participantChanged', Object.assign(participant, change));
+  }
+
+  /** Another participant turns a source off or on. */
+  mute(id: string, source: MediaSource, muted: boolean): void {
+    const { tracks } = this.participants.get(id as ParticipantId) as FakeParticipant;
+    tracks.set(source, publicationOf(source, tracks.get(source)?.track, muted));
+    this.change(id, {});
+  }
+
+  /** The track is gone with its transport; the source is still published. */
+  drop(id: string, source: MediaSource): void {
+    const { tracks } = this.participants.get(id as ParticipantId) as FakeParticipant;
+    tracks.set(source, publicationOf(source, undefined));
+    this.change(id, {});
   }
 
   remove(id: string): void {
@@ -238,6 +271,7 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
 
   async switchActiveDevice(kind: DeviceKind, deviceId: string): Promise<void> {
     this.calls.push(`switch ${kind} ${deviceId}`);
+    if (this.deviceError) throw this.deviceError;
   }
 
   setVideoSize(
