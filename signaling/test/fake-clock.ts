@@ -15,6 +15,11 @@ export class FakeClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  /** As a clock that is set right; timers are not concerned. */
+  setBack(ms: number): void {
+    this.#now -= ms;
+  }
+
   /** Timers that are set. */
   get pending(): number {
     return this.#timers.size;

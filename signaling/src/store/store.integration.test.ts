@@ -1,0 +1,528 @@
+import type { GatewayId, VisitKey } from '@bedside/protocol';
+import * as fc from 'fast-check';
+import { Cluster, Redis } from 'ioredis';
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { FakeClock } from '../../test/fake-clock.ts';
+import { RedisServer } from '../../test/redis.ts';
+import { TcpProxy } from '../../test/tcp-proxy.ts';
+import { Counts } from '../../test/telemetry.ts';
+import { type Clock, systemClock } from '../actor/clock.ts';
+import { emptyVisit } from '../visit/arbitrary.ts';
+import { gatewayKeys, visitKeys } from './keys.ts';
+import { type Commit, REDIS_OPTIONS, RedisStore } from './store.ts';
+
+const key = 'visit-key' as VisitKey;
+const keys = visitKeys(key);
+const A = 'gateway-a' as GatewayId;
+const B = 'gateway-b' as GatewayId;
+
+let server: RedisServer;
+let clock: FakeClock;
+/** Closed after each test, last first. */
+const open: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+});
+
+afterAll(async () => {
+  await server?.stop();
+});
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  await server.admin.flushall();
+});
+
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+let boots = 0;
+
+/** The store of one gateway's boot: `port` of Redis or of a proxy before it. */
+async function storeOf(
+  gatewayId: GatewayId,
+  options: { port?: number; clock?: Clock; redis?: Redis | Cluster; boot?: string } = {},
+) {
+  const { port = server.port, boot = `boot-${++boots}` } = options;
+  const logged: string[] = [];
+  const telemetry = new Counts();
+  const redis = options.redis ?? new Redis(port, '127.0.0.1', REDIS_OPTIONS);
+  redis.on('error', () => {});
+  if (redis.status !== 'ready') await new Promise((resolve) => redis.once('ready', resolve));
+  let returned = Promise.withResolvers<void>();
+  const store = new RedisStore({
+    redis,
+    gatewayId,
+    boot,
+    clock: options.clock ?? clock,
+    log: pino({ level: 'warn' }, { write: (line: string) => void logged.push(line) }),
+    telemetry,
+    onAvailable: () => {
+      returned.resolve();
+      returned = Promise.withResolvers();
+    },
+  });
+  open.push(() => redis.disconnect());
+  open.push(() => store.stop());
+  await store.start();
+  return {
+    store,
+    redis,
+    boot,
+    logged,
+    telemetry,
+    /** Redis has answered again. */
+    returned: () => returned.promise,
+  };
+}
+
+const commitOf = (epoch: number, number: number, seq = number): Commit => ({
+  epoch,
+  number,
+  visit: { ...emptyVisit(), seq },
+  events: [{ type: 'media-placed', at: seq }],
+});
+
+const ledgerLength = () => server.admin.xlen(keys.ledger);
+const storedSeq = async () => JSON.parse((await server.admin.get(keys.snapshot)) ?? '{}').seq;
+const epochInRedis = async () => Number(await server.admin.hget(keys.lease, 'epoch'));
+/** The process is gone, without a word, and its registration has expired. */
+const forget = (gateway: GatewayId) => server.admin.del(gatewayKeys(gateway).registration);
+
+/** How often Redis has run a script since the last FLUSHALL or reset. */
+async function scriptRuns(): Promise<number> {
+  const stats = await server.admin.info('commandstats');
+  return [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce(
+    (sum, [, calls]) => sum + Number(calls),
+    0,
+  );
+}
+
+async function until(right: () => Promise<boolean>): Promise<void> {
+  while (!(await right())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe('a commit', () => {
+  test('under the epoch of the lease writes snapshot and events, and both are read back', async () => {
+    const { store } = await storeOf(A);
+    const { epoch } = await store.acquire(key);
+    expect(await store.commit(key, commitOf(epoch, 1))).toBe('written');
+    expect(await store.read(key)).toEqual({ ...emptyVisit(), seq: 1 });
+    const [[, [, event] = []] = []] = await server.admin.xrange(keys.ledger, '-', '+');
+    expect(JSON.parse(event ?? '')).toEqual({ type: 'media-placed', at: 1 });
+  });
+
+  test('twice under its number writes once', async () => {
+    const { store } = await storeOf(A);
+    const { epoch } = await store.acquire(key);
+    for (const _ of [1, 2]) expect(await store.commit(key, commitOf(epoch, 1))).toBe('written');
+    expect(await ledgerLength()).toBe(1);
+  });
+
+  test('that comes late, after the next one, doesn\u2019t undo it', async () => {
+    const { store } = await storeOf(A);
+    const { epoch } = await store.acquire(key);
+    await store.commit(key, commitOf(epoch, 1));
+    await store.commit(key, commitOf(epoch, 2));
+    await store.commit(key, commitOf(epoch, 1));
+    expect([await storedSeq(), await ledgerLength()]).toEqual([2, 2]);
+  });
+
+  test('under a stale epoch is refused and changes nothing', async () => {
+    const [a, b] = [await storeOf(A), await storeOf(B)];
+    const old = await a.store.acquire(key);
+    await a.store.commit(key, commitOf(old.epoch, 1));
+    await forget(A);
+    const { epoch } = await b.store.acquire(key);
+    await b.store.commit(key, commitOf(epoch, 1, 7));
+    expect(await a.store.commit(key, commitOf(old.epoch, 2))).toBe('stale');
+    expect([await storedSeq(), await ledgerLength(), await epochInRedis()]).toEqual([7, 2, epoch]);
+  });
+
+  test('after Redis lost everything puts lease and visit back, for the owner of before', async () => {
+    const [a, b] = [await storeOf(A), await storeOf(B)];
+    const { epoch } = await a.store.acquire(key);
+    await a.store.commit(key, commitOf(epoch, 1));
+    await server.admin.del(keys.lease, keys.snapshot, keys.ledger);
+    expect(await a.store.commit(key, commitOf(epoch, 2))).toBe('written');
+    expect(await server.admin.hgetall(keys.lease)).toMatchObject({
+      gateway: A,
+      boot: a.boot,
+      epoch: String(epoch),
+    });
+    expect(await storedSeq()).toBe(2);
+    await expect(b.store.acquire(key)).rejects.toMatchObject({ code: 'moved' });
+  });
+});
+
+describe('a lease', () => {
+  test('of a live gateway is nobody else\u2019s, who is sent away with a time to try again', async () => {
+    const [a, b] = [await storeOf(A), await storeOf(B)];
+    await a.store.acquire(key);
+    await expect(b.store.acquire(key)).rejects.toMatchObject({
+      code: 'moved',
+      retryAfterMs: expect.any(Number),
+    });
+  });
+
+  test('is taken over at once when its owner\u2019s registration is gone, with what was committed', async () => {
+    const [a, b] = [await storeOf(A), await storeOf(B)];
+    const { epoch } = await a.store.acquire(key);
+    await a.store.commit(key, commitOf(epoch, 1));
+    await forget(A);
+    const lease = await b.store.acquire(key);
+    expect(lease.epoch).toBeGreaterThan(epoch);
+    expect(lease.visit?.seq).toBe(1);
+  });
+
+  test('is taken over when its owner was started anew and has not taken it up again', async () => {
+    const a = await storeOf(A);
+    await a.store.acquire(key);
+    await storeOf(A);
+    await expect((await storeOf(B)).store.acquire(key)).resolves.toBeDefined();
+  });
+
+  test('is taken again by the next boot of its owner, though the one before is still registered', async () => {
+    const first = await storeOf(A);
+    const { epoch } = await first.store.acquire(key);
+    await first.store.commit(key, commitOf(epoch, 1));
+    const second = await storeOf(A);
+    expect(await second.store.acquire(key)).toMatchObject({ visit: { seq: 1 } });
+  });
+
+  test('that is abandoned goes to exactly one of many who race for it', async () => {
+    const dead = await storeOf('gateway-dead' as GatewayId);
+    const racers = await Promise.all(
+      ['b', 'c', 'd', 'e'].map((name) => storeOf(`gateway-${name}` as GatewayId)),
+    );
+    for (let round = 0; round < 25; round++) {
+      const visit = `visit-${round}` as VisitKey;
+      await dead.store.acquire(visit);
+      await forget('gateway-dead' as GatewayId);
+      const outcomes = await Promise.allSettled(racers.map(({ store }) => store.acquire(visit)));
+      const won = outcomes.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+      expect(won).toHaveLength(1);
+      expect(Number(await server.admin.hget(visitKeys(visit).lease, 'epoch'))).toBe(won[0]?.epoch);
+      for (const each of outcomes)
+        if (each.status === 'rejected') expect(each.reason).toMatchObject({ code: 'moved' });
+      await dead.store.start();
+    }
+  });
+
+  test('that nobody has goes to exactly one of two who race for it', async () => {
+    const [a, b] = [await storeOf(A), await storeOf(B)];
+    for (let round = 0; round < 25; round++) {
+      const visit = `visit-${round}` as VisitKey;
+      const outcomes = await Promise.allSettled([a, b].map(({ store }) => store.acquire(visit)));
+      expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    }
+  });
+
+  test('that was released is free at once; the epoch goes on', async () => {
+    const [a, b] = [await storeOf(A), await storeOf(B)];
+    const { epoch } = await a.store.acquire(key);
+    await a.store.commit(key, commitOf(epoch, 1));
+    await a.store.release(key, epoch);
+    const lease = await b.store.acquire(key);
+    expect(lease.epoch).toBeGreaterThan(epoch);
+    expect(lease.visit?.seq).toBe(1);
+  });
+
+  test('is not released by who had it before', async () => {
+    const [a, b] = [await storeOf(A), await storeOf(B)];
+    const { epoch } = await a.store.acquire(key);
+    await a.store.commit(key, commitOf(epoch, 1));
+    await forget(A);
+    await b.store.acquire(key);
+    await a.store.release(key, epoch);
+    expect(await server.admin.hget(keys.lease, 'gateway')).toBe(B);
+  });
+
+  test('without a visit leaves nothing behind when it is released', async () => {
+    const { store } = await storeOf(A);
+    const { epoch } = await store.acquire(key);
+    await store.release(key, epoch);
+    expect(await server.admin.keys('*visit-key*')).toEqual([]);
+    expect(await store.abandoned()).toEqual([]);
+  });
+});
+
+describe('an epoch', () => {
+  test('is at least the time', async () => {
+    const { store } = await storeOf(A);
+    expect((await store.acquire(key)).epoch).toBe(clock.now());
+  });
+
+  test('never goes back: not with the clock, not with a release, not in a failover that loses the last write', async () => {
+    const { store } = await storeOf(A);
+    const step = fc.constantFrom('acquire', 'clock-back', 'release', 'failover' as const);
+    let visits = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 20, size: 'max' }), async (steps) => {
+        const visit = `visit-${++visits}` as VisitKey;
+        const { lease } = visitKeys(visit);
+        let last = 0;
+        const acquire = async () => {
+          const { epoch } = await store.acquire(visit);
+          expect(epoch).toBeGreaterThan(last);
+          last = epoch;
+          await store.commit(visit, commitOf(epoch, 1));
+        };
+        await acquire();
+        for (const each of steps) {
+          if (each === 'acquire') await acquire();
+          if (each === 'release') await store.release(visit, last);
+          // A clock that was set right: back a little, but the epoch knows.
+          if (each === 'clock-back') {
+            clock.setBack(1_000);
+            await acquire();
+          }
+          if (each === 'failover') {
+            const before = await server.admin.hgetall(lease);
+            await acquire();
+            await server.admin.hset(lease, before);
+            // Failovers take time, and epochs are the time.
+            clock.advance(last - clock.now() + 1);
+            await acquire();
+          }
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('what a gateway leaves behind', () => {
+  test('is listed for its next boot: visits that it had open and did not release', async () => {
+    const { store } = await storeOf(A);
+    const other = 'other-visit' as VisitKey;
+    const { epoch } = await store.acquire(key);
+    await store.commit(key, commitOf(epoch, 1));
+    await store.acquire(other);
+    await store.release(key, epoch);
+    expect(await (await storeOf(A)).store.abandoned()).toEqual([other]);
+    expect(await (await storeOf(B)).store.abandoned()).toEqual([]);
+  });
+
+  test('expires by itself, every key of it', async () => {
+    const { store } = await storeOf(A);
+    const { epoch } = await store.acquire(key);
+    await store.commit(key, commitOf(epoch, 1));
+    const all = await server.admin.keys('*');
+    expect(all.toSorted()).toEqual(
+      [...Object.values(keys), ...Object.values(gatewayKeys(A))].toSorted(),
+    );
+    const day = 24 * 60 * 60 * 1_000;
+    for (const each of all) {
+      const ttl = await server.admin.pttl(each);
+      expect(ttl, each).toBeGreaterThan(0);
+      expect(ttl, each).toBeLessThanOrEqual(each === gatewayKeys(A).registration ? 5_000 : day);
+    }
+  });
+
+  test('names no tenant, visit or person in any key', async () => {
+    const { store } = await storeOf(A);
+    const { epoch } = await store.acquire(key);
+    await store.commit(key, commitOf(epoch, 1));
+    const { tenant, visit } = emptyVisit();
+    for (const each of await server.admin.keys('*')) {
+      expect(each).not.toContain(tenant);
+      expect(each).not.toContain(visit);
+    }
+  });
+
+  test('loses its registration with an orderly stop, and only its own boot\u2019s', async () => {
+    const first = await storeOf(A, { boot: 'first' });
+    const { registration } = gatewayKeys(A);
+    await storeOf(A, { boot: 'second' });
+    await first.store.stop();
+    expect(await server.admin.get(registration)).toBe('second');
+    await (await storeOf(A, { boot: 'third' })).store.stop();
+    expect(await server.admin.get(registration)).toBeNull();
+  });
+});
+
+describe('a script that Redis runs a second time, because the connection broke before its answer', () => {
+  /** Runs `call` through a connection that is lost once Redis has carried it out; ioredis sends it again. */
+  async function interrupted<Result>(
+    call: (store: RedisStore) => Promise<Result>,
+    before: (store: RedisStore) => Promise<unknown> = async () => {},
+  ): Promise<{ result: Result; runs: number }> {
+    const proxy = await TcpProxy.to(server.port);
+    open.push(() => proxy.close());
+    const { store, redis } = await storeOf(A, { port: proxy.port });
+    await before(store);
+    await server.admin.config('RESETSTAT');
+    proxy.holdAnswers();
+    const calling = call(store);
+    await until(async () => (await scriptRuns()) > 0);
+    const reconnected = new Promise((resolve) => redis.once('ready', resolve));
+    proxy.drop();
+    await reconnected;
+    const result = await calling;
+    return { result, runs: await scriptRuns() };
+  }
+
+  test('commits once', async () => {
+    let epoch = 0;
+    const { result, runs } = await interrupted(
+      (store) => store.commit(key, commitOf(epoch, 1)),
+      async (store) => {
+        ({ epoch } = await store.acquire(key));
+        // The script is known to Redis, so that one call is one run.
+        await store.commit('other' as VisitKey, commitOf(1, 1));
+      },
+    );
+    expect([result, runs]).toEqual(['written', 2]);
+    expect([await storedSeq(), await ledgerLength()]).toEqual([1, 1]);
+  });
+
+  test('acquires a lease that is the one in Redis', async () => {
+    const { result, runs } = await interrupted(
+      (store) => store.acquire(key),
+      (store) => store.acquire('other' as VisitKey),
+    );
+    expect(runs).toBe(2);
+    expect(result.epoch).toBe(await epochInRedis());
+  });
+
+  test('releases what was to be released', async () => {
+    let epoch = 0;
+    const { runs } = await interrupted(
+      (store) => store.release(key, epoch),
+      async (store) => {
+        ({ epoch } = await store.acquire(key));
+        await store.commit(key, commitOf(epoch, 1));
+        await store.release('other' as VisitKey, 1);
+      },
+    );
+    expect(runs).toBe(2);
+    expect(await server.admin.hget(keys.lease, 'gateway')).toBe('');
+  });
+});
+
+describe('what Redis holds and is not ours', () => {
+  test('a snapshot that can\u2019t be read counts as none, and is logged without its content', async () => {
+    const { store, logged } = await storeOf(A);
+    for (const garbage of ['not JSON', '{"name":"Ana Secret"}', 'null', '[]']) {
+      await server.admin.set(keys.snapshot, garbage);
+      expect(await store.read(key)).toBeUndefined();
+      expect((await store.acquire(key)).visit).toBeUndefined();
+    }
+    expect(logged).toHaveLength(8);
+    expect(logged.join()).not.toContain('Secret');
+  });
+
+  test.each([
+    ['lease', 'acquire'],
+    ['snapshot', 'acquire'],
+    ['ledger', 'commit'],
+  ] as const)('a %s of the wrong type fails this visit, and nobody else', async (name, call) => {
+    const { store } = await storeOf(A);
+    await server.admin.sadd(keys[name], 'not ours');
+    const calling = call === 'acquire' ? store.acquire(key) : store.commit(key, commitOf(1, 1));
+    await expect(calling).rejects.toMatchObject({ code: 'internal' });
+    expect(store.available).toBe(true);
+    const other = 'other' as VisitKey;
+    const { epoch } = await store.acquire(other);
+    expect(await store.commit(other, commitOf(epoch, 1))).toBe('written');
+  });
+});
+
+describe('while Redis is away', () => {
+  test('calls fail with state-unavailable, at once when the connection is gone', async () => {
+    const proxy = await TcpProxy.to(server.port);
+    open.push(() => proxy.close());
+    const { store } = await storeOf(A, { port: proxy.port });
+    proxy.cut();
+    for (const call of [
+      () => store.acquire(key),
+      () => store.read(key),
+      () => store.commit(key, commitOf(1, 1)),
+      () => store.release(key, 1),
+      () => store.abandoned(),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ code: 'state-unavailable', retryable: true });
+      expect(store.available).toBe(false);
+    }
+  });
+
+  test('one that hangs is away, too, and is back when it answers', async () => {
+    const { store, returned } = await storeOf(A, { clock: systemClock });
+    server.freeze();
+    open.push(() => server.thaw());
+    await expect(store.read(key)).rejects.toMatchObject({ code: 'state-unavailable' });
+    expect(store.available).toBe(false);
+    const back = returned();
+    server.thaw();
+    await back;
+    expect(store.available).toBe(true);
+    expect(await store.read(key)).toBeUndefined();
+  });
+
+  test('a connection that passes nothing any more is given up for a new one', async () => {
+    const proxy = await TcpProxy.to(server.port);
+    open.push(() => proxy.close());
+    const { store, returned } = await storeOf(A, { port: proxy.port, clock: systemClock });
+    const back = returned();
+    proxy.swallow();
+    await expect(store.read(key)).rejects.toMatchObject({ code: 'state-unavailable' });
+    await back;
+    expect(await store.read(key)).toBeUndefined();
+  });
+
+  test('a lease that is given up is freed on its return', async () => {
+    const proxy = await TcpProxy.to(server.port);
+    open.push(() => proxy.close());
+    const { store, returned } = await storeOf(A, { port: proxy.port, clock: systemClock });
+    const { epoch } = await store.acquire(key);
+    await store.commit(key, commitOf(epoch, 1));
+    proxy.cut();
+    await expect(store.release(key, epoch)).rejects.toThrow();
+    const back = returned();
+    proxy.restore();
+    await back;
+    await until(async () => (await server.admin.hget(keys.lease, 'gateway')) === '');
+    await until(async () => (await store.abandoned()).length === 0);
+  });
+
+  test('slow is not away: up to the deadline it is waited for', async () => {
+    const proxy = await TcpProxy.to(server.port);
+    open.push(() => proxy.close());
+    const { store } = await storeOf(A, { port: proxy.port });
+    const { epoch } = await store.acquire(key);
+    proxy.delay(150);
+    expect(await store.commit(key, commitOf(epoch, 1))).toBe('written');
+    proxy.delay(2_000);
+    await expect(store.commit(key, commitOf(epoch, 2))).rejects.toMatchObject({
+      code: 'state-unavailable',
+    });
+  });
+});
+
+test('in Redis Cluster every script finds its keys in one slot', async () => {
+  const node = await RedisServer.start(
+    '--cluster-enabled',
+    'yes',
+    '--cluster-announce-ip',
+    '127.0.0.1',
+  );
+  open.push(() => node.stop());
+  await node.admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await until(async () => String(await node.admin.call('CLUSTER', 'INFO')).includes('state:ok'));
+  const cluster = new Cluster([{ host: '127.0.0.1', port: node.port }], {
+    redisOptions: REDIS_OPTIONS,
+  });
+  const { store } = await storeOf(A, { redis: cluster });
+  const { epoch } = await store.acquire(key);
+  expect(await store.commit(key, commitOf(epoch, 1))).toBe('written');
+  expect((await store.read(key))?.seq).toBe(1);
+  expect(await store.abandoned()).toEqual([key]);
+  await store.release(key, epoch);
+  expect(await store.abandoned()).toEqual([]);
+  await store.stop();
+  expect(await node.admin.get(gatewayKeys(A).registration)).toBeNull();
+});
