@@ -12,6 +12,7 @@ import { targetOf, withStack } from './lib/target.ts';
 import { mintToken } from './lib/token.ts';
 import { eachOf, until } from './lib/wait.ts';
 import { NativeParticipant } from './native/participant.ts';
+import { chromiumCapabilities } from './shared/capabilities.ts';
 
 const { values } = parseArgs({
   options: {
@@ -36,7 +37,7 @@ async function join(stack: Stack, label: string, total: number, visitSize: numbe
     const visit = `${label}.${Math.floor(index / visitSize)}`;
     const token = await mintToken(tenant, { visit, participant: `p.${index}`, role: 'patient' });
     const participant = await NativeParticipant.connect({ url: gateway, visit, token });
-    await participant.join();
+    await participant.join(chromiumCapabilities);
     if (index % 2 === 0) await participant.connectMedia();
     return participant;
   });

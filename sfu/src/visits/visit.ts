@@ -9,14 +9,13 @@ import {
   LIMITS,
   type PeerId,
   ProducerId,
-  type RtpCapabilities,
   TransportId,
   type VisitKey,
 } from '@bedside/protocol';
 import type { types } from 'mediasoup';
-import { validateAndNormalizeRtpCapabilities } from 'mediasoup/ortc';
 import { blame, call } from '../media/call.ts';
-import { ROUTER_CODECS, sharesCodec } from '../media/codecs.ts';
+import type { CapabilitySets } from '../media/capabilities.ts';
+import { ROUTER_CODECS } from '../media/codecs.ts';
 import { MAX_INCOMING_BITRATE, transportOptions } from '../media/transports.ts';
 import type { MediaWorker } from '../workers/media-worker.ts';
 import { Peer } from './peer.ts';
@@ -34,6 +33,7 @@ export interface VisitOptions {
   key: VisitKey;
   worker: MediaWorker;
   deadlineMs: number;
+  capabilities: CapabilitySets;
   /** Consumers that the worker still has room for. */
   room: () => number;
   onTransportState: (payload: ControlEventPayload<'transport-state'>) => void;
@@ -231,7 +231,7 @@ export class Visit {
   }
 
   async #createPeer({ peer: id, rtpCapabilities, flows }: Args<'open-peer'>): Promise<Peer> {
-    const checked = checkCapabilities(rtpCapabilities);
+    const checked = this.#options.capabilities.checked(rtpCapabilities);
     if (this.#peers.size >= LIMITS.peersPerVisit || this.#options.room() < flows.length)
       throw new BedsideError('capacity');
     const [sendTransport, recvTransport] = await this.#createTransports();
@@ -317,19 +317,4 @@ export class Visit {
       this.#options.onSpeaker({ visit: this.key, producerId: now });
     }
   }
-}
-
-/**
- * The capabilities as mediasoup completes them, on a copy.
- * @throws BedsideError `invalid-request`, or `media-unsupported` where routers know none of the codecs.
- */
-function checkCapabilities(rtpCapabilities: RtpCapabilities): RtpCapabilities {
-  const copy = structuredClone(rtpCapabilities);
-  try {
-    validateAndNormalizeRtpCapabilities(copy as unknown as types.RtpCapabilities);
-  } catch (error) {
-    throw blame(error, 'rtpCapabilities');
-  }
-  if (!sharesCodec(copy)) throw new BedsideError('media-unsupported');
-  return copy;
 }

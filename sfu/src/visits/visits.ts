@@ -11,6 +11,7 @@ import {
 } from '@bedside/protocol';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
+import { CapabilitySets } from '../media/capabilities.ts';
 import type { MediaWorker, WorkerLoss } from '../workers/media-worker.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import { Lane } from './lane.ts';
@@ -57,6 +58,7 @@ export class Visits {
   readonly #log: Logger;
   readonly #pool: WorkerPool;
   readonly #telemetry: VisitsTelemetry;
+  readonly #capabilities = new CapabilitySets();
   readonly #records = new Map<VisitKey, VisitRecord>();
   /** The latest link of each gateway: one that was cut off may be back before its old link is noticed dead. */
   readonly #links = new Map<GatewayId, GatewayLink>();
@@ -243,6 +245,7 @@ export class Visits {
         key: record.key,
         worker,
         deadlineMs: this.#config.mediaDeadlineMs,
+        capabilities: this.#capabilities,
         room: () => this.#pool.room(worker),
         onTransportState: (payload) =>
           this.#links.get(record.owner)?.send('transport-state', payload),
