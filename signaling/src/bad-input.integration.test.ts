@@ -51,7 +51,11 @@ const stillServed = async (socket: Client) =>
   expect(await ask(socket, 'leave', { requestId: 'x' })).toEqual({ ok: true, data: {} });
 
 /** A page of `v1` that can send anything. */
-const joinRaw = async () => RawClient.join(running.url, handshake(await mintToken()));
+async function joinRaw(): Promise<RawClient> {
+  const client = await RawClient.join(running.url, handshake(await mintToken()));
+  client.answersPings = true;
+  return client;
+}
 /** The same proof for such a page. */
 async function stillServedRaw(client: RawClient): Promise<void> {
   client.send('4277["leave",{"requestId":"x"}]');
@@ -409,7 +413,10 @@ describe('packets that mean nothing here are harmless', () => {
 
 test('one connection is one guess at a token', async () => {
   const client = await RawClient.open(running.url);
+  // In one packet, so that none waits for the answer to the one before.
+  client.tcp.cork();
   for (const token of ['a', 'b', 'c']) client.send(`40${JSON.stringify(handshake(token))}`);
+  client.tcp.uncork();
   await client.closed;
   expect(client.received.filter((message) => message.startsWith('44')).length).toBeLessThan(2);
   expect(await counted('token_failures_total{reason="malformed"}')).toBe(1);
@@ -424,8 +431,10 @@ test('connections that fall silent are closed, wherever they stand', async () =>
   const unconnected = await RawClient.open(running.url);
   const elsewhere = await RawClient.open(running.url);
   elsewhere.send('40/admin,{}');
-  // Half open: its pings are not answered.
+  for (const client of [unconnected, elsewhere]) client.answersPings = true;
+  // Half open: nobody answers.
   const welcomed = await joinRaw();
+  welcomed.answersPings = false;
   await Promise.all([
     tcp(''),
     tcp('GET /socket.io/?EIO=4 HTTP/1.1\r\nHost: x\r\n'),

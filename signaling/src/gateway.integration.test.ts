@@ -1,7 +1,9 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { Agent, get } from 'node:http';
 import { SUPPORTED_VERSIONS, TOKEN_AUDIENCE } from '@bedside/protocol';
 import { exportJWK, SignJWT, UnsecuredJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { FakeVisits } from '../test/fake-visits.ts';
 import {
   clientOf,
   eventOf,
@@ -14,7 +16,9 @@ import {
   SECRET,
   startGateway,
   TENANTS,
+  testConfig,
 } from '../test/harness.ts';
+import { createGateway } from './gateway.ts';
 
 const seconds = () => Math.floor(Date.now() / 1000);
 const FENCED_SECRET = 'the-secret-of-the-fenced-tenant-00001';
@@ -271,4 +275,40 @@ test('SIGTERM’s stop() tells every page to come back, and refuses new ones', a
   expect(running.visits.stopped).toBe(1);
   const late = clientOf(running.url, handshake(await mintToken()));
   expect((await refusal(late)).data).toBeUndefined();
+});
+
+test('a gateway that is stopped while it starts lets nobody in', async () => {
+  const begun = Promise.withResolvers<void>();
+  const ready = Promise.withResolvers<void>();
+  const visits = Object.assign(new FakeVisits(), {
+    start() {
+      begun.resolve();
+      return ready.promise;
+    },
+  });
+  const gateway = createGateway(testConfig({ BEDSIDE_LOG_LEVEL: 'silent' }), { visits });
+  const started = gateway.start();
+  await begun.promise;
+  await gateway.stop();
+  ready.resolve();
+  await started;
+  expect(() => gateway.address()).toThrow('has not started');
+});
+
+test('requests of connections that are kept alive are told that the gateway stops', async () => {
+  const stopped = Promise.withResolvers<void>();
+  running.visits.stop = () => stopped.promise;
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = () =>
+    new Promise<number | undefined>((resolve, reject) => {
+      get(`${running.url}/v1/openapi.json`, { agent }, (answer) => {
+        answer.resume().once('end', () => resolve(answer.statusCode));
+      }).once('error', reject);
+    });
+  expect(await ask()).toBe(200);
+  const stopping = running.stop();
+  expect(await ask()).toBe(503);
+  stopped.resolve();
+  await stopping;
+  agent.destroy();
 });

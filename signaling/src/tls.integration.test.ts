@@ -75,8 +75,12 @@ async function served(versions: { minVersion?: SecureVersion; maxVersion?: Secur
   socket.destroy();
   return subject.CN;
 }
-const untilServed = (name: string) =>
-  vi.waitFor(async () => expect(await served()).toBe(name), { timeout: 10_000 });
+/** Waits for it, and that nothing else is shown any more: two ports that are open would take turns. */
+async function untilServed(name: string): Promise<void> {
+  await vi.waitFor(async () => expect(await served()).toBe(name), { timeout: 10_000 });
+  const names = await Promise.all(Array.from({ length: 16 }, () => served()));
+  expect(new Set(names)).toEqual(new Set([name]));
+}
 const notRenewed = () => running.logged().match(/certificate not renewed/g)?.length ?? 0;
 
 async function page(participant: string): Promise<Socket> {

@@ -8,6 +8,10 @@ const TEXT = 1;
 const BINARY = 2;
 const CLOSE = 8;
 
+/** Of Engine.IO. */
+const PING = '2';
+const PONG = '3';
+
 export interface UpgradeOptions {
   /** In place of `EIO=4&transport=websocket&visit=v1`. */
   query?: string;
@@ -20,6 +24,8 @@ export interface UpgradeOptions {
  */
 export class RawClient {
   readonly tcp: Socket;
+  /** Whether it says that it is there when it is asked. */
+  answersPings = false;
   /** What the gateway sent in text frames, oldest first. */
   readonly received: string[] = [];
   /** Resolves with the code of the close frame, or 0 where the connection ended without one. */
@@ -115,10 +121,15 @@ export class RawClient {
       if (this.#pending.length < end) break;
       const payload = this.#pending.subarray(2 + extended, end);
       this.#pending = this.#pending.subarray(end);
-      if ((first & 15) === TEXT) this.received.push(payload.toString());
+      if ((first & 15) === TEXT) this.#take(payload.toString());
       if ((first & 15) === CLOSE && length >= 2) this.#closeCode = payload.readUInt16BE(0);
     }
     this.#wake();
+  }
+
+  #take(message: string): void {
+    this.received.push(message);
+    if (message === PING && this.answersPings) this.send(PONG);
   }
 }
 

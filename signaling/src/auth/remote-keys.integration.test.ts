@@ -12,14 +12,17 @@ import { createKeyrings, TokenRefused, verifyToken } from './tokens.ts';
 class Portal {
   keys: JWK[] = [];
   requests = 0;
-  answer: (response: ServerResponse) => void = (response) => {
+  answer: (response: ServerResponse) => void = (response) => this.serve(response);
+  readonly #server = createServer((request, response) => {
+    this.requests += 1;
+    if (request.url === '/elsewhere') this.serve(response);
+    else this.answer(response);
+  });
+
+  serve(response: ServerResponse): void {
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ keys: this.keys }));
-  };
-  readonly #server = createServer((_request, response) => {
-    this.requests += 1;
-    this.answer(response);
-  });
+  }
 
   async open(): Promise<string> {
     this.#server.listen(0, '127.0.0.1');
@@ -206,7 +209,7 @@ describe('while keys can not be fetched', () => {
     ['is an error', (response) => response.writeHead(500).end('{"keys":[]}')],
     ['is no JSON', (response) => response.end('<html>')],
     ['is no key set', (response) => response.end('{"keys":{}}')],
-    ['leads elsewhere', (response) => response.writeHead(302, { location: url }).end()],
+    ['leads elsewhere', (response) => response.writeHead(302, { location: '/elsewhere' }).end()],
     ['breaks off', (response) => response.destroy()],
     [
       'does not end',

@@ -30,6 +30,16 @@ describe('TokenBucket', () => {
     );
   });
 
+  test('lets no more than the burst through at once, however long it was idle', () => {
+    fc.assert(
+      fc.property(rate, fc.double({ min: 0, max: 1e9, noNaN: true }), (rate, idle) => {
+        const bucket = new TokenBucket(rate, 0);
+        const takes = Array.from({ length: rate.burst + 5 }, () => bucket.take(idle));
+        expect(takes.filter((wait) => wait === 0)).toHaveLength(rate.burst);
+      }),
+    );
+  });
+
   test('lets the burst through at once, and not one more', () => {
     fc.assert(
       fc.property(rate, (rate) => {
@@ -55,6 +65,14 @@ describe('TokenBucket', () => {
         }
       }),
     );
+  });
+
+  test('a part of a millisecond is waited for', () => {
+    const bucket = new TokenBucket({ burst: 1, perSecond: 3.3 }, 0);
+    expect(bucket.take(0)).toBe(0);
+    expect(bucket.take(0)).toBe(304);
+    expect(bucket.take(303)).toBe(1);
+    expect(bucket.take(304)).toBe(0);
   });
 
   test('a clock that goes back gives nothing', () => {
