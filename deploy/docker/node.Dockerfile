@@ -20,7 +20,7 @@ FROM dependencies AS worker
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       libsrtp2-dev libuv1-dev libssl-dev libabsl-dev libflatbuffers-dev flatbuffers-compiler \
-      meson ninja-build pkg-config g++ ccache git \
+      meson ninja-build pkg-config g++ ccache dpkg-dev git \
  && rm -rf /var/lib/apt/lists/*
 COPY scripts scripts
 RUN node scripts/worker/build.mjs /out/mediasoup-worker

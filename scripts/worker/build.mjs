@@ -12,9 +12,9 @@ import { withLock } from '../lib/lock.mjs';
 import { cacheDir } from '../lib/paths.mjs';
 import { step } from '../lib/progress.mjs';
 import { run } from '../lib/run.mjs';
-import { adopt } from './binary.mjs';
+import { adopt, runs } from './binary.mjs';
 import { buildKey, mediasoupDir, mesonArgs, patchesDir, shimsDir } from './key.mjs';
-import { addLibsrtp } from './libsrtp.mjs';
+import { addLibsrtp, fetchLibsrtp } from './libsrtp.mjs';
 
 /** What one compiler process may need: C++20 with Abseil takes up to 700 MB. */
 const BYTES_PER_JOB = 1024 ** 3;
@@ -28,7 +28,7 @@ const BYTES_PER_JOB = 1024 ** 3;
 export async function buildWorker(target) {
   const folder = join(cacheDir(), `build-${buildKey()}`);
   await withLock(`${folder}.lock`, 'it builds the mediasoup worker', async () => {
-    if (existsSync(target)) return;
+    if (runs(target)) return;
     await step('Building the mediasoup worker (once, some minutes)', async (detail) => {
       await prepare(folder);
       const out = join(folder, 'out');
@@ -57,7 +57,7 @@ export async function buildWorker(target) {
 /** Sources, shims and patches in one folder, which appears in one move. */
 async function prepare(folder) {
   if (existsSync(folder)) return;
-  const aside = `${folder}.${process.pid}.tmp`;
+  const aside = `${folder}.tmp`;
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(dirname(aside), { recursive: true });
   cpSync(join(mediasoupDir(), 'worker'), aside, { recursive: true });
@@ -88,6 +88,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
     process.exitCode = 64;
   } else {
     rmSync(target, { force: true });
+    await fetchLibsrtp();
     await buildWorker(target);
   }
 }

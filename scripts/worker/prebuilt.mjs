@@ -17,21 +17,22 @@ import { isExecutable, run } from '../lib/run.mjs';
 import { adopt } from './binary.mjs';
 import { mediasoupDir, mediasoupVersion } from './key.mjs';
 
-/** For the whole download, in ms. Behind a proxy that drops packets nothing else would end it. */
+/** In ms. Behind a proxy that drops packets nothing else would end a download. */
 const DEADLINE_MS = 15_000;
 
 /**
  * Downloads the worker to `target`. Any failure is an answer: the caller builds.
  *
  * @param {string} target
+ * @param {number} [deadlineMs] for the whole download
  * @returns {Promise<string | undefined>} why not, or undefined when it is there
  */
-export async function downloadWorker(target) {
+export async function downloadWorker(target, deadlineMs = DEADLINE_MS) {
   const folder = mkdtempSync(join(tmpdir(), 'bedside-worker-'));
   try {
     return await step("Downloading mediasoup's prebuilt worker", async () => {
       const archive = join(folder, 'worker.tgz');
-      const failure = await fetchWithDeadline(prebuiltUrl(), archive);
+      const failure = await fetchWithDeadline(prebuiltUrl(), archive, deadlineMs);
       if (failure) return failure;
       await run('tar', ['-xzf', archive, '-C', folder]);
       adopt(join(folder, 'mediasoup-worker'), target);
@@ -55,7 +56,7 @@ export function prebuiltUrl() {
   return `${base}/${version}/mediasoup-worker-${version}-${platform()}-${arch()}${kernel}.tgz`;
 }
 
-function fetchWithDeadline(url, file) {
+function fetchWithDeadline(url, file, deadlineMs) {
   return new Promise((resolve) => {
     const child = spawn(
       isExecutable(node22) ? node22 : process.execPath,
@@ -71,14 +72,14 @@ function fetchWithDeadline(url, file) {
     const timer = setTimeout(() => {
       late = true;
       child.kill('SIGKILL');
-    }, DEADLINE_MS);
+    }, deadlineMs);
     child.once('error', (error) => {
       clearTimeout(timer);
       resolve(error.message);
     });
     child.once('close', (code) => {
       clearTimeout(timer);
-      if (late) resolve(`no download within ${DEADLINE_MS / 1000} s`);
+      if (late) resolve(`no download within ${deadlineMs / 1000} s`);
       else resolve(code === 0 ? undefined : said.trim() || `exit code ${code}`);
     });
   });
