@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { SERVICE_AUDIENCE } from '@bedside/protocol';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -112,6 +113,62 @@ test('what is not there is a problem too', async () => {
     status: 404,
     body: { code: 'not-found' },
   });
+});
+
+test('requests over the rate of an address are told how long to wait, without a look at the key', async () => {
+  const tight = await startGateway({
+    BEDSIDE_REST_BURST: '3',
+    BEDSIDE_REST_REQUESTS_PER_SECOND: '1',
+  });
+  try {
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => fetch(`${tight.url}/v1/visits/rest-1`)),
+    );
+    const limited = answers.filter(({ status }) => status === 429);
+    expect(limited.length).toBeGreaterThanOrEqual(4);
+    for (const answer of limited) {
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await answer.json()).toMatchObject({ code: 'rate-limited', retryable: true });
+    }
+  } finally {
+    await tight.stop();
+  }
+});
+
+test('a fault of ours is a problem without its text, and logged once', async () => {
+  const read = running.visits.read;
+  running.visits.read = async () => {
+    throw new TypeError('marked-fault "marked-visit"');
+  };
+  const answer = await call('GET', '/v1/visits/rest-1');
+  running.visits.read = read;
+  expect(answer).toMatchObject({ status: 500, body: { code: 'internal' } });
+  expect(JSON.stringify(answer.body)).not.toContain('marked');
+  expect(running.logged().match(/request failed/g)).toHaveLength(1);
+  expect(running.logged()).not.toContain('marked-visit');
+});
+
+test('ids in a path are decoded once, and what is no id is refused', async () => {
+  await call('POST', '/v1/visits', { body: '{"visit":"a~b:c"}' });
+  expect(await call('GET', '/v1/visits/a~b%3Ac')).toMatchObject({ status: 200 });
+  for (const path of ['a%252F', 'a%2Fb', 'a%00', '%ZZ', '..%2F..', 'x'.repeat(200)]) {
+    expect(await call('GET', `/v1/visits/${path}`), path).toMatchObject({
+      status: 400,
+      body: { code: 'invalid-request', field: 'visit' },
+    });
+  }
+});
+
+test('a client that goes before its body is whole ends nothing', async () => {
+  const { hostname, port } = new URL(running.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(
+    `POST /v1/visits HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${API_KEY}\r\nContent-Length: 1000\r\n\r\n{"visit":`,
+  );
+  await once(socket, 'connect');
+  socket.destroy();
+  await once(socket, 'close');
+  expect((await call('GET', '/v1/visits/rest-1')).status).toBe(200);
 });
 
 test('a client that goes before the answer ends nothing', async () => {
