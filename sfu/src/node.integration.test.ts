@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import process from 'node:process';
-import { CONTROL_AUDIENCE, type ControlCommandName } from '@bedside/protocol';
+import { CONTROL_AUDIENCE, type ControlCommandName, LIMITS } from '@bedside/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   closeAll,
@@ -89,6 +89,26 @@ describe('control link', () => {
     ];
     expect(error.data).toMatchObject({ code });
     await TestGateway.link(node);
+  });
+
+  test('a message that is too large ends its link, and no other', async () => {
+    const node = await startNode();
+    const other = await TestGateway.link(node);
+    const { scope, sender } = await visitWithSender(other);
+    const gateway = await TestGateway.link(node);
+    const closed = once(gateway.socket as unknown as NodeJS.EventEmitter, 'disconnect');
+    const visit = 'v'.repeat(LIMITS.controlMessageBytes);
+    gateway.socket.emit('close-visit', { visit, epoch: 1 });
+    await closed;
+    const { peers } = await other.call('describe-visit', scope);
+    expect(peers.map(({ peer }) => peer)).toEqual([sender]);
+  });
+
+  test('is a WebSocket, never polled', async () => {
+    const node = await startNode();
+    const url = node.address.control.replace('ws:', 'http:');
+    const polled = await fetch(`${url}/socket.io/?EIO=4&transport=polling`);
+    expect(polled.status).toBe(400);
   });
 
   test('answers an unknown command', async () => {
