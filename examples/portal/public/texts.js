@@ -34,7 +34,6 @@ export const texts = {
     tipThings: 'Have your medicines and your questions at hand.',
     tipDevice: 'Plug in your device, or charge it. Earphones make voices clearer.',
     privacy: 'Picture and sound are encrypted on their way and are not recorded.',
-    visit: 'Video visit',
     roles: {
       patient: ['Patient', 'I have an appointment'],
       provider: ['Provider', 'I lead this visit'],
@@ -76,7 +75,6 @@ export const texts = {
     tipThings: 'Tenga a mano sus medicinas y sus preguntas.',
     tipDevice: 'Conecte o cargue su dispositivo. Con auriculares se oye mejor.',
     privacy: 'La imagen y el sonido van cifrados por el camino y no se graban.',
-    visit: 'Visita por video',
     roles: {
       patient: ['Paciente', 'Tengo una cita'],
       provider: ['Profesional', 'Dirijo esta visita'],

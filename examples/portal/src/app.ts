@@ -119,7 +119,7 @@ function sendAsset(request: IncomingMessage, response: ServerResponse, asset: As
   if (compressed) response.setHeader('Content-Encoding', 'gzip');
   const body = compressed ?? asset.body;
   response.setHeader('Content-Length', body.length);
-  response.end(request.method === 'HEAD' ? undefined : body);
+  response.end(body);
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {

@@ -1,0 +1,264 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, request as httpRequest, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createApp } from './app.ts';
+import { loadAssets } from './assets.ts';
+import { type PortalConfig, readConfig } from './config.ts';
+import { securityHeaders } from './headers.ts';
+
+const publicDir = join(import.meta.dirname, '..', 'public');
+const SDK_SCRIPT = `/* the SDK */ ${'x'.repeat(2000)}`;
+const sdk: Record<string, string> = {
+  'bedside.js': SDK_SCRIPT,
+  'bedside.js.map': '{}',
+  'bedside.js.LEGAL.txt': 'legal',
+  'bedside.mjs': 'export {}',
+  'bedside.mjs.map': '{}',
+  'bedside.mjs.LEGAL.txt': 'legal',
+  'integrity.json': JSON.stringify({ 'bedside.js': { integrity: 'sha384-of-the-script' } }),
+};
+
+const listen = (server: Server): Promise<number> =>
+  new Promise((resolve) =>
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
+  );
+const close = async (server: Server | undefined): Promise<void> => {
+  server?.closeAllConnections();
+  await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)));
+};
+
+describe('the portal', () => {
+  let dist: string;
+  let portal: Server;
+  let port: number;
+  let config: PortalConfig;
+  /** Stands for the gateway's `/v1`. */
+  let gateway: Server;
+  let answer: { status: number; body: unknown } | 'none';
+  const asked: { path: string | undefined; authorization: string | undefined }[] = [];
+
+  beforeAll(async () => {
+    dist = await mkdtemp(join(tmpdir(), 'bedside-portal-'));
+    for (const [name, content] of Object.entries(sdk)) await writeFile(join(dist, name), content);
+    gateway = createServer(({ url, headers: { authorization } }, response) => {
+      asked.push({ path: url, authorization });
+      if (answer === 'none') return;
+      response.statusCode = answer.status;
+      response.end(JSON.stringify(answer.body));
+    });
+    config = readConfig({
+      PORTAL_TENANT_SECRET: 's'.repeat(32),
+      PORTAL_API_KEY: 'the key',
+      PORTAL_GATEWAY_URL: `http://127.0.0.1:${await listen(gateway)}`,
+    });
+    portal = createServer(createApp(config, await loadAssets(publicDir, dist)));
+    port = await listen(portal);
+  });
+
+  afterAll(async () => {
+    await close(portal);
+    await close(gateway);
+    await rm(dist, { recursive: true, force: true });
+  });
+
+  const get = (path: string, init?: RequestInit): Promise<Response> =>
+    fetch(`http://127.0.0.1:${port}${path}`, init);
+  const postToken = (body: string, type = 'application/json'): Promise<Response> =>
+    get('/api/token', { method: 'POST', headers: { 'Content-Type': type }, body });
+
+  /** As it is written: fetch would tidy the path up. */
+  const raw = (path: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      httpRequest({ host: '127.0.0.1', port, path }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      })
+        .once('error', reject)
+        .end();
+    });
+
+  describe('pages', () => {
+    it.each([
+      ['/', 'text/html; charset=utf-8'],
+      ['/?visit=v1&role=patient', 'text/html; charset=utf-8'],
+      ['/portal.css', 'text/css; charset=utf-8'],
+      ['/portal.js', 'text/javascript; charset=utf-8'],
+      ['/logo.svg', 'image/svg+xml'],
+      ['/sdk/bedside.js', 'text/javascript; charset=utf-8'],
+      ['/sdk/bedside.mjs', 'text/javascript; charset=utf-8'],
+    ])('serves %s as %s', async (path, type) => {
+      const response = await get(path);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('Content-Type')).toBe(type);
+    });
+
+    it.each(['/', '/portal.js', '/nothing', '/api/token', '/api/visits/v1'])(
+      'sends the whole policy with %s',
+      async (path) => {
+        answer = { status: 404, body: {} };
+        const { headers } = await get(path);
+        for (const [name, value] of Object.entries(securityHeaders(config.gatewayUrl)))
+          expect(headers.get(name), name).toBe(value);
+      },
+    );
+
+    it('names the hash of the script that it serves', async () => {
+      const page = await (await get('/')).text();
+      expect(page).toContain('integrity="sha384-of-the-script"');
+      expect(page).not.toContain('{{');
+    });
+
+    it('lets other origins load the SDK, and nothing else', async () => {
+      const { headers } = await get('/sdk/bedside.js');
+      expect(headers.get('Access-Control-Allow-Origin')).toBe('*');
+      expect(headers.get('Cross-Origin-Resource-Policy')).toBe('cross-origin');
+      for (const path of ['/', '/portal.js', '/api/visits/v1']) {
+        const other = (await get(path)).headers;
+        expect(other.get('Access-Control-Allow-Origin'), path).toBeNull();
+        expect(other.get('Cross-Origin-Resource-Policy'), path).toBe('same-origin');
+      }
+    });
+
+    it('sends a file compressed to those who can read it, once', async () => {
+      const response = await new Promise<{ encoding: string | undefined; body: Buffer }>(
+        (resolve) => {
+          httpRequest(
+            {
+              host: '127.0.0.1',
+              port,
+              path: '/sdk/bedside.js',
+              headers: { 'Accept-Encoding': 'gzip' },
+            },
+            async (message) => {
+              const chunks: Buffer[] = [];
+              for await (const chunk of message) chunks.push(chunk as Buffer);
+              resolve({
+                encoding: message.headers['content-encoding'],
+                body: Buffer.concat(chunks),
+              });
+            },
+          ).end();
+        },
+      );
+      expect(response.encoding).toBe('gzip');
+      expect(gunzipSync(response.body).toString()).toBe(SDK_SCRIPT);
+      const etag = (await get('/sdk/bedside.js')).headers.get('ETag') ?? '';
+      const again = await get('/sdk/bedside.js', { headers: { 'If-None-Match': etag } });
+      expect(again.status).toBe(304);
+      expect(await again.text()).toBe('');
+    });
+
+    it('answers HEAD without a body', async () => {
+      const response = await get('/', { method: 'HEAD' });
+      expect(Number(response.headers.get('Content-Length'))).toBeGreaterThan(1000);
+      expect(await response.text()).toBe('');
+    });
+
+    it.each([
+      '/../server.ts',
+      '/../../package.json',
+      '/..%2f..%2fpackage.json',
+      '/%2e%2e/%2e%2e/package.json',
+      '/sdk/../../server.ts',
+      '/sdk/%2e%2e%2fserver.ts',
+      '//etc/passwd',
+      '/etc/passwd',
+      '/index.html',
+      '/sdk/',
+      '/portal.css%00',
+      '/__proto__',
+      '/%',
+    ])('gives away nothing else: %s', async (path) => expect(await raw(path)).toBe(404));
+
+    it('does not take a page for what is to be sent', async () => {
+      const response = await get('/', { method: 'POST', body: 'x' });
+      expect(response.status).toBe(405);
+      expect(response.headers.get('Allow')).toBe('GET, HEAD');
+    });
+
+    it('says how to build the SDK where it is missing', async () => {
+      await expect(loadAssets(publicDir, join(dist, 'nowhere'))).rejects.toThrow(
+        'npm run build -w sdk',
+      );
+    });
+  });
+
+  describe('tokens', () => {
+    it('gives one, the gateway’s address beside it, and lets nobody keep it', async () => {
+      const response = await postToken(JSON.stringify({ visit: 'v1', role: 'patient' }));
+      expect(response.status).toBe(200);
+      expect(response.headers.get('Cache-Control')).toBe('no-store');
+      const { token, url } = (await response.json()) as { token: string; url: string };
+      expect(token.split('.')).toHaveLength(3);
+      expect(url).toBe(config.gatewayUrl.origin);
+    });
+
+    it.each([
+      ['what is not JSON', '{', 'application/json', '(root)'],
+      ['a form of another site', '{"visit":"v1","role":"patient"}', 'text/plain', 'Content-Type'],
+      ['a wrong field', '{"visit":"v1","role":"king"}', 'application/json', 'role'],
+      ['too much', JSON.stringify({ x: 'y'.repeat(5000) }), 'application/json', '(body)'],
+    ])('refuses %s', async (_, body, type, field) => {
+      const response = await postToken(body, type);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ error: { code: 'invalid-request', field } });
+    });
+
+    it('refuses GET', async () => expect((await get('/api/token')).status).toBe(405));
+
+    it('goes on after a client that hangs up in the middle', async () => {
+      await new Promise<void>((resolve) => {
+        const socket = connect(port, '127.0.0.1', () => {
+          socket.write(
+            'POST /api/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+            () => socket.resetAndDestroy(),
+          );
+        });
+        socket.once('close', () => resolve());
+        socket.once('error', () => {});
+      });
+      expect((await get('/')).status).toBe(200);
+    });
+  });
+
+  describe('who is there', () => {
+    const present = async (visit: string) => (await get(`/api/visits/${visit}`)).json();
+
+    it('asks the gateway by the portal’s key and tells roles, no names', async () => {
+      answer = {
+        status: 200,
+        body: {
+          participants: [
+            { role: 'patient', state: 'admitted', name: 'Ana' },
+            { role: 'provider', state: 'left' },
+          ],
+        },
+      };
+      expect(await present('v1')).toEqual({ present: ['patient'] });
+      expect(asked.at(-1)).toEqual({ path: '/v1/visits/v1', authorization: 'Bearer the key' });
+    });
+
+    it('takes an unknown visit for an empty one', async () => {
+      answer = { status: 404, body: {} };
+      expect(await present('v2')).toEqual({ present: [] });
+    });
+
+    it('does not wait long for a gateway that says nothing', async () => {
+      answer = 'none';
+      expect(await present('v3')).toEqual({ present: [] });
+    });
+
+    it.each(['a%20b', '..%2f..%2fvisits', '%', 'x'.repeat(500)])(
+      'asks nobody about what is no visit: %s',
+      async (visit) => {
+        const before = asked.length;
+        expect((await get(`/api/visits/${visit}`)).status).toBe(400);
+        expect(asked).toHaveLength(before);
+      },
+    );
+  });
+});
