@@ -88,6 +88,13 @@ describe('make-secrets.sh', () => {
     expect(Object.keys(secrets)).toEqual(expect.arrayContaining(required));
   });
 
+  it('writes no secret that an image or a commit could take along', () => {
+    const ignored = read('.dockerignore').split('\n');
+    expect(ignored).toEqual(expect.arrayContaining(['deploy/.env', 'deploy/secrets']));
+    const uncommitted = read('deploy', '.gitignore').split('\n');
+    expect(uncommitted).toEqual(expect.arrayContaining(['.env', 'secrets/']));
+  });
+
   it('keeps what exists', () => {
     const before = readFileSync(join(scratch, '.env'), 'utf8');
     expect(makeSecrets('192.0.2.11').status).not.toBe(0);
@@ -147,6 +154,13 @@ describe.skipIf(!yaml)('compose.yaml', () => {
     expect(test('node')).toContain(`http://127.0.0.1:${nodeConfig().opsPort}/readyz`);
   });
 
+  it('gives every service a health check, and names the version of every image', () => {
+    for (const [name, { healthcheck, image }] of Object.entries(compose.services)) {
+      expect(healthcheck?.test.length, name).toBeGreaterThan(1);
+      if (image !== undefined) expect(image).toMatch(/:v?\d+\.\d+/);
+    }
+  });
+
   it('builds the images of docker/', () => {
     for (const name of ['gateway', 'node', 'portal']) {
       const dockerfile = `deploy/docker/${name}.Dockerfile`;
@@ -194,17 +208,31 @@ describe.skipIf(!yaml)('prometheus', () => {
       expect(existsSync(join(folder, file.replace('/etc/prometheus/', 'prometheus/')))).toBe(true);
     }
   });
+});
 
-  it('alerts on metrics that the services export', async () => {
+describe('alerts', () => {
+  const rules = read('deploy', 'prometheus', 'rules.yml');
+  const exported = async () => {
     const registries = [
       createGatewayMetrics().registry,
       createNodeMetrics({ workers: () => [], visits: () => 0, gateways: () => 0 }).registry,
     ];
     const metrics = await Promise.all(registries.map((registry) => registry.getMetricsAsJSON()));
-    const exported = metrics.flat().map(({ name }) => name);
-    const used = [...read('deploy', 'prometheus', 'rules.yml').matchAll(/\bbedside_\w+/g)];
+    return new Map(metrics.flat().map(({ name, values }) => [name, values.length]));
+  };
+
+  it('are about metrics that the services export', async () => {
+    const metrics = await exported();
+    const used = [...rules.matchAll(/\bbedside_\w+/g)];
     expect(used.length).toBeGreaterThan(0);
-    for (const [name] of used) expect(exported).toContain(name);
+    for (const [name] of used) expect([...metrics.keys()]).toContain(name);
+  });
+
+  it('see the first event: what they count is there, at 0, from the start', async () => {
+    const metrics = await exported();
+    const counted = [...rules.matchAll(/increase\((\w+)/g)];
+    expect(counted.length).toBeGreaterThan(0);
+    for (const [, name = ''] of counted) expect(metrics.get(name), name).toBeGreaterThan(0);
   });
 });
 
@@ -228,6 +256,19 @@ describe.each(['gateway', 'node', 'portal'])('%s.Dockerfile', (name) => {
     const { workspaces } = JSON.parse(read('package.json'));
     const copied = instructions('COPY').flatMap((line) => line.split(/\s+/));
     for (const workspace of workspaces) expect(copied).toContain(`${workspace}/package.json`);
+  });
+
+  it('installs what the lock file says, and runs no package\u2019s script', () => {
+    const installs = lines.filter((line) => /\bnpm\b/.test(line) && line.startsWith('RUN'));
+    expect(installs.length).toBeGreaterThan(0);
+    for (const line of installs) expect(line).toMatch(/\bnpm ci --ignore-scripts\b/);
+  });
+
+  it('is built on the Node that the project runs on', () => {
+    const { node } = JSON.parse(read('package.json')).devDependencies;
+    const bases = instructions('FROM').filter((line) => line.startsWith('node:'));
+    expect(bases.length).toBeGreaterThan(0);
+    for (const base of bases) expect(base).toMatch(`node:${node}-bookworm`);
   });
 
   it('starts an entry file that exists, without root', () => {

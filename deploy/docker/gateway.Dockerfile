@@ -1,7 +1,7 @@
 # The gateway. From the checkout's root: docker build -f deploy/docker/gateway.Dockerfile -t bedside-gateway .
 # Debian, because uWebSockets.js needs glibc (docs/adr/0005-uws-pack.md).
 
-FROM node:22-bookworm AS dependencies
+FROM node:22.23.3-bookworm AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY protocol/package.json protocol/
@@ -10,12 +10,10 @@ COPY signaling/package.json signaling/
 COPY sdk/package.json sdk/
 COPY examples/portal/package.json examples/portal/
 COPY load-tests/package.json load-tests/
-# Not `npm ci`: it refuses a lock file that was made where some platforms' packages could not be had.
-# What the lock file holds is installed by version and integrity all the same.
-RUN npm install --no-save --ignore-scripts --omit=dev --no-audit --no-fund \
+RUN npm ci --ignore-scripts --omit=dev --no-audit --no-fund \
       --workspace @bedside/signaling --workspace @bedside/protocol
 
-FROM node:22-bookworm-slim
+FROM node:22.23.3-bookworm-slim
 WORKDIR /app
 ENV NODE_ENV=production \
     BEDSIDE_GATEWAY_HOST=0.0.0.0

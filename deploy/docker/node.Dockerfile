@@ -1,6 +1,6 @@
 # The media node. From the checkout's root: docker build -f deploy/docker/node.Dockerfile -t bedside-node .
 
-FROM node:22-bookworm AS dependencies
+FROM node:22.23.3-bookworm AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY protocol/package.json protocol/
@@ -9,9 +9,7 @@ COPY signaling/package.json signaling/
 COPY sdk/package.json sdk/
 COPY examples/portal/package.json examples/portal/
 COPY load-tests/package.json load-tests/
-# Not `npm ci`: it refuses a lock file that was made where some platforms' packages could not be had.
-# What the lock file holds is installed by version and integrity all the same.
-RUN npm install --no-save --ignore-scripts --omit=dev --no-audit --no-fund \
+RUN npm ci --ignore-scripts --omit=dev --no-audit --no-fund \
       --workspace @bedside/sfu --workspace @bedside/protocol
 
 # The mediasoup worker, from the npm package's sources against Debian's libraries
@@ -25,7 +23,7 @@ RUN apt-get update \
 COPY scripts scripts
 RUN node scripts/worker/build.mjs /out/mediasoup-worker
 
-FROM node:22-bookworm-slim
+FROM node:22.23.3-bookworm-slim
 # What the worker links to.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libsrtp2-1 libuv1 libssl3 libabsl20220623 \

@@ -1,7 +1,7 @@
 # The demo portal with the SDK that it embeds. From the checkout's root:
 # docker build -f deploy/docker/portal.Dockerfile -t bedside-portal .
 
-FROM node:22-bookworm AS manifests
+FROM node:22.23.3-bookworm AS manifests
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY protocol/package.json protocol/
@@ -11,9 +11,9 @@ COPY sdk/package.json sdk/
 COPY examples/portal/package.json examples/portal/
 COPY load-tests/package.json load-tests/
 
-# Not `npm ci`: see gateway.Dockerfile. Here with the root's tools, of which the SDK's build needs TypeScript.
+# With the root's tools, of which the SDK's build needs TypeScript.
 FROM manifests AS sdk
-RUN npm install --no-save --ignore-scripts --no-audit --no-fund --include-workspace-root \
+RUN npm ci --ignore-scripts --no-audit --no-fund --include-workspace-root \
       --workspace @bedside/sdk --workspace @bedside/protocol
 COPY tsconfig.json ./
 COPY protocol/src protocol/src
@@ -22,10 +22,10 @@ COPY sdk/src sdk/src
 RUN node sdk/build.ts
 
 FROM manifests AS dependencies
-RUN npm install --no-save --ignore-scripts --omit=dev --no-audit --no-fund \
+RUN npm ci --ignore-scripts --omit=dev --no-audit --no-fund \
       --workspace @bedside/example-portal --workspace @bedside/protocol
 
-FROM node:22-bookworm-slim
+FROM node:22.23.3-bookworm-slim
 WORKDIR /app
 ENV NODE_ENV=production \
     PORTAL_HOST=0.0.0.0

@@ -26,25 +26,11 @@ export async function ensureDependencies() {
   renameSync(`${stampFile}.tmp`, stampFile);
 }
 
-async function install() {
-  const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
-  const options = { cwd: root, env: outsideEnv() };
-  let incomplete = false;
-  const onLine = (line) => {
-    incomplete ||= /^npm (error|ERR!) code EUSAGE/.test(line);
-  };
-  try {
-    await run('npm', ['ci', ...flags], { ...options, onLine });
-  } catch (error) {
-    // A registry that lacks some platforms' optional packages leaves them out of the lock file, and
-    // `npm ci` refuses such a file on every platform. What it does hold is still installed by
-    // version and integrity, and the file stays as it is.
-    if (!incomplete) throw error;
-    process.stderr.write(
-      'package-lock.json is incomplete for `npm ci`; using `npm install --no-save`.\n',
-    );
-    await run('npm', ['install', '--no-save', ...flags], options);
-  }
+function install() {
+  return run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    cwd: root,
+    env: outsideEnv(),
+  });
 }
 
 /**

@@ -165,6 +165,8 @@ export function createMetrics(): GatewayMetrics {
     'Faults of our own, by place. Each is logged once.',
     ['where'],
   );
+  // Prometheus sees no increase in a counter that appears with its first event.
+  for (const where of ['command', 'handshake', 'rest']) internalErrors.inc({ where }, 0);
 
   return {
     registry,
