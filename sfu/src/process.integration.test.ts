@@ -26,6 +26,7 @@ interface Line {
   pid?: number;
   control?: string;
   ops?: string;
+  how?: string;
 }
 
 /** A node in a process of its own, with no more of this one's environment than it needs. */
@@ -264,5 +265,7 @@ describe('log', () => {
       ),
     ];
     for (const text of marked) expect(log).not.toContain(text);
+    // And what somebody needs who looks for the cause.
+    expect(node.lines('worker lost')[0]?.how).toContain('SIGKILL');
   });
 });

@@ -7,6 +7,8 @@ import { call } from '../media/call.ts';
 import { watch } from './watchdog.ts';
 
 export type WorkerLoss = 'worker-died' | 'worker-hung';
+/** `how` names the exit code or the signal. */
+type OnLost = (worker: MediaWorker, loss: WorkerLoss, how: string) => void;
 
 /** A worker needs this long at the most to start and open its ports. */
 const START_DEADLINE_MS = 10_000;
@@ -44,7 +46,7 @@ export class MediaWorker {
     worker: types.Worker,
     webRtcServer: types.WebRtcServer,
     config: Config,
-    onLost: (worker: MediaWorker, loss: WorkerLoss) => void,
+    onLost: OnLost,
   ) {
     this.index = index;
     this.#worker = worker;
@@ -52,9 +54,9 @@ export class MediaWorker {
     this.#deadlineMs = config.mediaDeadlineMs;
     // The process must not end before its workers have.
     this.#endDeadlineMs = Math.min(END_DEADLINE_MS, config.shutdownMs / 2);
-    worker.on('died', () => {
+    worker.on('died', ({ message }) => {
       this.#ended.abort();
-      onLost(this, this.#loss);
+      onLost(this, this.#loss, message);
     });
     worker.observer.on('newrouter', (router) => this.#follow(router));
     void watch({
@@ -71,11 +73,7 @@ export class MediaWorker {
   }
 
   /** @throws where the process does not start, or its ports are taken. */
-  static async start(
-    index: number,
-    config: Config,
-    onLost: (worker: MediaWorker, loss: WorkerLoss) => void,
-  ): Promise<MediaWorker> {
+  static async start(index: number, config: Config, onLost: OnLost): Promise<MediaWorker> {
     const worker = await call(
       withoutSignalHandlers(() =>
         createWorker({

@@ -90,8 +90,8 @@ export class WorkerPool {
   }
 
   async #open(index: number): Promise<void> {
-    const worker = await MediaWorker.start(index, this.#config, (lost, loss) =>
-      this.#onLost(lost, loss),
+    const worker = await MediaWorker.start(index, this.#config, (lost, loss, how) =>
+      this.#onLost(lost, loss, how),
     );
     if (this.#stopped.signal.aborted) {
       await worker.close();
@@ -103,11 +103,11 @@ export class WorkerPool {
     this.#events.changed();
   }
 
-  #onLost(worker: MediaWorker, loss: WorkerLoss): void {
+  #onLost(worker: MediaWorker, loss: WorkerLoss, how: string): void {
     if (this.#stopped.signal.aborted) return;
     const { index } = worker;
     this.#workers[index] = undefined;
-    this.#log.error({ worker: index, pid: worker.pid, loss, visits: worker.visits }, 'worker lost');
+    this.#log.error({ worker: index, loss, how, visits: worker.visits }, 'worker lost');
     this.#events.lost(worker, loss);
     this.#events.changed();
     if (performance.now() - (this.#startedAt[index] ?? 0) > STABLE_MS) this.#attempts[index] = 0;
