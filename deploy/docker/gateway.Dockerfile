@@ -26,4 +26,5 @@ COPY signaling/src signaling/src
 USER node
 # 7000 clients and /v1, 7001 health and metrics.
 EXPOSE 7000 7001
-CMD ["node", "signaling/src/main.ts"]
+# The small young generation: see "Memory" in docs/operations.md.
+CMD ["node", "--max-semi-space-size=2", "signaling/src/main.ts"]
