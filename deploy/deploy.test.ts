@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readConfig as readPortalConfig } from '../examples/portal/src/config.ts';
+import { defaultPorts, randomSecrets, plan as stackPlan } from '../scripts/lib/stack.mjs';
 import { readConfig as readNodeConfig } from '../sfu/src/config.ts';
 import { createMetrics as createNodeMetrics } from '../sfu/src/metrics.ts';
 import { readConfig as readGatewayConfig } from '../signaling/src/config.ts';
@@ -272,8 +273,21 @@ describe.each(['gateway', 'node', 'portal'])('%s.Dockerfile', (name) => {
   });
 
   it('starts an entry file that exists, without root', () => {
-    const command: string[] = JSON.parse(instructions('CMD').at(-1) ?? '[]');
-    expect(existsSync(join(root, command[1] ?? 'missing')), command[1]).toBe(true);
+    const [command, ...flags]: string[] = JSON.parse(instructions('CMD').at(-1) ?? '[]');
+    const entry = flags.pop() ?? 'missing';
+    expect(existsSync(join(root, entry)), entry).toBe(true);
+    expect(command).toBe('node');
+    // With the flags that `npm start` gives it: they are tuning that the figures stand on.
+    const started = stackPlan({
+      node22: 'node',
+      redisDir: '/',
+      workerBin: '',
+      ports: defaultPorts,
+      secrets: randomSecrets(),
+      workers: 1,
+      logLevel: 'info',
+    })[name as 'gateway' | 'node' | 'portal'];
+    expect(flags).toEqual(started.args.slice(0, -1));
     expect(instructions('USER')).toEqual(['node']);
   });
 });
