@@ -28,23 +28,39 @@ export async function withLock(file, what, work) {
 
 function take(file) {
   try {
-    writeFileSync(file, String(process.pid), { flag: 'wx' });
+    writeFileSync(file, identity(process.pid), { flag: 'wx' });
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
   }
-  const owner = readOwner(file);
-  if (owner !== undefined && !isAlive(owner)) rmSync(file, { force: true });
+  if (isAbandoned(file)) rmSync(file, { force: true });
   return false;
 }
 
-function readOwner(file) {
+function isAbandoned(file) {
+  let owner;
   try {
-    const pid = Number(readFileSync(file, 'utf8'));
-    // Created and not yet written to: its owner is about to.
-    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+    owner = readFileSync(file, 'utf8');
   } catch {
-    return undefined;
+    return false;
+  }
+  const pid = Number.parseInt(owner, 10);
+  // Created and not yet written to: its owner is about to.
+  if (!(pid > 0)) return false;
+  return !isAlive(pid) || identity(pid) !== owner;
+}
+
+/**
+ * Names a process beyond its end: numbers come again, in containers the same ones at each start. By
+ * the time at which it started, where the system tells.
+ */
+function identity(pid) {
+  try {
+    // Field 22 of proc(5); the second is a name, which may hold spaces.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  } catch {
+    return String(pid);
   }
 }
 
