@@ -3,19 +3,12 @@ import {
   BedsideError,
   type ClientRequest,
   type ClientResponse,
-  type ConsumerId,
-  type ConsumerParameters,
-  type ControlCommandName,
-  type ControlRequest,
-  type ControlResponse,
-  type NodeConsumer,
   type NodeId,
   type ParticipantId,
   type PeerId,
   type ProducerId,
   type SessionId,
   type TenantId,
-  type TransportId,
   toBedsideError,
   type VisitChange,
   type VisitId,
@@ -25,8 +18,7 @@ import {
 } from '@bedside/protocol';
 import type { Logger } from 'pino';
 import type { NodeClient, NodeReport } from '../nodes/client.ts';
-import { place } from '../nodes/placement.ts';
-import { type PlannedFlow, plan, replanned } from '../plan/plan.ts';
+import { plan, replanned } from '../plan/plan.ts';
 import type {
   ClientLink,
   Identity,
@@ -49,6 +41,7 @@ import {
 import { changesFor, resourceOf, viewOf } from '../visit/view.ts';
 import type { Census } from './census.ts';
 import type { Clock } from './clock.ts';
+import { RESYNC_MIN_MS, VisitMedia } from './media.ts';
 import { Outbox } from './outbox.ts';
 import { Quality } from './quality.ts';
 import { TaskQueue } from './queue.ts';
@@ -58,11 +51,6 @@ import { RequestMemory } from './requests.ts';
 const QUEUE_LIMIT = 256;
 /** Pages of one visit, those that have not joined included. */
 const SESSION_LIMIT = 128;
-/** Listeners in one `apply-plan`: keeps the answer well below the control link's message limit. */
-const LISTENERS_PER_CALL = 16;
-/** What failed at the node is tried again after these delays, with jitter. */
-const RESYNC_MIN_MS = 500;
-const RESYNC_MAX_MS = 8_000;
 
 export interface ActorOptions {
   key: VisitKey;
@@ -90,14 +78,6 @@ interface Session {
   readonly requests: RequestMemory;
 }
 
-/** What the node made for one endpoint. */
-interface Peer {
-  readonly participant: ParticipantId;
-  readonly sendTransportId: TransportId;
-  readonly recvTransportId: TransportId;
-  readonly consumers: Map<ConsumerId, ConsumerParameters>;
-}
-
 /**
  * The shell of one visit: runs its commands one at a time through `decide`, has the node do what
  * follows, commits, and tells the pages. A change counts once the node has done its part, and is
@@ -111,17 +91,10 @@ export class VisitActor {
   readonly #writer: VisitWriter;
   readonly #sessions = new Map<ParticipantId, Session>();
   readonly #grace = new Map<ParticipantId, () => void>();
-  readonly #peers = new Map<PeerId, Peer>();
   readonly #quality = new Quality();
+  readonly #media: VisitMedia;
   readonly #resolveClosed: () => void;
   #visit: Visit | undefined;
-  /** Participants whose consumers may differ from the plan. */
-  #unsynced = new Set<ParticipantId>();
-  #syncQueued = false;
-  #syncFailures = 0;
-  #cancelResync: (() => void) | undefined;
-  /** `#peers` is what the node has. */
-  #adopted = true;
   #speaker: ParticipantId | null = null;
   #closing = false;
 
@@ -130,7 +103,7 @@ export class VisitActor {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#resolveClosed = resolve;
-    const { store, key, lease, census, log } = options;
+    const { store, key, lease, nodes, clock, census, log } = options;
     this.#writer = new VisitWriter({
       store,
       key,
@@ -141,6 +114,26 @@ export class VisitActor {
       onDropped: (events) =>
         log.error({ visit: key, events }, 'ledger events dropped: Redis is away for too long'),
       onFault: (err) => log.error({ visit: key, err }, 'a change of the visit was not written'),
+    });
+    this.#media = new VisitMedia({
+      key,
+      epoch: lease.epoch,
+      nodes,
+      clock,
+      log,
+      visit: () => this.#visit,
+      closing: () => this.#closing,
+      happen: (task) => this.#happen(task),
+      isReconciled: (id) => this.#sessions.get(id)?.reconciled ?? false,
+      sendConsumers: (id, payload, onActed) =>
+        this.#sessions.get(id)?.outbox?.sendConsumers(payload, onActed),
+      mediaLost: () => this.#mediaLost(),
+      endpointsLost: (peers, producers) => {
+        const before = this.#state;
+        this.#apply({ type: 'endpoints-lost', now: this.#now(), peers, producers });
+        this.#tellMediaLost(before);
+      },
+      stepDown: () => this.#stepDown(),
     });
     if (lease.visit) this.#recover(lease.visit);
   }
@@ -192,7 +185,7 @@ export class VisitActor {
 
   /** The link with a node is up, for the first time or again. Resolves once the node's part is in line, or will be tried again. */
   async nodeLinked(node: NodeId): Promise<void> {
-    if (this.#visit?.media?.node === node) await this.#readopt();
+    if (this.#visit?.media?.node === node) await this.#media.readopt();
   }
 
   /** What a node says of this visit. */
@@ -203,10 +196,10 @@ export class VisitActor {
         if (report.node === this.#visit.media?.node) void this.#happen(() => this.#mediaLost());
         return;
       case 'transport-state': {
-        const peer = this.#peers.get(report.peer);
-        if (!peer || (report.ice !== 'disconnected' && report.dtls !== 'failed')) return;
+        const owner = this.#media.ownerOf(report.peer);
+        if (!owner || (report.ice !== 'disconnected' && report.dtls !== 'failed')) return;
         this.#sessions
-          .get(peer.participant)
+          .get(owner)
           ?.outbox?.send('transport-failed', { transportId: report.transportId });
         return;
       }
@@ -399,7 +392,7 @@ export class VisitActor {
           producer: producerId,
           paused,
         });
-        await this.#call('pause-producer', { ...this.#scope, producerId, paused });
+        await this.#media.call('pause-producer', { ...this.#media.scope, producerId, paused });
         return this.#commit(decision);
       });
       await committed;
@@ -414,7 +407,7 @@ export class VisitActor {
           participant,
           producer: producerId,
         });
-        await this.#call('close-producer', { ...this.#scope, producerId });
+        await this.#media.call('close-producer', { ...this.#media.scope, producerId });
         return this.#commit(decision);
       });
       await committed;
@@ -435,30 +428,33 @@ export class VisitActor {
     },
     // These change nothing in the visit, so they don't wait for a turn.
     'connect-transport': (session, { transportId, dtlsParameters }) => {
-      const { id: peer } = this.#peerOf(session, transportId);
-      return this.#call('connect-transport', { ...this.#scope, peer, transportId, dtlsParameters });
+      const { id: peer } = this.#media.peerOf(session.person.id, transportId);
+      return this.#media.call('connect-transport', {
+        ...this.#media.scope,
+        peer,
+        transportId,
+        dtlsParameters,
+      });
     },
     'restart-ice': (session, { transportId }) => {
-      const { id: peer } = this.#peerOf(session, transportId);
-      return this.#call('restart-ice', { ...this.#scope, peer, transportId });
+      const { id: peer } = this.#media.peerOf(session.person.id, transportId);
+      return this.#media.call('restart-ice', { ...this.#media.scope, peer, transportId });
     },
     'prefer-consumers': async (session, request) => {
-      const { id: peer, consumers } = this.#peerOf(session);
+      const { id: peer, consumers } = this.#media.peerOf(session.person.id);
       // A consumer that closed while the page was asking is no fault of the page.
       const preferences = request.preferences.filter(({ consumerId }) => consumers.has(consumerId));
       if (preferences.length === 0) throw new BedsideError('not-found', { field: 'preferences' });
-      return this.#call('prefer-consumers', { ...this.#scope, peer, preferences });
+      return this.#media.call('prefer-consumers', { ...this.#media.scope, peer, preferences });
     },
   };
 
   async #join(session: Session, { requestId, rtpCapabilities }: ClientRequest<'join'>) {
     const { telemetry } = this.#options;
     const started = performance.now();
-    const carried = this.#state.media;
-    // The node came back with nothing, and the news waits in the queue behind this.
-    if (carried && (this.#bootOf(carried) ?? carried.bootId) !== carried.bootId) this.#mediaLost();
+    if (this.#media.hasRebooted) this.#mediaLost();
     const before = this.#state;
-    const media = before.media ?? this.#place();
+    const media = before.media ?? this.#media.place();
     const { id } = session.person;
     const decision = this.#decide({
       type: 'join',
@@ -475,41 +471,30 @@ export class VisitActor {
     const decided = performance.now();
     telemetry.joinPhase('decide', (decided - started) / 1000);
 
-    let opened: ControlResponse<'open-peer'>;
+    let opened: Awaited<ReturnType<VisitMedia['open']>>;
     try {
-      const request = {
-        ...this.#scope,
-        peer,
-        rtpCapabilities,
-        flows: flows.map(({ flow }) => flow),
-      };
-      opened = await this.#callAt(media, 'open-peer', request);
+      opened = await this.#media.open(media, id, peer, rtpCapabilities, flows);
     } catch (thrown) {
       // An answer that is late may still be a peer at the node.
       if (decision.visit !== before) {
-        this.#tidy([before.media ? { type: 'close-peer', peer } : { type: 'close-visit' }], media);
+        const effect: Effect = before.media
+          ? { type: 'close-peer', peer }
+          : { type: 'close-visit' };
+        this.#media.tidy([effect], media);
       }
       throw thrown;
     }
     telemetry.joinPhase('node', (performance.now() - decided) / 1000);
 
-    const { sendTransport, recvTransport } = opened;
-    const consumers = opened.consumers.flatMap((consumer) => consumerFor(flows, consumer));
-    this.#peers.set(peer, {
-      participant: id,
-      sendTransportId: sendTransport.transportId,
-      recvTransportId: recvTransport.transportId,
-      consumers: new Map(consumers.map((consumer) => [consumer.consumerId, consumer])),
-    });
     // Where the visit is new the node may still have something of it: an owner before could not reach it.
-    if (!before.media) this.#adopted = false;
+    if (!before.media) this.#media.doubtNode();
     const { committed, visit } = this.#commit(decision);
-    this.#unsynced.delete(id);
+    this.#media.told(id);
     session.reconciled = true;
     this.#tellLevels(session);
     return {
       committed,
-      response: { sendTransport, recvTransport, consumers, visit: viewOf(visit, id) },
+      response: { ...opened, visit: viewOf(visit, id) },
     };
   }
 
@@ -520,15 +505,15 @@ export class VisitActor {
     const { id } = session.person;
     const participant = findPresent(this.#state, id);
     if (!participant) throw new BedsideError('not-joined');
-    this.#unsynced.add(id);
-    const inLine = await this.#trySync();
+    this.#media.doubt(id);
+    const inLine = await this.#media.trySync();
     if (!findPresent(this.#state, id)?.endpoint) throw new BedsideError('media-lost');
     if (!inLine) throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
-    const { id: peer, consumers } = this.#peerOf(session);
+    const { id: peer, consumers } = this.#media.peerOf(session.person.id);
     const has = new Set(request.consumerIds);
     session.reconciled = true;
     // All of them: the page may have acknowledged one to a gateway that is gone.
-    this.#start(peer, [...consumers.keys()]);
+    this.#media.start(peer, [...consumers.keys()]);
     this.#tellLevels(session);
     return {
       added: [...consumers.values()].filter(({ consumerId }) => !has.has(consumerId)),
@@ -540,7 +525,7 @@ export class VisitActor {
   async #produce(session: Session, request: ClientRequest<'produce'>) {
     const { id } = session.person;
     const { requestId, transportId, source, paused, rtpParameters } = request;
-    const { id: peer, sendTransportId } = this.#peerOf(session, transportId);
+    const { id: peer, sendTransportId } = this.#media.peerOf(session.person.id, transportId);
     if (transportId !== sendTransportId)
       throw new BedsideError('not-found', { field: 'transportId' });
     const decision = this.#decide({
@@ -559,8 +544,8 @@ export class VisitActor {
     const { id: producerId, kind } = producer;
     try {
       const observed = source === 'microphone';
-      await this.#call('produce', {
-        ...this.#scope,
+      await this.#media.call('produce', {
+        ...this.#media.scope,
         peer,
         producerId,
         kind,
@@ -571,7 +556,7 @@ export class VisitActor {
     } catch (thrown) {
       // An answer that is late may still be a producer at the node.
       if (decision.visit !== this.#state)
-        this.#call('close-producer', { ...this.#scope, producerId }).catch(() => {});
+        this.#media.call('close-producer', { ...this.#media.scope, producerId }).catch(() => {});
       throw thrown;
     }
     return { ...this.#commit(decision), producerId };
@@ -666,18 +651,14 @@ export class VisitActor {
     const committed = this.#writer.write(visit, events);
     committed.catch(() => {});
     this.#broadcast(before, visit);
-    const live = new Set(
-      visit.participants.flatMap(({ endpoint }) => (endpoint ? [endpoint.peer] : [])),
-    );
-    for (const peer of this.#peers.keys()) if (!live.has(peer)) this.#peers.delete(peer);
     for (const { id } of visit.participants) {
       if (findPresent(visit, id) || !findPresent(before, id)) continue;
       this.#cancelGrace(id);
       if (!this.#sessions.get(id)?.outbox) this.#sessions.delete(id);
     }
-    for (const id of replanned(before, visit)) this.#unsynced.add(id);
-    if (before.media) this.#tidy(effects, before.media);
-    void this.#scheduleSync();
+    this.#media.changed(visit, replanned(before, visit));
+    if (before.media) this.#media.tidy(effects, before.media);
+    void this.#media.scheduleSync();
     return { visit, committed };
   }
 
@@ -725,276 +706,11 @@ export class VisitActor {
     return owns?.id ?? null;
   }
 
-  // --- media
-
-  get #scope() {
-    return { visit: this.#options.key, epoch: this.#options.lease.epoch };
-  }
-
-  #place(): Media {
-    const placement = place(this.#options.nodes.linked(), [Math.random(), Math.random()]);
-    if (!placement.ok) throw new BedsideError(placement.code, { retryAfterMs: 1_000 });
-    return { node: placement.node.nodeId, bootId: placement.node.bootId };
-  }
-
-  /** The present boot of the node that carries the visit; undefined while it is not linked. */
-  #bootOf(media: Media): string | undefined {
-    return this.#options.nodes.linked().find(({ nodeId }) => nodeId === media.node)?.bootId;
-  }
-
-  /** The session's peer, that must have this transport where one is named. */
-  #peerOf(session: Session, transportId?: TransportId): Peer & { id: PeerId } {
-    const endpoint = this.#visit && findPresent(this.#visit, session.person.id)?.endpoint;
-    if (!endpoint) throw new BedsideError('not-joined');
-    const peer = this.#peers.get(endpoint.peer);
-    if (!peer) throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
-    if (
-      transportId !== undefined &&
-      transportId !== peer.sendTransportId &&
-      transportId !== peer.recvTransportId
-    ) {
-      throw new BedsideError('not-found', { field: 'transportId' });
-    }
-    return { id: endpoint.peer, ...peer };
-  }
-
-  #call<Name extends ControlCommandName>(
-    name: Name,
-    request: ControlRequest<Name>,
-  ): Promise<ControlResponse<Name>> {
-    const { media } = this.#state;
-    return media
-      ? this.#callAt(media, name, request)
-      : Promise.reject(new BedsideError('not-joined'));
-  }
-
-  async #callAt<Name extends ControlCommandName>(
-    media: Media,
-    name: Name,
-    request: ControlRequest<Name>,
-  ): Promise<ControlResponse<Name>> {
-    try {
-      // Another boot knows nothing of the visit; its `linked` report is on its way through the queue.
-      if (this.#bootOf(media) !== media.bootId)
-        throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
-      return await this.#options.nodes.call(media.node, name, request);
-    } catch (thrown) {
-      const error = toBedsideError(thrown);
-      if (error.code === 'stale-epoch') {
-        this.#stepDown();
-        throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS, cause: thrown });
-      }
-      // Nobody knows whether the node has done it, or will: it is asked what it has.
-      if (error.code === 'media-unavailable' || error.code === 'deadline') {
-        this.#adopted = false;
-        this.#resyncLater(error);
-      }
-      throw error;
-    }
-  }
-
-  /** Closes at the node what the visit has no use for. What fails is found again when the node is described. */
-  #tidy(effects: readonly Effect[], media: Media): void {
-    for (const effect of effects) {
-      const done =
-        effect.type === 'close-peer'
-          ? this.#callAt(media, 'close-peer', { ...this.#scope, peer: effect.peer })
-          : effect.type === 'close-visit'
-            ? this.#callAt(media, 'close-visit', this.#scope)
-            : undefined;
-      done?.catch(() => {});
-    }
-  }
-
-  async #scheduleSync(): Promise<void> {
-    if (this.#syncQueued || this.#closing || (this.#unsynced.size === 0 && this.#adopted)) return;
-    this.#syncQueued = true;
-    // At the end of the queue: commands that wait already share one call.
-    await this.#happen(async () => {
-      this.#syncQueued = false;
-      await this.#trySync();
-    });
-  }
-
-  /** Whether the node's part is in line now; if not, it is tried again later. */
-  async #trySync(): Promise<boolean> {
-    try {
-      await this.#sync();
-      this.#syncFailures = 0;
-      return true;
-    } catch (thrown) {
-      this.#syncFailures++;
-      this.#resyncLater(toBedsideError(thrown));
-      return false;
-    }
-  }
-
-  /** One retry at a time is under way: more faults don't put it off. */
-  #resyncLater(error: BedsideError): void {
-    if (this.#closing) return;
-    if (error.kind === 'internal')
-      this.#options.log.error({ visit: this.#options.key, err: error }, 'the plan was not applied');
-    if (this.#cancelResync) return;
-    const delay = Math.min(RESYNC_MIN_MS * 2 ** this.#syncFailures, RESYNC_MAX_MS);
-    this.#cancelResync = this.#options.clock.after(delay * (0.5 + Math.random() / 2), () => {
-      this.#cancelResync = undefined;
-      void this.#readopt();
-    });
-  }
-
-  /** Makes the consumers of those who may differ from the plan equal to it, and tells their pages. */
-  async #sync(): Promise<void> {
-    const visit = this.#state;
-    if (!visit.media) {
-      this.#unsynced.clear();
-      return;
-    }
-    if (!this.#adopted) return this.#adopt();
-    const planned = plan(visit);
-    const listeners = [...this.#unsynced].flatMap((id) => {
-      const peer = findPresent(visit, id)?.endpoint?.peer;
-      if (peer && this.#peers.has(peer)) return [{ id, peer, flows: planned.get(id) ?? [] }];
-      this.#unsynced.delete(id);
-      return [];
-    });
-    for (let start = 0; start < listeners.length; start += LISTENERS_PER_CALL) {
-      const some = listeners.slice(start, start + LISTENERS_PER_CALL);
-      const { listeners: results } = await this.#call('apply-plan', {
-        ...this.#scope,
-        listeners: some.map(({ peer, flows }) => ({ peer, flows: flows.map(({ flow }) => flow) })),
-      });
-      for (const { id, peer, flows } of some) {
-        const result = results.find((each) => each.peer === peer);
-        this.#unsynced.delete(id);
-        this.#deliver(id, peer, flows, result?.added ?? [], result?.removed ?? []);
-      }
-    }
-  }
-
-  #deliver(
-    id: ParticipantId,
-    peerId: PeerId,
-    flows: readonly PlannedFlow[],
-    opened: readonly NodeConsumer[],
-    closed: readonly ConsumerId[],
-  ): void {
-    const consumers = this.#peers.get(peerId)?.consumers;
-    if (!consumers) return;
-    const removed: ConsumerId[] = [];
-    const updated: { consumerId: ConsumerId; gain: number }[] = [];
-    for (const [consumerId, consumer] of consumers) {
-      const flow = flows.find(({ producerId }) => producerId === consumer.producerId);
-      // A closed producer takes its consumers along: the node need not list them.
-      if (!flow || closed.includes(consumerId)) {
-        consumers.delete(consumerId);
-        removed.push(consumerId);
-      } else if (flow.gain !== consumer.gain) {
-        consumers.set(consumerId, { ...consumer, gain: flow.gain });
-        updated.push({ consumerId, gain: flow.gain });
-      }
-    }
-    const added = opened.flatMap((consumer) => consumerFor(flows, consumer));
-    for (const consumer of added) consumers.set(consumer.consumerId, consumer);
-    if (added.length + removed.length + updated.length === 0) return;
-    const session = this.#sessions.get(id);
-    if (!session?.reconciled) return; // `join` or `resume` will tell
-    session.outbox?.sendConsumers({ added, removed, updated }, () =>
-      this.#start(
-        peerId,
-        added.map(({ consumerId }) => consumerId),
-      ),
-    );
-  }
-
-  #start(peer: PeerId, consumerIds: ConsumerId[]): void {
-    if (consumerIds.length === 0 || this.#closing || !this.#peers.has(peer)) return;
-    this.#call('start-consumers', { ...this.#scope, peer, consumerIds }).catch((thrown: unknown) =>
-      this.#resyncLater(toBedsideError(thrown)),
-    );
-  }
-
-  /** Describes the node's part anew, and plans everybody. */
-  async #readopt(): Promise<void> {
-    if (this.#closing || !this.#visit?.media) return;
-    this.#adopted = false;
-    await this.#scheduleSync();
-  }
-
-  /** Takes over what the node has of this visit; closes what the visit has not. */
-  async #adopt(): Promise<void> {
-    const { media } = this.#state;
-    if (!media) {
-      this.#adopted = true;
-      return;
-    }
-    const bootId = this.#bootOf(media);
-    if (!bootId) throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
-    if (bootId !== media.bootId) {
-      this.#mediaLost();
-      return;
-    }
-    const { peers } = await this.#call('describe-visit', this.#scope);
-    this.#adopted = true;
-    const described = new Map(peers.map((peer) => [peer.peer, peer]));
-    const before = this.#state;
-    const endpoints = endpointsOf(before);
-    const ours = new Set(endpoints.map(({ peer }) => peer));
-    this.#tidy(
-      [...described.keys()]
-        .filter((peer) => !ours.has(peer))
-        .map((peer) => ({ type: 'close-peer', peer })),
-      media,
-    );
-    const lost: ProducerId[] = [];
-    for (const { peer, producers } of endpoints) {
-      const there = new Map(
-        described.get(peer)?.producers.map((producer) => [producer.producerId, producer]),
-      );
-      for (const { id: producerId, paused } of producers) {
-        const found = there.get(producerId);
-        if (!found) lost.push(producerId);
-        else if (found.paused !== paused)
-          await this.#call('pause-producer', { ...this.#scope, producerId, paused });
-        there.delete(producerId);
-      }
-      for (const producerId of there.keys())
-        await this.#call('close-producer', { ...this.#scope, producerId });
-    }
-    this.#apply({
-      type: 'endpoints-lost',
-      now: this.#now(),
-      peers: endpoints.filter(({ peer }) => !described.has(peer)).map(({ peer }) => peer),
-      producers: lost,
-    });
-    this.#tellMediaLost(before);
-    const planned = plan(this.#state);
-    for (const { id, peer } of endpoints) {
-      const there = described.get(peer);
-      if (!there) continue;
-      const { sendTransportId, recvTransportId } = there;
-      const told = this.#peers.get(peer)?.consumers ?? new Map<ConsumerId, ConsumerParameters>();
-      this.#peers.set(peer, { participant: id, sendTransportId, recvTransportId, consumers: told });
-      // The page may have missed what was started, and this gateway the answer that opened or closed one.
-      if (this.#sessions.get(id)?.reconciled) this.#start(peer, [...told.keys()]);
-      const open = new Set(there.consumers.map(({ consumerId }) => consumerId));
-      this.#deliver(
-        id,
-        peer,
-        planned.get(id) ?? [],
-        there.consumers.filter(({ consumerId }) => !told.has(consumerId)),
-        [...told.keys()].filter((consumerId) => !open.has(consumerId)),
-      );
-      this.#unsynced.add(id);
-    }
-    await this.#sync();
-  }
-
   #mediaLost(): void {
-    this.#adopted = true;
+    this.#media.forget();
     if (this.#closing || !this.#visit) return;
     const before = this.#visit;
     this.#apply({ type: 'media-lost', now: this.#now() });
-    this.#unsynced.clear();
     this.#tellMediaLost(before);
     this.#speaks(null);
   }
@@ -1017,10 +733,10 @@ export class VisitActor {
     this.#options.census.moved(undefined, visit);
     if (present(visit).length === 0) return;
     for (const { id, session } of present(visit)) this.#startGrace(id, session);
-    this.#adopted = false;
+    this.#media.doubtNode();
     void this.#happen(async () => {
       this.#apply({ type: 'recover', now: this.#now() });
-      await this.#trySync();
+      await this.#media.trySync();
     });
   }
 
@@ -1051,7 +767,7 @@ export class VisitActor {
 
   #shut(): void {
     this.#closing = true;
-    this.#cancelResync?.();
+    this.#media.stop();
     for (const cancel of this.#grace.values()) cancel();
     this.#grace.clear();
   }
@@ -1069,16 +785,4 @@ function personOf({ participant, role, name, lang, grants }: Identity): Person {
 
 function hashOf(sessionId: SessionId): string {
   return createHash('sha256').update(sessionId).digest('base64url');
-}
-
-function endpointsOf(visit: Visit) {
-  return visit.participants.flatMap(({ id, endpoint }) => (endpoint ? [{ id, ...endpoint }] : []));
-}
-
-/** The node's consumer with what the plan knows of it; none where the plan has no such flow. */
-function consumerFor(flows: readonly PlannedFlow[], consumer: NodeConsumer): ConsumerParameters[] {
-  const flow = flows.find(({ producerId }) => producerId === consumer.producerId);
-  return flow
-    ? [{ ...consumer, participantId: flow.from, source: flow.source, gain: flow.gain }]
-    : [];
 }

@@ -311,9 +311,15 @@ describe('what a gateway leaves behind', () => {
     const { store } = await storeOf(A);
     const { epoch } = await store.acquire(key);
     await store.commit(key, commitOf(epoch, 1));
+    const unwritten = 'unwritten' as VisitKey;
+    await store.acquire(unwritten);
     const all = await server.admin.keys('*');
     expect(all.toSorted()).toEqual(
-      [...Object.values(keys), ...Object.values(gatewayKeys(A))].toSorted(),
+      [
+        ...Object.values(keys),
+        visitKeys(unwritten).lease,
+        ...Object.values(gatewayKeys(A)),
+      ].toSorted(),
     );
     const day = 24 * 60 * 60 * 1_000;
     for (const each of all) {
