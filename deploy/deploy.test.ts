@@ -4,16 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { readConfig as readPortalConfig } from '../examples/portal/src/config.ts';
 import { defaultPorts, randomSecrets, plan as stackPlan } from '../scripts/lib/stack.mjs';
 import { readConfig as readNodeConfig } from '../sfu/src/config.ts';
 import { createMetrics as createNodeMetrics } from '../sfu/src/metrics.ts';
 import { readConfig as readGatewayConfig } from '../signaling/src/config.ts';
 import { createMetrics as createGatewayMetrics } from '../signaling/src/metrics.ts';
-
-// To become a devDependency of the root; what needs it is skipped until it is installed.
-const yaml = await import('yaml').catch(() => undefined);
-const parse = (text: string) => yaml?.parse(text);
 
 interface Service {
   build?: { context: string; dockerfile: string };
@@ -103,7 +100,7 @@ describe('make-secrets.sh', () => {
   });
 });
 
-describe.skipIf(!yaml)('compose.yaml', () => {
+describe('compose.yaml', () => {
   it('gives the gateway an environment that it accepts', () => {
     const config = gatewayConfig();
     expect(config.nodes).toEqual([`ws://node:${nodeConfig().port}`]);
@@ -188,7 +185,7 @@ describe.skipIf(!yaml)('compose.yaml', () => {
   });
 });
 
-describe.skipIf(!yaml)('prometheus', () => {
+describe('prometheus', () => {
   const config: {
     rule_files: string[];
     scrape_configs: { static_configs: { targets: string[] }[] }[];
