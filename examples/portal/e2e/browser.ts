@@ -157,6 +157,8 @@ export interface VisitInPage {
   disconnectReason: string | undefined;
   localParticipant: {
     id: string;
+    role: string;
+    tracks: ReadonlyMap<string, { track?: MediaStreamTrack }>;
     setCameraEnabled(enabled: boolean): Promise<void>;
     setMicrophoneEnabled(enabled: boolean): Promise<void>;
     setScreenShareEnabled(enabled: boolean): Promise<void>;

@@ -653,6 +653,19 @@ describe('<bedside-visit>', () => {
       expect(await one.$('[data-banner=problem]').count()).toBe(0);
     });
 
+    it('complains no more of a camera that is back by itself', async () => {
+      const one = await open({ people: [provider] });
+      await one.do(async ({ visit, error }) => {
+        await visit.localParticipant.setCameraEnabled(false);
+        visit.emit('mediaDevicesError', error('device-not-found'), 'camera');
+      });
+      expect(await one.$('[data-banner=problem]').count()).toBe(1);
+      await one.do(({ visit }) => visit.localParticipant.setMicrophoneEnabled(true));
+      expect(await one.$('[data-banner=problem]').count()).toBe(1);
+      await one.do(({ visit }) => visit.localParticipant.setCameraEnabled(true));
+      expect(await one.$('[data-banner=problem]').count()).toBe(0);
+    });
+
     it.each([
       ['connection-failed', es.ui.failedTitle, es.errors['connection-failed'], true],
       ['unauthorized', es.ui.failedTitle, es.errors.unauthorized, true],

@@ -102,6 +102,8 @@ export class BedsideVisitElement extends LitElement {
   /** What failed last, and of which source; until that works or it is dismissed. */
   #problem: { error: BedsideError; source?: MediaSource | undefined } | undefined;
   #opening = 0;
+  /** Which of one's own devices were on when last looked at. */
+  #on = { camera: false, microphone: false };
   /** Before the visit: who joins, and whether the microphone was heard. */
   #who: TokenClaims | undefined;
   #microphoneHeard = false;
@@ -359,6 +361,7 @@ export class BedsideVisitElement extends LitElement {
         update();
       },
       participantChanged: (participant) => {
+        if (participant.isLocal) this.#forgetMended(visit);
         if (!participant.isLocal && wasConnected) {
           const view = makeView(visit, this.#texts, this.#watcher);
           for (const line of changesToSay(view, participant, this.#heard.get(participant.id)))
@@ -435,6 +438,15 @@ export class BedsideVisitElement extends LitElement {
       this.requestUpdate();
       void this.#refreshDevices();
     }
+  }
+
+  /** A camera or microphone that comes back by itself takes its complaint with it. */
+  #forgetMended({ localParticipant: self }: VisitApi): void {
+    const on = { camera: self.isCameraEnabled, microphone: self.isMicrophoneEnabled };
+    for (const source of ['camera', 'microphone'] as const)
+      if (on[source] && !this.#on[source] && this.#problem?.source === source)
+        this.#problem = undefined;
+    this.#on = on;
   }
 
   async #choose(kind: DeviceKind, deviceId: string): Promise<void> {
