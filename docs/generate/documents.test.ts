@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   AckEnvelope,
@@ -206,13 +206,10 @@ function anchorsOf(markdown: string): Set<string> {
   return anchors;
 }
 
-/** Files that are on their way. */
-const PENDING = ['docs/images/visit.png'];
-
 function leadsSomewhere(page: string, link: string): boolean {
   const [path = '', anchor] = link.split('#');
   const target = path === '' ? join(root, page) : join(root, dirname(page), path);
-  if (!existsSync(target)) return PENDING.includes(relative(root, target));
+  if (!existsSync(target)) return false;
   if (anchor === undefined) return true;
   return !statSync(target).isDirectory() && anchorsOf(readFileSync(target, 'utf8')).has(anchor);
 }
