@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import {
   type ClientCommandName,
+  type ClientEventName,
   type ClientEventPayload,
   ClientHandshake,
   type ClientRequest,
@@ -23,10 +24,18 @@ export interface ParticipantOptions {
   token: string;
   /** For each answer of the gateway and for DTLS, in ms. */
   deadlineMs?: number;
+  /** Gets every event after `welcome`. */
+  onEvent?: EventListener;
 }
 
+type EventListener = <Name extends ClientEventName>(
+  name: Name,
+  payload: ClientEventPayload<Name>,
+) => void;
 type Request<Name extends ClientCommandName> = Omit<ClientRequest<Name>, 'requestId'>;
 type Source = ClientRequest<'produce'>['source'];
+
+const DEADLINE_MS = 10_000;
 
 /** What one track sends. */
 export interface Sender {
@@ -38,9 +47,10 @@ export interface Sender {
 
 /** One participant without a browser: Socket.IO, the protocol, and media through libdatachannel. */
 export class NativeParticipant {
-  readonly welcome: ClientEventPayload<'welcome'>;
-  readonly #socket: Socket;
+  readonly #options: ParticipantOptions;
   readonly #deadlineMs: number;
+  #socket: Socket;
+  #welcome: ClientEventPayload<'welcome'>;
   #requests = 0;
   #transports: { send: MediaTransport; recv: MediaTransport } | undefined;
   #joined: ClientResponse<'join'> | undefined;
@@ -50,30 +60,33 @@ export class NativeParticipant {
    * @throws Error when the gateway refuses or does not answer in time.
    */
   static async connect(options: ParticipantOptions): Promise<NativeParticipant> {
-    const deadlineMs = options.deadlineMs ?? 10_000;
-    const auth = parse(ClientHandshake, { token: options.token, versions: SUPPORTED_VERSIONS });
-    const socket = io(options.url, {
-      transports: ['websocket'],
-      query: { visit: options.visit },
-      auth,
-      forceNew: true,
-      reconnection: false,
-      timeout: deadlineMs,
-    });
-    try {
-      return new NativeParticipant(socket, await welcomed(socket, deadlineMs), deadlineMs);
-    } catch (error) {
-      socket.disconnect();
-      throw error;
-    }
+    return new NativeParticipant(options, await openSocket(options));
   }
 
-  private constructor(socket: Socket, welcome: ClientEventPayload<'welcome'>, deadlineMs: number) {
+  private constructor(options: ParticipantOptions, { socket, welcome }: OpenSocket) {
+    this.#options = options;
+    this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
     this.#socket = socket;
-    this.#deadlineMs = deadlineMs;
-    this.welcome = welcome;
-    // Nothing has to be set up for a consumer here: each packet is told apart by its SSRC.
-    socket.on('consumers', (_payload: unknown, ack?: () => void) => ack?.());
+    this.#welcome = welcome;
+  }
+
+  /** Of the latest socket. */
+  get welcome(): ClientEventPayload<'welcome'> {
+    return this.#welcome;
+  }
+
+  /** Another socket for the same session, at another gateway where one is named. The media goes on. */
+  async reconnect(url = this.#options.url): Promise<void> {
+    this.#socket.disconnect();
+    const { sessionId } = this.#welcome;
+    const { socket, welcome } = await openSocket({ ...this.#options, url }, sessionId);
+    this.#socket = socket;
+    this.#welcome = welcome;
+  }
+
+  /** The socket breaks; the media goes on. */
+  drop(): void {
+    this.#socket.disconnect();
   }
 
   get connected(): boolean {
@@ -86,15 +99,18 @@ export class NativeParticipant {
     return this.#joined;
   }
 
-  /** @throws BedsideError that the gateway answers with; Error when it does not answer in time. */
+  /**
+   * `requestId` is a new one unless it is given.
+   * @throws BedsideError that the gateway answers with; Error when it does not answer in time.
+   */
   async command<Name extends ClientCommandName>(
     name: Name,
     request: Request<Name>,
+    requestId = `r${++this.#requests}`,
   ): Promise<ClientResponse<Name>> {
-    this.#requests += 1;
     const answer: unknown = await this.#socket
       .timeout(this.#deadlineMs)
-      .emitWithAck(name, { ...request, requestId: `r${this.#requests}` });
+      .emitWithAck(name, { ...request, requestId });
     return unwrap(clientCommands[name].response, answer) as ClientResponse<Name>;
   }
 
@@ -165,12 +181,51 @@ export class NativeParticipant {
     }
   }
 
-  /** Drops socket and transports without a word, as a page that is gone. Idempotent. */
-  close(): void {
+  /** The transports end; `join` opens others. */
+  closeMedia(): void {
     this.#transports?.send.close();
     this.#transports?.recv.close();
     this.#transports = undefined;
+  }
+
+  /** Drops socket and transports without a word, as a page that is gone. Idempotent. */
+  close(): void {
+    this.closeMedia();
     this.#socket.disconnect();
+  }
+}
+
+interface OpenSocket {
+  socket: Socket;
+  welcome: ClientEventPayload<'welcome'>;
+}
+
+async function openSocket(
+  { url, visit, token, deadlineMs = DEADLINE_MS, onEvent }: ParticipantOptions,
+  sessionId?: ClientEventPayload<'welcome'>['sessionId'],
+): Promise<OpenSocket> {
+  const auth = parse(ClientHandshake, { token, versions: SUPPORTED_VERSIONS, sessionId });
+  const socket = io(url, {
+    transports: ['websocket'],
+    query: { visit },
+    auth,
+    forceNew: true,
+    reconnection: false,
+    timeout: deadlineMs,
+  });
+  for (const [name, { payload: schema }] of Object.entries(clientEvents)) {
+    if (name === 'welcome') continue;
+    socket.on(name, (payload: unknown, ack?: () => void) => {
+      onEvent?.(name as ClientEventName, parse(schema, payload) as never);
+      // Nothing has to be set up for a consumer here: each packet is told apart by its SSRC.
+      ack?.();
+    });
+  }
+  try {
+    return { socket, welcome: await welcomed(socket, deadlineMs) };
+  } catch (error) {
+    socket.disconnect();
+    throw error;
   }
 }
 

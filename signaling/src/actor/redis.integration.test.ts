@@ -3,10 +3,10 @@ import type { GatewayId, ProducerId, TenantId, VisitId } from '@bedside/protocol
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { RedisServer } from '../../../load-tests/lib/redis-server.ts';
+import { TcpProxy } from '../../../load-tests/lib/tcp-proxy.ts';
 import { FakeNode } from '../../test/fake-node.ts';
 import { Page } from '../../test/page.ts';
-import { RedisServer } from '../../test/redis.ts';
-import { TcpProxy } from '../../test/tcp-proxy.ts';
 import { Counts } from '../../test/telemetry.ts';
 import { keyOf, settled } from '../../test/visits.ts';
 import { visitKeys } from '../store/keys.ts';
@@ -21,6 +21,8 @@ const key = keyOf();
 const keys = visitKeys(key);
 
 let server: RedisServer;
+/** For looking and for spoiling; follows Redis through its restarts. */
+let admin: Redis;
 let proxy: TcpProxy;
 let at: Awaited<ReturnType<typeof startGateway>>;
 /** Closed after each test, last first. */
@@ -29,6 +31,9 @@ const open: (() => unknown)[] = [];
 beforeEach(async () => {
   server = await RedisServer.start();
   open.push(() => server.stop());
+  admin = new Redis(server.url, { retryStrategy: () => 20 });
+  admin.on('error', () => {});
+  open.push(() => admin.disconnect());
   proxy = await TcpProxy.to(server.port);
   open.push(() => proxy.close());
   at = await startGateway('gateway-a', new FakeNode());
@@ -89,12 +94,12 @@ async function written(): Promise<void> {
 }
 
 const stored = async (): Promise<Visit | undefined> => {
-  const snapshot = await server.admin.get(keys.snapshot);
+  const snapshot = await admin.get(keys.snapshot);
   return snapshot === null ? undefined : JSON.parse(snapshot);
 };
 
 const ledger = async (): Promise<string[]> =>
-  (await server.admin.xrange(keys.ledger, '-', '+')).map(
+  (await admin.xrange(keys.ledger, '-', '+')).map(
     ([, [, event]]) => JSON.parse(event ?? '{}').type,
   );
 
@@ -129,7 +134,7 @@ describe('while Redis is killed under a visit', () => {
     expect(await ledger()).toEqual(
       expect.arrayContaining(['producer-paused', 'producer-opened', 'participant-admitted']),
     );
-    expect(await server.admin.hget(keys.lease, 'gateway')).toBe('gateway-a');
+    expect(await admin.hget(keys.lease, 'gateway')).toBe('gateway-a');
   });
 
   test('what needs it fails with a clear error: another visit, a visit of /v1', async () => {
@@ -230,7 +235,7 @@ describe('a gateway that is cut off from Redis', () => {
     const back = first.returned();
     proxy.cut();
     await first.store.read(key).catch(() => {});
-    await server.admin.del('bedside:gateway:{gateway-a}');
+    await admin.del('bedside:gateway:{gateway-a}');
     // The other gateway has a way of its own.
     const [oldProxy, oldWay] = [proxy, back];
     proxy = await TcpProxy.to(server.port);
@@ -267,7 +272,7 @@ describe('a gateway that is killed', () => {
       state: 'left',
       leftReason: 'connection-lost',
     });
-    expect(await server.admin.hget(keys.lease, 'gateway')).toBe('');
+    expect(await admin.hget(keys.lease, 'gateway')).toBe('');
     expect(await at.store.abandoned()).toEqual([]);
     expect(node.peersOf(key)).toEqual([]);
   });
@@ -275,14 +280,14 @@ describe('a gateway that is killed', () => {
 
 describe('a snapshot of another version or of somebody else', () => {
   test('doesn\u2019t keep anybody out: the visit starts anew, and the fault is logged', async () => {
-    await server.admin.set(keys.snapshot, '{"kind":"of another version"}');
+    await admin.set(keys.snapshot, '{"kind":"of another version"}');
     await enter('ana');
     expect((await stored())?.participants.map(({ id }) => id)).toEqual(['ana']);
     expect(at.logged.join()).toContain('does not match its schema');
   });
 
   test('of the wrong type is an error of this visit, and the gateway stays ready', async () => {
-    await server.admin.sadd(keys.snapshot, 'x');
+    await admin.sadd(keys.snapshot, 'x');
     await expect(new Page('ana').connect(at.visits)).rejects.toMatchObject({ code: 'internal' });
     await new Page('ana', 'patient', 'visit-2').connect(at.visits);
     expect(at.visits.readiness().ready).toBe(true);
@@ -290,11 +295,11 @@ describe('a snapshot of another version or of somebody else', () => {
 
   test('in a ledger that can\u2019t be written stops no visit, and is logged', async () => {
     const ana = await enter('ana');
-    await server.admin.del(keys.ledger);
-    await server.admin.sadd(keys.ledger, 'x');
+    await admin.del(keys.ledger);
+    await admin.sadd(keys.ledger, 'x');
     await ana.produce('camera');
     expect(at.logged.join()).toContain('was not written');
-    await server.admin.del(keys.ledger);
+    await admin.del(keys.ledger);
     await ana.produce('microphone');
     expect(await ledger()).toEqual(['producer-opened', 'producer-opened']);
     expect(at.counts.unwritten).toBe(0);
@@ -314,7 +319,7 @@ test('a visit of four, with sound and picture, a reconnect and a mute each, take
     await page.command('pause-producer', { producerId: microphone, paused: true });
   }
   const sizes = await Promise.all(
-    Object.values(keys).map((each) => server.admin.memory('USAGE', each, 'SAMPLES', 0)),
+    Object.values(keys).map((each) => admin.memory('USAGE', each, 'SAMPLES', 0)),
   );
   const bytes = sizes.reduce<number>((sum, size) => sum + Number(size), 0);
   expect((await stored())?.participants).toHaveLength(4);

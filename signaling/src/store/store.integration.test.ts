@@ -3,9 +3,9 @@ import * as fc from 'fast-check';
 import { Cluster, Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { RedisServer } from '../../../load-tests/lib/redis-server.ts';
+import { TcpProxy } from '../../../load-tests/lib/tcp-proxy.ts';
 import { FakeClock } from '../../test/fake-clock.ts';
-import { RedisServer } from '../../test/redis.ts';
-import { TcpProxy } from '../../test/tcp-proxy.ts';
 import { Counts } from '../../test/telemetry.ts';
 import { type Clock, systemClock } from '../actor/clock.ts';
 import { emptyVisit } from '../visit/arbitrary.ts';
@@ -18,21 +18,25 @@ const A = 'gateway-a' as GatewayId;
 const B = 'gateway-b' as GatewayId;
 
 let server: RedisServer;
+/** For looking and for spoiling. */
+let admin: Redis;
 let clock: FakeClock;
 /** Closed after each test, last first. */
 const open: (() => unknown)[] = [];
 
 beforeAll(async () => {
   server = await RedisServer.start();
+  admin = new Redis(server.url);
 });
 
 afterAll(async () => {
+  admin?.disconnect();
   await server?.stop();
 });
 
 beforeEach(async () => {
   clock = new FakeClock();
-  await server.admin.flushall();
+  await admin.flushall();
 });
 
 afterEach(async () => {
@@ -86,15 +90,15 @@ const commitOf = (epoch: number, number: number, seq = number): Commit => ({
   events: [{ type: 'media-placed', at: seq }],
 });
 
-const ledgerLength = () => server.admin.xlen(keys.ledger);
-const storedSeq = async () => JSON.parse((await server.admin.get(keys.snapshot)) ?? '{}').seq;
-const epochInRedis = async () => Number(await server.admin.hget(keys.lease, 'epoch'));
+const ledgerLength = () => admin.xlen(keys.ledger);
+const storedSeq = async () => JSON.parse((await admin.get(keys.snapshot)) ?? '{}').seq;
+const epochInRedis = async () => Number(await admin.hget(keys.lease, 'epoch'));
 /** The process is gone, without a word, and its registration has expired. */
-const forget = (gateway: GatewayId) => server.admin.del(gatewayKeys(gateway).registration);
+const forget = (gateway: GatewayId) => admin.del(gatewayKeys(gateway).registration);
 
 /** How often Redis has run a script since the last FLUSHALL or reset. */
 async function scriptRuns(): Promise<number> {
-  const stats = await server.admin.info('commandstats');
+  const stats = await admin.info('commandstats');
   return [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce(
     (sum, [, calls]) => sum + Number(calls),
     0,
@@ -111,7 +115,7 @@ describe('a commit', () => {
     const { epoch } = await store.acquire(key);
     expect(await store.commit(key, commitOf(epoch, 1))).toBe('written');
     expect(await store.read(key)).toEqual({ ...emptyVisit(), seq: 1 });
-    const [[, [, event] = []] = []] = await server.admin.xrange(keys.ledger, '-', '+');
+    const [[, [, event] = []] = []] = await admin.xrange(keys.ledger, '-', '+');
     expect(JSON.parse(event ?? '')).toEqual({ type: 'media-placed', at: 1 });
   });
 
@@ -146,9 +150,9 @@ describe('a commit', () => {
     const [a, b] = [await storeOf(A), await storeOf(B)];
     const { epoch } = await a.store.acquire(key);
     await a.store.commit(key, commitOf(epoch, 1));
-    await server.admin.del(keys.lease, keys.snapshot, keys.ledger);
+    await admin.del(keys.lease, keys.snapshot, keys.ledger);
     expect(await a.store.commit(key, commitOf(epoch, 2))).toBe('written');
-    expect(await server.admin.hgetall(keys.lease)).toMatchObject({
+    expect(await admin.hgetall(keys.lease)).toMatchObject({
       gateway: A,
       boot: a.boot,
       epoch: String(epoch),
@@ -205,7 +209,7 @@ describe('a lease', () => {
       const outcomes = await Promise.allSettled(racers.map(({ store }) => store.acquire(visit)));
       const won = outcomes.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
       expect(won).toHaveLength(1);
-      expect(Number(await server.admin.hget(visitKeys(visit).lease, 'epoch'))).toBe(won[0]?.epoch);
+      expect(Number(await admin.hget(visitKeys(visit).lease, 'epoch'))).toBe(won[0]?.epoch);
       for (const each of outcomes)
         if (each.status === 'rejected') expect(each.reason).toMatchObject({ code: 'moved' });
       await dead.store.start();
@@ -238,14 +242,14 @@ describe('a lease', () => {
     await forget(A);
     await b.store.acquire(key);
     await a.store.release(key, epoch);
-    expect(await server.admin.hget(keys.lease, 'gateway')).toBe(B);
+    expect(await admin.hget(keys.lease, 'gateway')).toBe(B);
   });
 
   test('without a visit leaves nothing behind when it is released', async () => {
     const { store } = await storeOf(A);
     const { epoch } = await store.acquire(key);
     await store.release(key, epoch);
-    expect(await server.admin.keys('*visit-key*')).toEqual([]);
+    expect(await admin.keys('*visit-key*')).toEqual([]);
     expect(await store.abandoned()).toEqual([]);
   });
 });
@@ -281,9 +285,9 @@ describe('an epoch', () => {
             await acquire();
           }
           if (each === 'failover') {
-            const before = await server.admin.hgetall(lease);
+            const before = await admin.hgetall(lease);
             await acquire();
-            await server.admin.hset(lease, before);
+            await admin.hset(lease, before);
             // Failovers take time, and epochs are the time.
             clock.advance(last - clock.now() + 1);
             await acquire();
@@ -313,7 +317,7 @@ describe('what a gateway leaves behind', () => {
     await store.commit(key, commitOf(epoch, 1));
     const unwritten = 'unwritten' as VisitKey;
     await store.acquire(unwritten);
-    const all = await server.admin.keys('*');
+    const all = await admin.keys('*');
     expect(all.toSorted()).toEqual(
       [
         ...Object.values(keys),
@@ -323,7 +327,7 @@ describe('what a gateway leaves behind', () => {
     );
     const day = 24 * 60 * 60 * 1_000;
     for (const each of all) {
-      const ttl = await server.admin.pttl(each);
+      const ttl = await admin.pttl(each);
       expect(ttl, each).toBeGreaterThan(0);
       expect(ttl, each).toBeLessThanOrEqual(each === gatewayKeys(A).registration ? 5_000 : day);
     }
@@ -334,7 +338,7 @@ describe('what a gateway leaves behind', () => {
     const { epoch } = await store.acquire(key);
     await store.commit(key, commitOf(epoch, 1));
     const { tenant, visit } = emptyVisit();
-    for (const each of await server.admin.keys('*')) {
+    for (const each of await admin.keys('*')) {
       expect(each).not.toContain(tenant);
       expect(each).not.toContain(visit);
     }
@@ -345,9 +349,9 @@ describe('what a gateway leaves behind', () => {
     const { registration } = gatewayKeys(A);
     await storeOf(A, { boot: 'second' });
     await first.store.stop();
-    expect(await server.admin.get(registration)).toBe('second');
+    expect(await admin.get(registration)).toBe('second');
     await (await storeOf(A, { boot: 'third' })).store.stop();
-    expect(await server.admin.get(registration)).toBeNull();
+    expect(await admin.get(registration)).toBeNull();
   });
 });
 
@@ -361,7 +365,7 @@ describe('a script that Redis runs a second time, because the connection broke b
     open.push(() => proxy.close());
     const { store, redis } = await storeOf(A, { port: proxy.port });
     await before(store);
-    await server.admin.config('RESETSTAT');
+    await admin.config('RESETSTAT');
     proxy.holdAnswers();
     const calling = call(store);
     await until(async () => (await scriptRuns()) > 0);
@@ -406,7 +410,7 @@ describe('a script that Redis runs a second time, because the connection broke b
       },
     );
     expect(runs).toBe(2);
-    expect(await server.admin.hget(keys.lease, 'gateway')).toBe('');
+    expect(await admin.hget(keys.lease, 'gateway')).toBe('');
   });
 });
 
@@ -414,7 +418,7 @@ describe('what Redis holds and is not ours', () => {
   test('a snapshot that can\u2019t be read counts as none, and is logged without its content', async () => {
     const { store, logged } = await storeOf(A);
     for (const garbage of ['not JSON', '{"name":"Ana Secret"}', 'null', '[]']) {
-      await server.admin.set(keys.snapshot, garbage);
+      await admin.set(keys.snapshot, garbage);
       expect(await store.read(key)).toBeUndefined();
       expect((await store.acquire(key)).visit).toBeUndefined();
     }
@@ -428,7 +432,7 @@ describe('what Redis holds and is not ours', () => {
     ['ledger', 'commit'],
   ] as const)('a %s of the wrong type fails this visit, and nobody else', async (name, call) => {
     const { store } = await storeOf(A);
-    await server.admin.sadd(keys[name], 'not ours');
+    await admin.sadd(keys[name], 'not ours');
     const calling = call === 'acquire' ? store.acquire(key) : store.commit(key, commitOf(1, 1));
     await expect(calling).rejects.toMatchObject({ code: 'internal' });
     expect(store.available).toBe(true);
@@ -491,7 +495,7 @@ describe('while Redis is away', () => {
     const back = returned();
     proxy.restore();
     await back;
-    await until(async () => (await server.admin.hget(keys.lease, 'gateway')) === '');
+    await until(async () => (await admin.hget(keys.lease, 'gateway')) === '');
     await until(async () => (await store.abandoned()).length === 0);
   });
 
@@ -517,8 +521,10 @@ test('in Redis Cluster every script finds its keys in one slot', async () => {
     '127.0.0.1',
   );
   open.push(() => node.stop());
-  await node.admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-  await until(async () => String(await node.admin.call('CLUSTER', 'INFO')).includes('state:ok'));
+  const look = new Redis(node.url);
+  open.push(() => look.disconnect());
+  await look.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await until(async () => String(await look.call('CLUSTER', 'INFO')).includes('state:ok'));
   const cluster = new Cluster([{ host: '127.0.0.1', port: node.port }], {
     redisOptions: REDIS_OPTIONS,
   });
@@ -530,5 +536,5 @@ test('in Redis Cluster every script finds its keys in one slot', async () => {
   await store.release(key, epoch);
   expect(await store.abandoned()).toEqual([]);
   await store.stop();
-  expect(await node.admin.get(gatewayKeys(A).registration)).toBeNull();
+  expect(await look.get(gatewayKeys(A).registration)).toBeNull();
 });

@@ -3,26 +3,26 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { freePort } from '../../scripts/lib/ports.mjs';
+import { redisCommand } from './redis.ts';
 
 const host = '127.0.0.1';
 
-/** A redis-server of the test's own, on loopback and in memory alone. */
+/** A redis-server of a test's own, on loopback and in memory alone. */
 export class RedisServer {
   readonly port: number;
   readonly #dir = mkdtempSync(join(tmpdir(), 'bedside-redis-'));
   readonly #args: readonly string[];
   #child: ChildProcess | undefined;
-  #admin: Redis | undefined;
 
   private constructor(port: number, args: readonly string[]) {
     this.port = port;
     this.#args = args;
   }
 
+  /** `args`: more arguments of redis-server. */
   static async start(...args: string[]): Promise<RedisServer> {
-    // Test files run side by side: they look for ports from different places.
+    // Tests run side by side: they look for ports from different places.
     const from = 20_000 + Math.floor(Math.random() * 10_000);
     const server = new RedisServer(await freePort(from), args);
     await server.start();
@@ -33,12 +33,6 @@ export class RedisServer {
     return `redis://${host}:${this.port}`;
   }
 
-  /** A connection for looking and for spoiling, which no fault of the test concerns. */
-  get admin(): Redis {
-    if (!this.#admin) throw new Error('Redis is not started');
-    return this.#admin;
-  }
-
   /** At the same port as before, without the data of before. Resolves once it answers. */
   async start(): Promise<void> {
     const child = spawn(
@@ -47,20 +41,18 @@ export class RedisServer {
       { stdio: 'ignore' },
     );
     this.#child = child;
-    this.#admin = new Redis(this.port, host, { retryStrategy: () => 20 });
-    // Until it listens, and when it is killed.
-    this.#admin.on('error', () => {});
-    await Promise.race([
-      this.#admin.ping(),
-      once(child, 'exit').then(() => {
-        throw new Error('redis-server ended');
-      }),
-    ]);
+    const ready = () =>
+      redisCommand(this.url, 'PING').then(
+        () => true,
+        () => false,
+      );
+    while (!(await ready())) {
+      if (child.exitCode !== null) throw new Error(`redis-server ended: ${child.exitCode}`);
+    }
   }
 
   /** As by a power cut. */
   async kill(): Promise<void> {
-    this.#admin?.disconnect();
     const child = this.#child;
     this.#child = undefined;
     if (!child || child.exitCode !== null) return;
@@ -78,7 +70,6 @@ export class RedisServer {
   }
 
   async stop(): Promise<void> {
-    this.thaw();
     await this.kill();
     rmSync(this.#dir, { recursive: true, force: true });
   }

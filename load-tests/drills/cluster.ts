@@ -1,0 +1,146 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Role } from '@bedside/protocol';
+import { freePort } from '../../scripts/lib/ports.mjs';
+import { plan, type Stack, startStack } from '../../scripts/lib/stack.mjs';
+import { scrape, sum } from '../lib/metrics.ts';
+import { childrenOf } from '../lib/processes.ts';
+import { ONE_SOURCE } from '../lib/target.ts';
+import { TcpProxy } from '../lib/tcp-proxy.ts';
+import { mintToken } from '../lib/token.ts';
+import { Visitor } from './visitor.ts';
+
+const host = '127.0.0.1';
+
+export interface DrillGateway {
+  readonly url: string;
+  /** Its way to Redis. */
+  readonly redisWay: TcpProxy;
+  kill(): Promise<void>;
+}
+
+/** Redis, a node and gateways, each a process of its own, with ways between them that a test can cut. */
+export class Cluster {
+  readonly #stack: Stack;
+  readonly #workerBin: string;
+  /** The way of all gateways to the node. */
+  readonly nodeWay: TcpProxy;
+  /** Closed at the end, last first. */
+  readonly #open: (() => unknown)[] = [];
+
+  private constructor(stack: Stack, workerBin: string, nodeWay: TcpProxy) {
+    this.#stack = stack;
+    this.#workerBin = workerBin;
+    this.nodeWay = nodeWay;
+    this.#open.push(
+      () => stack.stop(),
+      () => nodeWay.close(),
+    );
+  }
+
+  static async start(): Promise<Cluster> {
+    const workerBin = process.env.MEDIASOUP_WORKER_BIN;
+    if (!workerBin)
+      throw new Error('MEDIASOUP_WORKER_BIN is not set; run this through `npm test`.');
+    const stack = await startStack({
+      node22: process.execPath,
+      workerBin,
+      workers: 1,
+      restart: false,
+      only: ['redis', 'node'],
+      ports: { redis: 46_390, node: 47_100, nodeOps: 47_101, media: 47_200 },
+    });
+    return new Cluster(stack, workerBin, await TcpProxy.to(stack.ports.node));
+  }
+
+  async stop(): Promise<void> {
+    for (const close of this.#open.splice(0).reverse()) await close();
+  }
+
+  /** The node's process is killed and started anew. */
+  async restartNode(): Promise<void> {
+    await this.#stack.processes.node.restart('SIGKILL');
+  }
+
+  /** The mediasoup worker is killed; the node lives. */
+  async killWorker(): Promise<void> {
+    const { pid } = this.#stack.processes.node;
+    const [worker] = pid === undefined ? [] : childrenOf(pid);
+    if (worker === undefined) throw new Error('no worker runs');
+    process.kill(worker, 'SIGKILL');
+  }
+
+  async startGateway(id: string, graceMs = 20_000): Promise<DrillGateway> {
+    const redisWay = await TcpProxy.to(this.#stack.ports.redis);
+    this.#open.push(() => redisWay.close());
+    const gateway = await freePort(48_000);
+    const gatewayOps = await freePort(gateway + 1);
+    const { command, args, env } = plan({
+      node22: process.execPath,
+      redisDir: '',
+      workerBin: this.#workerBin,
+      ports: {
+        ...this.#stack.ports,
+        redis: redisWay.port,
+        node: this.nodeWay.port,
+        gateway,
+        gatewayOps,
+      },
+      secrets: this.#stack.secrets,
+      workers: 1,
+      logLevel: 'fatal',
+    }).gateway;
+    const child = spawn(command, args, {
+      stdio: 'ignore',
+      env: {
+        ...env,
+        ...ONE_SOURCE,
+        BEDSIDE_GATEWAY_ID: id,
+        BEDSIDE_GRACE_MS: `${graceMs}`,
+      },
+    });
+    const kill = () => end(child);
+    this.#open.push(kill);
+    await this.#answers(child, `http://${host}:${gatewayOps}/readyz`);
+    return { url: `http://${host}:${gateway}`, redisWay, kill };
+  }
+
+  /** A page of this participant, welcomed. */
+  async visitor(
+    { url }: DrillGateway,
+    visit: string,
+    participant: string,
+    role: Role = 'provider',
+  ): Promise<Visitor> {
+    const token = await mintToken(this.#stack.secrets.tenant, { visit, participant, role });
+    const visitor = await Visitor.connect({ url, visit, token });
+    this.#open.push(() => visitor.close());
+    return visitor;
+  }
+
+  /** What the node has now. */
+  async atNode(): Promise<Record<'transports' | 'producers' | 'consumers', number>> {
+    const samples = await scrape(this.#stack.urls.nodeOps);
+    const count = (what: string) => sum(samples, `bedside_node_${what}`);
+    return {
+      transports: count('transports'),
+      producers: count('producers'),
+      consumers: count('consumers'),
+    };
+  }
+
+  async #answers(child: ChildProcess, url: string): Promise<void> {
+    const answer = () => fetch(url).catch(() => undefined);
+    while (!(await answer())?.ok) {
+      if (child.exitCode !== null) throw new Error(`the gateway ended: ${child.exitCode}`);
+      await delay(20);
+    }
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
