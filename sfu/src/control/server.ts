@@ -9,7 +9,7 @@ import {
   type ControlRequest,
   type ControlResponse,
   controlCommands,
-  type GatewayId,
+  GatewayId,
   type GatewayToNode,
   LIMITS,
   type NodeToGateway,
@@ -76,7 +76,9 @@ export class ControlServer {
         (thrown: unknown) => {
           const error = toBedsideError(thrown);
           options.metrics.linkRefused(error.code);
-          options.log.warn({ code: error.code }, 'control link refused');
+          // Whom it says to be: proven it has nothing.
+          const gateway = GatewayId.safeParse(socket.handshake.auth.gatewayId).data;
+          options.log.warn({ code: error.code, gateway }, 'control link refused');
           next(Object.assign(new Error(error.code), { data: error.toBody() }));
         },
       );

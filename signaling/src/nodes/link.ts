@@ -25,6 +25,8 @@ const CALL_DEADLINE_MS = 2_000;
 const TOKEN_LIFETIME_SECONDS = 60;
 const RECONNECT_MIN_MS = 200;
 const RECONNECT_MAX_MS = 2_000;
+/** A cause that lasts is written to the log this often at the most. */
+const REPEAT_MS = 60_000;
 
 export interface NodeLinkOptions {
   /** Control address of the node: http(s)://host:port */
@@ -47,6 +49,8 @@ const REPORTS = ['load', 'transport-state', 'scores', 'speaker', 'visits-lost'] 
 export class NodeLink {
   readonly #options: NodeLinkOptions;
   readonly #socket: Socket<NodeToGateway, GatewayToNode>;
+  /** When each cause was last written to the log. */
+  readonly #reported = new Map<string, number>();
   #cancelRetry: () => void = () => {};
   #welcomed = false;
 
@@ -70,13 +74,17 @@ export class NodeLink {
     });
     this.#socket.on('connect_error', (error) => {
       // Not reached is retried by Socket.IO itself; refused by the node's middleware is not.
-      if (this.#socket.active) return;
-      options.log.error({ reason: error.message }, 'a node refused the control link');
+      if (this.#socket.active) {
+        this.#report(causeOf(error), 'a node can not be reached');
+        return;
+      }
+      this.#report({ message: error.message }, 'a node refused the control link');
       this.#retry();
     });
     this.#socket.on('welcome', (payload: unknown) =>
       this.#receive('welcome', payload, (welcome) => {
         this.#welcomed = true;
+        this.#reported.clear();
         options.onWelcome(welcome);
       }),
     );
@@ -148,6 +156,16 @@ export class NodeLink {
     use(checked);
   }
 
+  #report(cause: LinkFailure, message: string): void {
+    const { clock, log, url } = this.#options;
+    const key = `${message} ${cause.code ?? cause.message}`;
+    const now = clock.now();
+    if (now - (this.#reported.get(key) ?? Number.NEGATIVE_INFINITY) < REPEAT_MS) return;
+    this.#reported.set(key, now);
+    // Without user, password and query, should the address have such.
+    log.warn({ control: new URL(url).origin, reason: cause.message, code: cause.code }, message);
+  }
+
   #down(): void {
     if (!this.#welcomed) return;
     this.#welcomed = false;
@@ -159,4 +177,22 @@ export class NodeLink {
     const delay = RECONNECT_MAX_MS * (0.5 + Math.random() / 2);
     this.#cancelRetry = this.#options.clock.after(delay, () => this.#socket.connect());
   }
+}
+
+interface LinkFailure {
+  code?: string;
+  message: string;
+}
+
+/** What the WebSocket stumbled over: Socket.IO says no more than "websocket error", and hangs it below. */
+function causeOf(error: Error): LinkFailure {
+  const event = 'description' in error ? error.description : undefined;
+  const inner = typeof event === 'object' && event !== null && 'error' in event && event.error;
+  if (!(inner instanceof Error)) return { message: error.message };
+  const code = 'code' in inner && typeof inner.code === 'string' ? inner.code : undefined;
+  // Of several addresses tried, Node's error has the code alone.
+  return {
+    message: inner.message || (code ?? error.message),
+    ...(code === undefined ? {} : { code }),
+  };
 }
