@@ -22,7 +22,6 @@ import {
 } from '@bedside/protocol';
 import { GATEWAY_VARIABLES } from '../../signaling/src/config.ts';
 import { MAX_IN_FLIGHT } from '../../signaling/src/sockets/commands.ts';
-import { CONSUMERS_DEADLINE_MS } from '../../signaling/src/sockets/link.ts';
 import {
   COMMAND_DEADLINE_MS,
   FRAMES_PER_COMMAND,
@@ -176,7 +175,6 @@ function figures(): Record<string, string> {
     skew: String(CLOCK_SKEW_SECONDS),
     handshake: seconds(HANDSHAKE_DEADLINE_MS),
     command: seconds(COMMAND_DEADLINE_MS),
-    consumers: seconds(CONSUMERS_DEADLINE_MS),
     grace: seconds(byDefault('BEDSIDE_GRACE_MS')),
     remembered: number(LIMITS.rememberedRequests),
     clientMessageBytes: number(LIMITS.clientMessageBytes),

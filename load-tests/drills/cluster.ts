@@ -8,7 +8,7 @@ import { scrape, sum } from '../lib/metrics.ts';
 import { childrenOf } from '../lib/processes.ts';
 import { ONE_SOURCE } from '../lib/target.ts';
 import { TcpProxy } from '../lib/tcp-proxy.ts';
-import { mintToken } from '../lib/token.ts';
+import { type Bearer, mintToken } from '../lib/token.ts';
 import { Visitor } from './visitor.ts';
 
 const host = '127.0.0.1';
@@ -106,6 +106,10 @@ export class Cluster {
     return { url: `http://${host}:${gateway}`, redisWay, kill };
   }
 
+  token(bearer: Bearer): Promise<string> {
+    return mintToken(this.#stack.secrets.tenant, bearer);
+  }
+
   /** A page of this participant, welcomed. */
   async visitor(
     { url }: DrillGateway,
@@ -113,7 +117,7 @@ export class Cluster {
     participant: string,
     role: Role = 'provider',
   ): Promise<Visitor> {
-    const token = await mintToken(this.#stack.secrets.tenant, { visit, participant, role });
+    const token = await this.token({ visit, participant, role });
     const visitor = await Visitor.connect({ url, visit, token });
     this.#open.push(() => visitor.close());
     return visitor;

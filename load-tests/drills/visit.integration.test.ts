@@ -85,6 +85,39 @@ describe('a visit of two', () => {
   });
 });
 
+test('a renewed token withdraws grants: what was sent by them is closed, and nothing more is allowed by them', async () => {
+  const [ana, ben] = [await enter('ana'), await enter('ben')];
+  const microphone = await ana.talk();
+  const screen = await ana.talk('screen-audio');
+  await ben.receives(microphone.producerId);
+  await ben.receives(screen.producerId);
+  const renewed = { visit, participant: 'ana', role: 'provider' as const };
+  const token = await cluster.token({ ...renewed, grants: ['publish-audio'] });
+  expect(await ana.command('renew-token', { token })).toMatchObject({ grants: ['publish-audio'] });
+  for (const each of [ana, ben])
+    await each.hear('changed', ({ changes }) =>
+      changes.some(
+        (change) =>
+          change.type === 'participant' &&
+          change.participant.participantId === 'ana' &&
+          change.participant.producers.map(({ source }) => source).join() === 'microphone',
+      ),
+    );
+  await ben.hear('consumers', ({ removed }) => removed.length === 1);
+  await until(
+    'the node to close the producer',
+    () => cluster.atNode(),
+    ({ producers, consumers }) => producers === 1 && consumers === 1,
+  );
+  await ben.receives(microphone.producerId);
+  await expect(ana.talk('screen-audio')).rejects.toMatchObject({ message: 'forbidden' });
+  await expect(ana.command('end', {})).rejects.toMatchObject({ message: 'forbidden' });
+  // The grants come back with the next token.
+  await ana.command('renew-token', { token: await cluster.token(renewed) });
+  await ben.receives((await ana.talk('screen-audio')).producerId);
+  await closeAll(ana, ben);
+});
+
 test('the same request twice is carried out once and answered alike, whatever the command', async () => {
   const [ana, ben] = [await cluster.visitor(gateway, visit, 'ana'), await enter('ben')];
   const join: Omit<ClientRequest<'join'>, 'requestId'> = {
@@ -267,6 +300,22 @@ describe('while the link between gateway and node is cut', () => {
     expect(ana.heard('media-lost') + ben.heard('media-lost')).toBe(0);
     cem.close();
     await closeAll(ana, ben);
+  });
+
+  test('a visit that ends meanwhile is closed at the node when it is back, whoever keeps a page open', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    const fromAna = await ana.talk();
+    await ben.receives(fromAna.producerId);
+    cluster.nodeWay.cut();
+    await ana.command('end', {});
+    cluster.nodeWay.restore();
+    await until(
+      'the node to have nothing of it',
+      () => cluster.atNode(),
+      ({ transports }) => transports === 0,
+    );
+    ana.close();
+    ben.close();
   });
 
   test('answers that are lost with it are made up for: who left is heard no more, who speaks is heard once', async () => {

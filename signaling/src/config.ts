@@ -151,7 +151,7 @@ export const GATEWAY_VARIABLES = {
   },
   BEDSIDE_ICE_SERVERS: {
     default: '[]',
-    description: 'STUN and TURN servers as JSON, in the form of RTCConfiguration.iceServers.',
+    description: 'STUN and TURN servers as JSON: a list of RTCIceServer whose `urls` is a list, too.',
   },
   BEDSIDE_TURN_URLS: {
     description:

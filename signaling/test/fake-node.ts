@@ -63,6 +63,12 @@ export class FakeNode implements NodeClient {
     return { codecs: [] };
   }
 
+  closeVisit(_media: unknown, request: ControlRequest<'close-visit'>): void {
+    this.call(this.id, 'close-visit', request).catch(() => {});
+  }
+
+  keepVisit(): void {}
+
   async call<Name extends ControlCommandName>(
     _node: NodeId,
     name: Name,

@@ -136,6 +136,7 @@ export class VisitMedia {
     rtpCapabilities: RtpCapabilities,
     flows: readonly PlannedFlow[],
   ) {
+    this.#host.nodes.keepVisit(this.#host.key);
     const { sendTransport, recvTransport, consumers } = await this.callAt(media, 'open-peer', {
       ...this.scope,
       peer,
@@ -188,16 +189,17 @@ export class VisitMedia {
     }
   }
 
-  /** Closes at the node what the visit has no use for. What fails is found again when the node is described. */
+  /** Closes at the node what the visit has no use for. A peer or producer that fails to is found again when the node is described. */
   tidy(effects: readonly Effect[], media: Media): void {
     for (const effect of effects) {
-      const done =
-        effect.type === 'close-peer'
-          ? this.callAt(media, 'close-peer', { ...this.scope, peer: effect.peer })
-          : effect.type === 'close-visit'
-            ? this.callAt(media, 'close-visit', this.scope)
-            : undefined;
-      done?.catch(() => {});
+      if (effect.type === 'close-peer')
+        this.callAt(media, 'close-peer', { ...this.scope, peer: effect.peer }).catch(() => {});
+      else if (effect.type === 'close-producer')
+        this.callAt(media, 'close-producer', {
+          ...this.scope,
+          producerId: effect.producer,
+        }).catch(() => {});
+      else if (effect.type === 'close-visit') this.#host.nodes.closeVisit(media, this.scope);
     }
   }
 

@@ -70,7 +70,7 @@ describe('connection quality', () => {
     quality.update(visit, [score('a1', 10), score('b1', 10)]);
     expect(quality.update(visit, [score('a1', 9)])).toEqual([]);
     expect(quality.update(visit, [score('a1', 1)])).toEqual([{ participantId: ana, level: 1 }]);
-    expect(quality.all()).toEqual([
+    expect(quality.all(visit)).toEqual([
       { participantId: ana, level: 1 },
       { participantId: ben, level: 3 },
     ]);
@@ -84,7 +84,7 @@ describe('connection quality', () => {
     ]);
     const visit = visitOf({ ben: [['b1', false]] });
     expect(quality.update(visit, [score('a1', 0), score('stranger', 0)])).toEqual([]);
-    expect(quality.all()).toEqual([{ participantId: ben, level: 3 }]);
+    expect(quality.all(visit)).toEqual([{ participantId: ben, level: 3 }]);
     // Back with another producer: the old score is not remembered.
     const again = visitOf({ ana: [['a2', false]], ben: [['b1', false]] });
     expect(quality.update(again, [score('a2', 8)])).toEqual([{ participantId: ana, level: 3 }]);

@@ -35,14 +35,19 @@ export class Quality {
       this.#levels.set(participantId, level);
       changed.push({ participantId, level });
     }
-    const here = new Set(present(visit).map(({ id }) => id));
-    for (const id of this.#levels.keys()) if (!here.has(id)) this.#levels.delete(id);
+    this.#forgetGone(visit);
     return changed;
   }
 
   /** What is known, for who comes in. */
-  all(): Levels {
+  all(visit: Visit): Levels {
+    this.#forgetGone(visit);
     return [...this.#levels].map(([participantId, level]) => ({ participantId, level }));
+  }
+
+  #forgetGone(visit: Visit): void {
+    const here = new Set(present(visit).map(({ id }) => id));
+    for (const id of this.#levels.keys()) if (!here.has(id)) this.#levels.delete(id);
   }
 }
 

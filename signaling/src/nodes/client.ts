@@ -5,7 +5,9 @@ import type {
   ControlResponse,
   NodeId,
   RtpCapabilities,
+  VisitKey,
 } from '@bedside/protocol';
+import type { Media } from '../visit/state.ts';
 import type { LinkedNode } from './placement.ts';
 
 /** What a node reports, parsed. */
@@ -32,4 +34,8 @@ export interface NodeClient {
     name: Name,
     request: ControlRequest<Name>,
   ): Promise<ControlResponse<Name>>;
+  /** The visit is over: closed at its node, however long the node takes to answer. */
+  closeVisit(media: Media, request: ControlRequest<'close-visit'>): void;
+  /** The visit is opened anew: not closed any more where that is still under way. */
+  keepVisit(visit: VisitKey): void;
 }

@@ -7,11 +7,14 @@ import {
   type NodeId,
   type RtpCapabilities,
   toBedsideError,
+  type VisitKey,
 } from '@bedside/protocol';
 import type { Logger } from 'pino';
 import type { Clock } from '../actor/clock.ts';
 import type { VisitTelemetry } from '../ports.ts';
+import type { Media } from '../visit/state.ts';
 import type { NodeClient, NodeReport } from './client.ts';
+import { Closings } from './closings.ts';
 import { NodeLink } from './link.ts';
 import type { LinkedNode } from './placement.ts';
 
@@ -30,10 +33,12 @@ export class Nodes implements NodeClient {
   readonly #options: NodesOptions;
   readonly #links: NodeLink[] = [];
   readonly #nodes = new Map<NodeId, { link: NodeLink; node: LinkedNode }>();
+  readonly #closings: Closings;
   #rtpCapabilities: RtpCapabilities | undefined;
 
   constructor(options: NodesOptions) {
     this.#options = options;
+    this.#closings = new Closings(this, options.clock);
   }
 
   /** Opens the links; resolves once one node has said its welcome, or after the deadline. */
@@ -47,7 +52,16 @@ export class Nodes implements NodeClient {
   }
 
   close(): void {
+    this.#closings.stop();
     for (const link of this.#links) link.close();
+  }
+
+  closeVisit(media: Media, request: ControlRequest<'close-visit'>): void {
+    this.#closings.close(media, request);
+  }
+
+  keepVisit(visit: VisitKey): void {
+    this.#closings.keep(visit);
   }
 
   linked(): readonly LinkedNode[] {

@@ -10,9 +10,6 @@ import type { ClientLink } from '../ports.ts';
 
 export type ClientSocket = Socket<ClientToGateway, GatewayToClient, Record<string, never>, unknown>;
 
-/** A page sets up added consumers within this, milliseconds, or they are taken for not set up. */
-export const CONSUMERS_DEADLINE_MS = 10_000;
-
 /** What the actor may send before `welcome` is out: it opens a visit while the handshake still runs. A page that would miss some of it is closed, and comes back. */
 export const MAX_HELD = 256;
 
@@ -68,9 +65,8 @@ export class SocketLink implements ClientLink {
       };
       this.#waiting.add(settle);
       const emit = () => {
-        this.#socket
-          .timeout(CONSUMERS_DEADLINE_MS)
-          .emit('consumers', payload, (error: Error | null) => settle(error === null));
+        // However late: a page that was blocked for long sets them up when it wakes.
+        this.#socket.emit('consumers', payload, () => settle(true));
       };
       if (!this.#whenOpen(emit)) settle(false);
     });

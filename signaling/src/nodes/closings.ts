@@ -1,0 +1,91 @@
+import { type ControlRequest, toBedsideError, type VisitKey } from '@bedside/protocol';
+import type { Clock } from '../actor/clock.ts';
+import type { Media } from '../visit/state.ts';
+import type { NodeClient } from './client.ts';
+
+/** A node that does not answer is told again after these delays, with jitter. */
+const RETRY_MIN_MS = 1_000;
+const RETRY_MAX_MS = 30_000;
+/** After this long without its gateway a node has closed the visit by itself (BEDSIDE_ORPHAN_MS), and then some. */
+const GIVE_UP_MS = 60 * 60 * 1000;
+
+interface Closing {
+  media: Media;
+  request: ControlRequest<'close-visit'>;
+  since: number;
+  attempt: number;
+  cancel: () => void;
+}
+
+/**
+ * Visits that are over here and may still be open at a node: nobody else would ever close them there, and
+ * whoever keeps their page open would go on hearing. Told again until the node has answered.
+ */
+export class Closings {
+  readonly #nodes: Pick<NodeClient, 'linked' | 'call'>;
+  readonly #clock: Clock;
+  readonly #closings = new Map<VisitKey, Closing>();
+
+  constructor(nodes: Pick<NodeClient, 'linked' | 'call'>, clock: Clock) {
+    this.#nodes = nodes;
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#closings.size;
+  }
+
+  close(media: Media, request: ControlRequest<'close-visit'>): void {
+    this.keep(request.visit);
+    const closing = { media, request, since: this.#clock.now(), attempt: 0, cancel: () => {} };
+    this.#closings.set(request.visit, closing);
+    void this.#tell(closing);
+  }
+
+  /** The visit is opened anew: what is there is asked for then, and not closed any more. */
+  keep(visit: VisitKey): void {
+    this.#closings.get(visit)?.cancel();
+    this.#closings.delete(visit);
+  }
+
+  stop(): void {
+    for (const visit of [...this.#closings.keys()]) this.keep(visit);
+  }
+
+  async #tell(closing: Closing): Promise<void> {
+    const { media, request } = closing;
+    const node = this.#nodes.linked().find(({ nodeId }) => nodeId === media.node);
+    // Another boot has nothing of before.
+    const isDone = node !== undefined && node.bootId !== media.bootId;
+    if (isDone || (node && (await this.#told(closing)))) this.#forget(closing);
+    else if (this.#closings.get(request.visit) === closing) this.#again(closing);
+  }
+
+  async #told({ media, request }: Closing): Promise<boolean> {
+    try {
+      await this.#nodes.call(media.node, 'close-visit', request);
+      return true;
+    } catch (thrown) {
+      // Any other refusal is an answer: the visit is not there, or somebody else's.
+      const { kind } = toBedsideError(thrown);
+      return kind !== 'unavailable' && kind !== 'internal';
+    }
+  }
+
+  #again(closing: Closing): void {
+    if (this.#clock.now() - closing.since > GIVE_UP_MS) {
+      this.#forget(closing);
+      return;
+    }
+    const delay = Math.min(RETRY_MIN_MS * 2 ** closing.attempt++, RETRY_MAX_MS);
+    closing.cancel = this.#clock.after(
+      delay * (0.5 + Math.random() / 2),
+      () => void this.#tell(closing),
+    );
+  }
+
+  #forget(closing: Closing): void {
+    const { visit } = closing.request;
+    if (this.#closings.get(visit) === closing) this.#closings.delete(visit);
+  }
+}
