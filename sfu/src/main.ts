@@ -1,13 +1,17 @@
 import { ConfigError, readConfig } from './config.ts';
 import { createLog } from './log.ts';
 import { createNode } from './node.ts';
+import { requireWorkerBin } from './workers/binary.ts';
 
 /** EX_CONFIG of sysexits.h: a supervisor need not try again before somebody mends the environment. */
 const EXIT_CONFIG = 78;
+const STOP_MARGIN_MS = 1_000;
 
 function config() {
   try {
-    return readConfig(process.env);
+    const config = readConfig(process.env);
+    requireWorkerBin(config);
+    return config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -22,20 +26,29 @@ delete process.env.BEDSIDE_CONTROL_SECRET;
 const log = createLog(settings.logLevel);
 const node = createNode(settings, log);
 
+// The supervisor starts a clean process; the gateways place the visits anew meanwhile.
+const die = (message: string) => (error: unknown) => {
+  log.fatal({ err: error }, message);
+  log.flush();
+  process.exit(1);
+};
+process.on('uncaughtException', die('uncaught exception'));
+process.on('unhandledRejection', die('unhandled rejection'));
+
+let stopping = false;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
+    if (stopping) return;
+    stopping = true;
     log.info({ signal }, 'stopping');
-    void node.stop().then(() => process.exit(0));
+    // The node keeps to its own deadline; this one is for a fault in that.
+    setTimeout(
+      die('not stopped in time'),
+      settings.shutdownMs + STOP_MARGIN_MS,
+      new Error('shutdown deadline'),
+    ).unref();
+    node.stop().then(() => process.exit(0), die('stop failed'));
   });
 }
-process.on('uncaughtException', (error) => {
-  log.fatal({ err: error }, 'uncaught exception');
-  process.exit(1);
-});
 
-try {
-  await node.start();
-} catch (error) {
-  log.fatal({ err: error }, 'node did not start');
-  process.exit(1);
-}
+node.start().catch(die('node did not start'));

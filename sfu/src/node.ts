@@ -94,6 +94,15 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
     };
     timers.push(setInterval(() => void tick(), ms));
   };
+  const open = async (server: Server, port: number, variable: string) => {
+    try {
+      await listen(server, port, config.host);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      log.error({ host: config.host, port, code }, `can not listen on the port of ${variable}`);
+      throw error;
+    }
+  };
   const shutDown = async () => {
     state = 'draining';
     for (const timer of timers) clearInterval(timer);
@@ -131,8 +140,8 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
     async start() {
       try {
         await pool.start();
-        await listen(controlServer, config.port, config.host);
-        await listen(ops, config.opsPort, config.host);
+        await open(controlServer, config.port, 'BEDSIDE_NODE_PORT');
+        await open(ops, config.opsPort, 'BEDSIDE_NODE_OPS_PORT');
       } catch (error) {
         await stop();
         throw error;

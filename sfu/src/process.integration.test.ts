@@ -119,17 +119,28 @@ describe('start', () => {
     }
   });
 
-  test('a port that is taken: exit code 1, a reason in the log, no worker left', async () => {
-    const taken = createServer().listen(0, '127.0.0.1');
-    open.push(() => void taken.close());
-    await once(taken, 'listening');
-    const { port } = taken.address() as AddressInfo;
-    const node = spawnNode({ BEDSIDE_NODE_PORT: String(port) });
-    expect(await node.exited).toEqual([1, null]);
-    expect(node.output()).toContain('EADDRINUSE');
-    expect(node.workerPids()).toHaveLength(2);
-    await allGone(node.workerPids());
+  test.each([
+    ['is not there', '/nonexistent/mediasoup-worker'],
+    ['is not executable', fileURLToPath(new URL('main.ts', import.meta.url))],
+  ])('a worker binary that %s: exit code 78, and what to do', async (_, path) => {
+    const node = spawnNode({ MEDIASOUP_WORKER_BIN: path });
+    expect(await node.exited).toEqual([78, null]);
+    expect(node.output()).toContain(`MEDIASOUP_WORKER_BIN: no executable at ${path};`);
   });
+
+  test.each(['BEDSIDE_NODE_PORT', 'BEDSIDE_NODE_OPS_PORT', 'BEDSIDE_MEDIA_PORT'])(
+    'a port of %s that is taken: exit code 1, the variable in the log, no worker left',
+    async (variable) => {
+      const taken = createServer().listen(0, '127.0.0.1');
+      open.push(() => void taken.close());
+      await once(taken, 'listening');
+      const { port } = taken.address() as AddressInfo;
+      const node = spawnNode({ [variable]: String(port) });
+      expect(await node.exited).toEqual([1, null]);
+      expect(node.output()).toMatch(new RegExp(`can not listen on the ports? of ${variable}"`));
+      await allGone(node.workerPids());
+    },
+  );
 });
 
 describe('end', () => {

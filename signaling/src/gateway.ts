@@ -83,6 +83,16 @@ export function createGateway(
   let address: GatewayAddress | undefined;
   let stopWatching = () => {};
 
+  const listening = async <T>(variable: string, port: number, done: Promise<T>): Promise<T> => {
+    try {
+      return await done;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      log.error({ host: config.host, port, code }, `can not listen on the port of ${variable}`);
+      throw error;
+    }
+  };
+
   const watchTls = (): void => {
     if (config.tls === undefined) return;
     stopWatching = watchCertificate(
@@ -119,10 +129,14 @@ export function createGateway(
     metrics,
     async start() {
       // First, so that `/livez` answers while Redis and nodes are waited for.
-      const opsPort = await ops.listen(config.host, config.opsPort);
+      const opsPort = await listening(
+        'BEDSIDE_GATEWAY_OPS_PORT',
+        config.opsPort,
+        ops.listen(config.host, config.opsPort),
+      );
       await visits.start?.();
       if (stopping()) return;
-      await listener.open();
+      await listening('BEDSIDE_GATEWAY_PORT', config.port, listener.open());
       watchTls();
       address = { host: config.host, port: listener.port, opsPort };
       state = 'running';

@@ -74,6 +74,7 @@ describe('without Redis and nodes', () => {
     const second = await spawn({ ...NOWHERE, BEDSIDE_GATEWAY_PORT: new URL(first.url).port });
     expect(await second.ended).toEqual({ code: 1, signal: null });
     expect(second.output).toContain('EADDRINUSE');
+    expect(second.output).toContain('can not listen on the port of BEDSIDE_GATEWAY_PORT"');
     expect((await fetch(`${first.url}/v1/openapi.json`)).status).toBe(200);
   });
 });

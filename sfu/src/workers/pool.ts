@@ -46,6 +46,12 @@ export class WorkerPool {
     const outcomes = await Promise.allSettled(this.#workers.map((_, index) => this.#open(index)));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (!failed) return;
+    // What mediasoup's worker says of EADDRINUSE.
+    if (String(failed.reason).includes('address already in use')) {
+      const first = this.#config.mediaPort;
+      const last = first + this.#config.workers - 1;
+      this.#log.error({ first, last }, 'can not listen on the ports of BEDSIDE_MEDIA_PORT');
+    }
     await this.stop();
     throw new Error('a mediasoup worker did not start', { cause: failed.reason });
   }
