@@ -14,9 +14,12 @@ import {
 import { describe, expect, test } from 'vitest';
 import type * as z from 'zod/mini';
 import { PORTAL_VARIABLES } from '../../examples/portal/src/config.ts';
-import { NodeEnvironment } from '../../sfu/src/config.ts';
+import { NodeEnvironment, unknownVariables as unknownToNode } from '../../sfu/src/config.ts';
 import { createMetrics as createNodeMetrics } from '../../sfu/src/metrics.ts';
-import { GATEWAY_VARIABLES } from '../../signaling/src/config.ts';
+import {
+  GATEWAY_VARIABLES,
+  unknownVariables as unknownToGateway,
+} from '../../signaling/src/config.ts';
 import { createMetrics as createGatewayMetrics } from '../../signaling/src/metrics.ts';
 import { SCRIPT_VARIABLES } from './configuration.ts';
 import { documents } from './documents.ts';
@@ -67,6 +70,14 @@ describe('nothing is left out', () => {
       new RegExp(`^\\| \`${name}\` \\| [^|]* \\| \\S.{8,} \\|$`, 'm'),
     );
   });
+});
+
+test('a variable of any component makes no other service warn of a misspelling', () => {
+  const env = Object.fromEntries(
+    [...variableNames(), ...composeNames()].map((name) => [name, '1']),
+  );
+  expect(unknownToGateway(env)).toEqual([]);
+  expect(unknownToNode(env)).toEqual([]);
 });
 
 describe('the pages', () => {

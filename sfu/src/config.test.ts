@@ -1,6 +1,6 @@
 import { LOOPBACK_CONTROL_SECRET } from '@bedside/protocol';
 import { describe, expect, test } from 'vitest';
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError, readConfig, unknownVariables } from './config.ts';
 
 const problemsOf = (env: Record<string, string>): readonly string[] => {
   try {
@@ -124,4 +124,12 @@ describe('readConfig', () => {
       expect.stringContaining('BEDSIDE_CONTROL_TLS_CERT'),
     ]);
   });
+});
+
+test('variables that nobody reads are found by name; those of others are left alone', () => {
+  const env = { BEDSIDE_MEDIA_LISTEN: '1', BEDSIDE_WORKRES: '1', BEDSIDE_NODE_ID: '1' };
+  expect(unknownVariables({ ...env, BEDSIDE_TENANTS: '1', PATH: '1' })).toEqual([
+    'BEDSIDE_MEDIA_LISTEN',
+    'BEDSIDE_WORKRES',
+  ]);
 });

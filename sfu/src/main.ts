@@ -1,4 +1,4 @@
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError, readConfig, unknownVariables } from './config.ts';
 import { createLog } from './log.ts';
 import { createNode } from './node.ts';
 import { requireWorkerBin } from './workers/binary.ts';
@@ -24,6 +24,8 @@ const settings = config();
 delete process.env.BEDSIDE_CONTROL_SECRET;
 
 const log = createLog(settings.logLevel);
+const unknown = unknownVariables(process.env);
+if (unknown.length > 0) log.warn({ variables: unknown }, 'variables that nobody reads: misspelt?');
 const node = createNode(settings, log);
 
 // The supervisor starts a clean process; the gateways place the visits anew meanwhile.

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { LOOPBACK_CONTROL_SECRET } from '@bedside/protocol';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { ConfigError, type Environment, GATEWAY_VARIABLES, readConfig } from './config.ts';
+import {
+  ConfigError,
+  type Environment,
+  GATEWAY_VARIABLES,
+  readConfig,
+  unknownVariables,
+} from './config.ts';
 
 const SECRET = 'MARKED-secret-of-the-clinic-32-chars-long';
 const API_KEY = 'MARKED-api-key-of-the-clinic';
@@ -211,6 +217,33 @@ describe('tenants', () => {
     ]);
   });
 
+  test('are told by which rules they are wrong, all of them at once and without a value', () => {
+    const wrong = {
+      id: 'clinic',
+      secrets: [{ kid: 'k1', secret: 'MARKED' }],
+      apiKeys: ['MARKED'],
+      algorithms: ['MARKED'],
+      allowedOrigins: ['MARKED'],
+      jwks: 'MARKED',
+      origins: [],
+      MARKED0: 1,
+    };
+    const [problem = ''] = problemsOf({ BEDSIDE_TENANTS: tenants(wrong) });
+    for (const rule of [
+      '0.secrets.0.secret must have at least 32 characters',
+      '0.apiKeys.0 must have at least 24 characters',
+      '0.algorithms.0 must be one of HS256, EdDSA, ES256, RS256',
+      '0.allowedOrigins.0 must be an origin',
+      '0.jwks must be an https address',
+      '0 has fields that do not exist: origins, (not a name)',
+    ])
+      expect(problem).toContain(rule);
+    expect(problem).not.toContain('MARKED');
+    expect(problemsOf({ BEDSIDE_TENANTS: tenants({ id: 'clinic', apiKeys: 1 }) })).toEqual([
+      'BEDSIDE_TENANTS is wrong: 0.apiKeys must be array',
+    ]);
+  });
+
   test.each([
     ['https', 'https://portal.example.org/jwks'],
     ['http on this machine', 'http://127.0.0.1:8080/jwks'],
@@ -261,4 +294,12 @@ test('proxies are addresses and networks of both families', () => {
   for (const wrong of ['localhost', '10.0.0.0/x', '10.0.0.0/8/8', '::1/129', '/8']) {
     expect(problemsOf({ ...GOOD, BEDSIDE_TRUSTED_PROXIES: wrong })).toHaveLength(1);
   }
+});
+
+test('variables that nobody reads are found by name; those of others are left alone', () => {
+  const env = { BEDSIDE_TENANT_FILE: '1', BEDSIDE_NODE: '1', BEDSIDE_GATEWAY_ID: '1' };
+  expect(unknownVariables({ ...env, BEDSIDE_WORKERS: '1', PATH: '1' })).toEqual([
+    'BEDSIDE_TENANT_FILE',
+    'BEDSIDE_NODE',
+  ]);
 });

@@ -13,15 +13,31 @@ export type Algorithm = (typeof ALGORITHMS)[number];
 const PublicKey = z.looseObject({ kty: z.enum(['EC', 'OKP', 'RSA']), kid: z.optional(z.string()) });
 
 /** A public key. One with its private part is refused: it does not belong in a gateway's environment. */
-const Jwk = z.custom<JWK>((value) => {
-  const key = PublicKey.safeParse(value);
-  return key.success && !('d' in key.data);
-});
+const Jwk = z.custom<JWK>(
+  (value) => {
+    const key = PublicKey.safeParse(value);
+    return key.success && !('d' in key.data);
+  },
+  { error: 'must be a public key of kty EC, OKP or RSA, without its private part' },
+);
 
+const ORIGIN_RULE = 'must be an origin, such as https://portal.example.org';
 const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text;
 
+const JWKS_RULE =
+  'must be an https address, or public keys as { "keys": [] } without private parts';
 /** Public keys are fetched over TLS: who could change them on the way could sign tokens. */
-const JwksAddress = z.url().check(z.refine((text) => isSecure(new URL(text)), { abort: true }));
+const JwksAddress = z
+  .string()
+  .check(z.refine((text) => URL.canParse(text) && isSecure(new URL(text)), { error: JWKS_RULE }));
+
+const characters = (min: number, max = 4_096) =>
+  z
+    .string()
+    .check(
+      z.minLength(min, { error: `must have at least ${min} characters` }),
+      z.maxLength(max, { error: `must have at most ${max} characters` }),
+    );
 
 /** One customer: who signs tokens for its visits, and who may call `/v1` for it. */
 export const Tenant = z.strictObject({
@@ -29,19 +45,26 @@ export const Tenant = z.strictObject({
   secrets: z._default(
     z.array(
       z.strictObject({
-        kid: z.string().check(z.minLength(1), z.maxLength(128)),
-        secret: z.string().check(z.minLength(32)),
+        kid: characters(1, 128),
+        secret: characters(32),
       }),
     ),
     [],
   ),
   /** Public keys in place, or the https address that serves them. */
-  jwks: z.optional(z.union([JwksAddress, z.strictObject({ keys: z.array(Jwk) })])),
+  jwks: z.optional(
+    z.union([JwksAddress, z.strictObject({ keys: z.array(Jwk) })], {
+      error: JWKS_RULE,
+    }),
+  ),
   /** Narrows what is accepted; without it, all that the kinds of keys allow. */
-  algorithms: z._default(z.array(z.enum(ALGORITHMS)), [...ALGORITHMS]),
-  apiKeys: z._default(z.array(z.string().check(z.minLength(24), z.maxLength(512))), []),
+  algorithms: z._default(
+    z.array(z.enum(ALGORITHMS, { error: `must be one of ${ALGORITHMS.join(', ')}` })),
+    [...ALGORITHMS],
+  ),
+  apiKeys: z._default(z.array(characters(24, 512)), []),
   /** Origins whose pages may show this tenant's visits; without it, those of the gateway. */
-  allowedOrigins: z.optional(z.array(z.string().check(z.refine(isOrigin)))),
+  allowedOrigins: z.optional(z.array(z.string().check(z.refine(isOrigin, { error: ORIGIN_RULE })))),
 });
 export type Tenant = z.infer<typeof Tenant>;
 
@@ -151,7 +174,8 @@ export const GATEWAY_VARIABLES = {
   },
   BEDSIDE_ICE_SERVERS: {
     default: '[]',
-    description: 'STUN and TURN servers as JSON: a list of RTCIceServer whose `urls` is a list, too.',
+    description:
+      'STUN and TURN servers as JSON: a list of RTCIceServer whose `urls` is a list, too.',
   },
   BEDSIDE_TURN_URLS: {
     description:
@@ -230,6 +254,36 @@ const list = (text: string): string[] =>
     .map((item) => item.trim())
     .filter((item) => item !== '');
 
+/** Of one JSON value; who mends these sees the rest at the next start. */
+const ISSUES_SHOWN = 8;
+/** What may be repeated of a field that does not exist: a name, and nothing that could be a secret. */
+const FIELD_NAME = /^[A-Za-z][A-Za-z_-]{0,23}$/;
+
+/** Where a JSON value is wrong and by which rule. */
+function ruleOf(issue: z.core.$ZodIssue): string {
+  const at = issue.path.map(String).join('.') || 'its root';
+  if (issue.code === 'unrecognized_keys') {
+    const names = issue.keys.map((key) => (FIELD_NAME.test(key) ? key : '(not a name)'));
+    return `${at} has fields that do not exist: ${names.join(', ')}`;
+  }
+  if (issue.code === 'invalid_type') return `${at} must be ${issue.expected}`;
+  // Zod's own text where the schema has no better one.
+  return issue.message === 'Invalid input' ? `${at} is not valid` : `${at} ${issue.message}`;
+}
+
+/** Names of other components begin like this: in an environment that several share, they are right. */
+const ELSEWHERE =
+  /^BEDSIDE_(NODE_|REGION|MEDIA_|CONTROL_TLS_|WORKERS|MAX_CONSUMERS_|MAX_VISITS_|COMMAND_|WATCHDOG_|ORPHAN_|EMPTY_|LOAD|SAMPLE_|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS|REDIS_PASSWORD|GATEWAY_URL)/;
+
+/** Variables that look like ours and that nobody reads: misspelt, in all likelihood. */
+export const unknownVariables = (env: Environment): string[] =>
+  Object.keys(env).filter(
+    (name) =>
+      name.startsWith('BEDSIDE_') &&
+      !Object.hasOwn(GATEWAY_VARIABLES, name) &&
+      !ELSEWHERE.test(name),
+  );
+
 const deepFreeze = <T>(value: T): T => {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);
@@ -285,10 +339,9 @@ export function readConfig(env: Environment): GatewayConfig {
     }
     const result = schema.safeParse(value);
     if (result.success) return result.data as z.infer<Schema>;
-    const issue = result.error.issues[0];
     return wrong(
       name,
-      `is wrong at ${issue?.path.map(String).join('.') || 'its root'} (${issue?.code ?? 'invalid'})`,
+      `is wrong: ${result.error.issues.slice(0, ISSUES_SHOWN).map(ruleOf).join('; ')}`,
     );
   };
   const pair = (first: VariableName, second: VariableName): [string, string] | undefined => {
@@ -320,7 +373,9 @@ export function readConfig(env: Environment): GatewayConfig {
       wrong(name, 'is needed: who may sign tokens');
       return [];
     }
-    const tenants = json(name, source, z.array(Tenant).check(z.minLength(1))) ?? [];
+    const tenants =
+      json(name, source, z.array(Tenant).check(z.minLength(1, { error: 'must name a tenant' }))) ??
+      [];
     if (new Set(tenants.map((tenant) => tenant.id)).size !== tenants.length)
       wrong(name, 'names a tenant twice');
     for (const { id, secrets, jwks, algorithms } of tenants) {

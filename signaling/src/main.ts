@@ -1,4 +1,10 @@
-import { ConfigError, EXIT_CONFIG, type GatewayConfig, readConfig } from './config.ts';
+import {
+  ConfigError,
+  EXIT_CONFIG,
+  type GatewayConfig,
+  readConfig,
+  unknownVariables,
+} from './config.ts';
 import { createGateway } from './gateway.ts';
 import { createLog } from './log.ts';
 
@@ -14,6 +20,8 @@ function configOrExit(): GatewayConfig {
 
 const config = configOrExit();
 const log = createLog(config.logLevel);
+const unknown = unknownVariables(process.env);
+if (unknown.length > 0) log.warn({ variables: unknown }, 'variables that nobody reads: misspelt?');
 
 // A fault that nobody caught leaves unknown state behind; the supervisor starts a clean process, and
 // the visits' media goes on at the nodes meanwhile.
