@@ -7,7 +7,8 @@ import { BedsideError } from '@bedside/protocol';
 export class AudioRenderer {
   readonly #elements = new Map<string, HTMLAudioElement>();
   readonly #allowedChanged: (allowed: boolean) => void;
-  #allowed = true;
+  /** Elements that the browser did not let play. */
+  readonly #blocked = new Set<HTMLAudioElement>();
   #sinkId: string | undefined;
 
   constructor(allowedChanged: (allowed: boolean) => void) {
@@ -15,7 +16,7 @@ export class AudioRenderer {
   }
 
   get allowed(): boolean {
-    return this.#allowed;
+    return this.#blocked.size === 0;
   }
 
   get sinkId(): string | undefined {
@@ -29,9 +30,13 @@ export class AudioRenderer {
     element.volume = gain;
     this.#elements.set(key, element);
     if (this.#sinkId !== undefined) void element.setSinkId?.(this.#sinkId).catch(() => {});
-    element.play().catch((error: unknown) => {
-      if (isBlocked(error) && this.#elements.get(key) === element) this.#setAllowed(false);
-    });
+    this.#play(key, element).then(
+      // The page may play by now, so those that were refused before may too.
+      () => {
+        if (!this.allowed) this.start().catch(() => {});
+      },
+      () => {},
+    );
   }
 
   setGain(key: string, gain: number): void {
@@ -42,8 +47,10 @@ export class AudioRenderer {
   remove(key: string): void {
     const element = this.#elements.get(key);
     this.#elements.delete(key);
-    element?.pause();
-    if (element) element.srcObject = null;
+    if (!element) return;
+    element.pause();
+    element.srcObject = null;
+    this.#setBlocked(element, false);
   }
 
   clear(): void {
@@ -53,12 +60,11 @@ export class AudioRenderer {
   /** To be called in a click handler. @throws BedsideError autoplay-blocked */
   async start(): Promise<void> {
     const results = await Promise.allSettled(
-      [...this.#elements.values()].map((element) => element.play()),
+      [...this.#elements].map(([key, element]) => this.#play(key, element)),
     );
     const blocked = results.find(
       (result) => result.status === 'rejected' && isBlocked(result.reason),
     );
-    this.#setAllowed(!blocked);
     if (blocked)
       throw new BedsideError('autoplay-blocked', {
         cause: (blocked as PromiseRejectedResult).reason,
@@ -76,10 +82,21 @@ export class AudioRenderer {
     }
   }
 
-  #setAllowed(allowed: boolean): void {
-    if (allowed === this.#allowed) return;
-    this.#allowed = allowed;
-    this.#allowedChanged(allowed);
+  async #play(key: string, element: HTMLAudioElement): Promise<void> {
+    try {
+      await element.play();
+      this.#setBlocked(element, false);
+    } catch (error) {
+      if (isBlocked(error) && this.#elements.get(key) === element) this.#setBlocked(element, true);
+      throw error;
+    }
+  }
+
+  #setBlocked(element: HTMLAudioElement, blocked: boolean): void {
+    const before = this.allowed;
+    if (blocked) this.#blocked.add(element);
+    else this.#blocked.delete(element);
+    if (this.allowed !== before) this.#allowedChanged(this.allowed);
   }
 }
 
