@@ -5,6 +5,7 @@ import {
   type MediaSource,
   type ParticipantId,
   type ParticipantView,
+  type ProducerId,
   toBedsideError,
 } from '@bedside/protocol';
 import { Capture, captureScreen } from './media/capture.ts';
@@ -27,17 +28,21 @@ const GRANT: Record<MediaSource, Grant> = {
   'screen-audio': 'publish-screen',
 };
 
+/** What was last asked for. Every call makes a new one, so a call that failed takes back its own alone. */
+interface Wish {
+  enabled: boolean;
+}
+
 /** One thing this page can send. */
 interface Slot {
   source: MediaSource;
-  enabled: boolean;
+  /** On without a track: being opened, or its device is gone and no other was there. */
+  wish: Wish;
   track: MediaStreamTrack | undefined;
   sender: Sender | undefined;
   /** The device chosen by the person; kept while it is unplugged. */
   deviceId: string | undefined;
-  /** Wanted, but its device is gone and no other was there. */
-  lost: boolean;
-  /** Calls for this source run one after the other. */
+  /** Calls for this source run one after the other, each towards the wish of that moment. */
   tail: Promise<unknown>;
 }
 
@@ -68,15 +73,15 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   }
 
   get isCameraEnabled(): boolean {
-    return this.#slots.camera.enabled;
+    return isEnabled(this.#slots.camera);
   }
 
   get isMicrophoneEnabled(): boolean {
-    return this.#slots.microphone.enabled;
+    return isEnabled(this.#slots.microphone);
   }
 
   get isScreenShareEnabled(): boolean {
-    return this.#slots.screen.enabled;
+    return isEnabled(this.#slots.screen);
   }
 
   setCameraEnabled(enabled: boolean): Promise<void> {
@@ -88,13 +93,23 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   }
 
   async setScreenShareEnabled(enabled: boolean): Promise<void> {
-    if (enabled === this.isScreenShareEnabled) return;
     if (!enabled) return this.#stopScreen();
+    if (this.isScreenShareEnabled) return;
     this.#assertGranted('screen');
+    const wish = this.#wishScreen(true);
     // Asked for in the caller's own turn: browsers want a click behind it.
-    const { video, audio } = await captureScreen();
-    await this.#serial('screen', () => this.#startScreen('screen', video));
-    if (audio) await this.#serial('screen-audio', () => this.#startScreen('screen-audio', audio));
+    const { video, audio } = await captureScreen().catch((error: unknown) => {
+      wish.enabled = false;
+      throw error;
+    });
+    try {
+      await this.#serial('screen', () => this.#startScreen('screen', video, wish));
+    } catch (error) {
+      audio?.stop();
+      throw error;
+    }
+    if (audio)
+      await this.#serial('screen-audio', () => this.#startScreen('screen-audio', audio, wish));
   }
 
   /** Grants as the gateway told them. */
@@ -118,15 +133,27 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
     for (const slot of this.#all()) slot.sender = undefined;
   }
 
-  /** Tells the gateway again what it has wrong: a mute whose command was lost with a socket. */
-  reconcile(view: ParticipantView): void {
+  /** What the gateway has acknowledged; of these, reconcile() can tell what it has lost. */
+  get producerIds(): ReadonlySet<ProducerId> {
+    return new Set(this.#all().flatMap(({ sender }) => sender?.producerId ?? []));
+  }
+
+  /**
+   * Makes good what was lost between this page and the gateway: a mute, a track never published, a
+   * producer that is gone. `known` are the `producerIds` of before `view` was asked for; one that was
+   * published since may be missing in it.
+   */
+  reconcile(view: ParticipantView, known: ReadonlySet<ProducerId>): void {
     for (const slot of this.#all()) {
-      const producer = view.producers.find(
-        ({ producerId }) => producerId === slot.sender?.producerId,
-      );
-      if (producer && producer.paused === slot.enabled) {
-        this.#background(slot, async () => slot.sender?.setPaused(!slot.enabled));
-      }
+      this.#background(slot, async () => {
+        const id = slot.sender?.producerId;
+        const producer = view.producers.find(({ producerId }) => producerId === id);
+        if (id !== undefined && known.has(id) && !producer) {
+          slot.sender?.close();
+          slot.sender = undefined;
+        }
+        if (!slot.sender || producer?.paused === isEnabled(slot)) await this.#send(slot);
+      });
     }
   }
 
@@ -147,25 +174,29 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   /** Devices came or went: a lost source tries again, a chosen device that is back is used again. */
   devicesChanged(present: readonly MediaDeviceInfo[]): void {
     for (const slot of [this.#slots.camera, this.#slots.microphone]) {
-      const { deviceId, track } = slot;
-      const isBack =
-        deviceId !== undefined &&
-        track?.getSettings().deviceId !== deviceId &&
-        present.some((device) => device.deviceId === deviceId);
-      if (slot.lost || (slot.enabled && isBack))
-        this.#background(slot, () => this.#recapture(slot), true);
+      this.#background(
+        slot,
+        async () => {
+          const { deviceId, track } = slot;
+          const isBack =
+            deviceId !== undefined &&
+            track?.getSettings().deviceId !== deviceId &&
+            present.some((device) => device.deviceId === deviceId);
+          if (slot.wish.enabled && (!track || isBack)) await this.#recapture(slot);
+        },
+        true,
+      );
     }
   }
 
-  /** Stops every device. The object can be used for another connect. */
+  /** Stops every device, and what is still being opened once it opens. The object can be used for another connect. */
   release(): void {
     this.detachPath();
     this.#joined = false;
     this.isSpeaking = false;
     this.connectionQuality = undefined;
     for (const slot of this.#all()) {
-      slot.enabled = false;
-      slot.lost = false;
+      slot.wish = { enabled: false };
       this.#stopTrack(slot);
     }
     this.tracks.clear();
@@ -198,57 +229,77 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
     if (this.#joined && !this.grants.has(GRANT[source])) throw new BedsideError('forbidden');
   }
 
-  #set(source: 'camera' | 'microphone', enabled: boolean): Promise<void> {
+  async #set(source: 'camera' | 'microphone', enabled: boolean): Promise<void> {
+    if (enabled) this.#assertGranted(source);
     const slot = this.#slots[source];
-    // Mute is heard at once, whatever else is still under way.
-    if (!enabled && slot.track) slot.track.enabled = false;
-    return this.#serial(source, () => (enabled ? this.#enable(slot) : this.#disable(slot)));
+    const wish = { enabled };
+    slot.wish = wish;
+    // The last word counts at once, whatever is still under way: a muted microphone is silent, and the
+    // light of a camera goes off.
+    if (source === 'camera' && !enabled) this.#stopTrack(slot);
+    if (slot.track) slot.track.enabled = enabled;
+    if (!enabled || slot.track) this.#show(slot);
+    await this.#serial(source, () => this.#settle(slot, wish));
   }
 
-  async #enable(slot: Slot): Promise<void> {
-    this.#assertGranted(slot.source);
-    if (slot.track?.readyState !== 'live') this.#setTrack(slot, await this.#openPreferred(slot));
-    if (slot.track) slot.track.enabled = true;
-    slot.enabled = true;
-    slot.lost = false;
+  /** Brings everything in line with the wish of now, which may be newer than the call's own. */
+  async #settle(slot: Slot, own: Wish): Promise<void> {
+    if (!slot.wish.enabled) {
+      if (slot.sender) await this.#send(slot);
+      return;
+    }
+    if (slot.track?.readyState === 'live') return this.#send(slot);
+    let track: MediaStreamTrack;
+    try {
+      this.#assertGranted(slot.source);
+      track = await this.#openPreferred(slot);
+    } catch (error) {
+      own.enabled = false;
+      throw error;
+    }
+    await this.#use(slot, track);
+  }
+
+  /** Takes a newly opened track into use, unless what it was opened for was called off meanwhile. */
+  async #use(slot: Slot, track: MediaStreamTrack): Promise<void> {
+    if (!slot.wish.enabled && !slot.track) return track.stop();
+    this.#setTrack(slot, track);
     this.#show(slot);
     await this.#send(slot);
   }
 
-  async #disable(slot: Slot): Promise<void> {
-    slot.enabled = false;
-    slot.lost = false;
-    const { sender } = slot;
-    if (slot.source === 'camera') {
-      this.#stopTrack(slot);
-      // No frame of before is left in the encoder, and the camera's light goes off.
-      await sender?.replaceTrack(null).catch(() => {});
-    }
-    this.#show(slot);
-    await this.#tolerant(sender?.setPaused(true));
-  }
-
-  async #startScreen(source: 'screen' | 'screen-audio', track: MediaStreamTrack): Promise<void> {
+  async #startScreen(
+    source: 'screen' | 'screen-audio',
+    track: MediaStreamTrack,
+    wish: Wish,
+  ): Promise<void> {
     const slot = this.#slots[source];
-    this.#setTrack(slot, track);
-    slot.enabled = true;
-    this.#show(slot);
+    // Stopped, or asked for anew, while the person was choosing.
+    if (slot.wish !== wish) return track.stop();
     try {
-      await this.#send(slot);
+      await this.#use(slot, track);
     } catch (error) {
+      if (source === 'screen') wish.enabled = false;
       this.#closeSlot(slot);
       throw error;
     }
   }
 
+  #wishScreen(enabled: boolean): Wish {
+    const wish = { enabled };
+    this.#slots.screen.wish = wish;
+    this.#slots['screen-audio'].wish = wish;
+    return wish;
+  }
+
   async #stopScreen(): Promise<void> {
+    this.#wishScreen(false);
     for (const source of ['screen', 'screen-audio'] as const) {
       await this.#serial(source, async () => this.#closeSlot(this.#slots[source]));
     }
   }
 
   #closeSlot(slot: Slot): void {
-    slot.enabled = false;
     this.#stopTrack(slot);
     slot.sender?.close();
     slot.sender = undefined;
@@ -257,14 +308,18 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
 
   /** Brings the path in line with the slot; without a path there is nothing to do yet. */
   async #send(slot: Slot): Promise<void> {
-    const { track } = slot;
-    if (!this.#path || !track) return;
-    if (slot.sender) {
-      await slot.sender.replaceTrack(track);
-      await this.#tolerant(slot.sender.setPaused(!slot.enabled));
+    const { sender: known, track } = slot;
+    if (known) {
+      // Without a track, no frame of before is left in the encoder.
+      await known.replaceTrack(track ?? null).catch((error: unknown) => {
+        // Stopped meanwhile: the call that stopped it comes next.
+        if (track && slot.track === track) throw error;
+      });
+      await this.#tolerant(known.setPaused(!isEnabled(slot)));
       return;
     }
-    const sender = this.#path.publish(slot.source, track, !slot.enabled);
+    if (!this.#path || !track) return;
+    const sender = this.#path.publish(slot.source, track, !isEnabled(slot));
     slot.sender = sender;
     try {
       await sender.published;
@@ -288,6 +343,7 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   #setTrack(slot: Slot, track: MediaStreamTrack): void {
     this.#stopTrack(slot);
     slot.track = track;
+    track.enabled = slot.wish.enabled;
     track.onended = () => {
       if (slot.track === track) this.#trackEnded(slot);
     };
@@ -302,41 +358,35 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
 
   /** Not by us: unplugged, taken away, or the browser's own "stop sharing". */
   #trackEnded(slot: Slot): void {
-    if (slot.source === 'screen' || slot.source === 'screen-audio') {
+    if (slot.source === 'screen') {
+      void this.#stopScreen();
+      return;
+    }
+    if (slot.source === 'screen-audio') {
       this.#background(slot, async () => this.#closeSlot(slot));
-      if (slot.source === 'screen') void this.#stopScreen();
       return;
     }
-    if (!slot.enabled) {
-      this.#stopTrack(slot);
-      return;
-    }
+    const { track } = slot;
     this.#background(slot, async () => {
+      if (slot.track !== track) return;
+      if (!slot.wish.enabled) return this.#stopTrack(slot);
       try {
         await this.#recapture(slot);
       } catch (error) {
-        await this.#disable(slot);
+        if (slot.track !== track) return;
         this.#stopTrack(slot);
-        slot.lost = true;
         this.#show(slot);
+        if (slot.sender) await this.#send(slot);
         throw error;
       }
     });
   }
 
   async #recapture(slot: Slot): Promise<void> {
-    const track = await this.#openPreferred(slot);
-    // Switched off by the person while the device was being opened.
-    if (!slot.enabled && !slot.lost) return track.stop();
-    this.#setTrack(slot, track);
-    slot.enabled = true;
-    slot.lost = false;
-    this.#show(slot);
-    await this.#send(slot);
+    await this.#use(slot, await this.#openPreferred(slot));
   }
 
   async #replace(slot: Slot, deviceId: string): Promise<void> {
-    const wasEnabled = slot.track?.enabled ?? true;
     let track: MediaStreamTrack;
     try {
       track = await this.#open(slot, deviceId);
@@ -345,15 +395,11 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
       if (toBedsideError(error).code !== 'device-in-use') throw error;
       slot.track?.stop();
       track = await this.#open(slot, deviceId).catch(async (second: unknown) => {
-        this.#setTrack(slot, await this.#openPreferred(slot));
-        await this.#send(slot);
+        await this.#recapture(slot);
         throw second;
       });
     }
-    track.enabled = wasEnabled;
-    this.#setTrack(slot, track);
-    this.#show(slot);
-    await this.#send(slot);
+    await this.#use(slot, track);
   }
 
   /** The chosen device, or the browser's default where that one is gone. */
@@ -401,7 +447,7 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
     } else {
       const isNew = !this.tracks.has(slot.source);
       const publication = this.publication(slot.source);
-      publication.muted = !slot.enabled;
+      publication.muted = !isEnabled(slot);
       publication.track = slot.track;
       if (isNew) this.#handlers.published(publication);
     }
@@ -411,10 +457,11 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
 
 const newSlot = (source: MediaSource, deviceId?: string): Slot => ({
   source,
-  enabled: false,
+  wish: { enabled: false },
   track: undefined,
   sender: undefined,
   deviceId,
-  lost: false,
   tail: Promise.resolve(),
 });
+
+const isEnabled = ({ wish, track }: Slot): boolean => wish.enabled && track !== undefined;

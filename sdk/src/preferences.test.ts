@@ -63,6 +63,23 @@ describe('Preferences', () => {
     await vi.runAllTimersAsync();
     expect(send).toHaveBeenCalledTimes(2);
   });
+
+  it('says every wish again after a resume, heard before or not', async () => {
+    const { preferences, send, size } = setUp();
+    size('a', 160, 90);
+    await vi.runAllTimersAsync();
+    send.mockRejectedValueOnce(new Error('deadline'));
+    size('b', 0, 0);
+    await vi.runAllTimersAsync();
+    preferences.repeat();
+    await vi.runAllTimersAsync();
+    expect(send.mock.lastCall).toEqual([
+      [
+        { consumerId: 'ca', paused: false, spatialLayer: 0 },
+        { consumerId: 'cb', paused: true },
+      ],
+    ]);
+  });
 });
 
 describe('layerForSize', () => {

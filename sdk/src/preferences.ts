@@ -50,6 +50,13 @@ export class Preferences {
     this.#timer ??= setTimeout(() => this.#flush(), SETTLE_MS);
   }
 
+  /** After a resume: what was lost with the old socket is said again. */
+  repeat(): void {
+    this.#told.clear();
+    for (const key of this.#wishes.keys()) this.#dirty.add(key);
+    if (this.#dirty.size > 0) this.#timer ??= setTimeout(() => this.#flush(), SETTLE_MS);
+  }
+
   /** The consumers are gone with their transports; sizes are remembered. */
   forgetTold(): void {
     this.#told.clear();
@@ -79,7 +86,7 @@ export class Preferences {
     this.#dirty.clear();
     if (preferences.length === 0) return;
     this.#send(preferences).catch(() => {
-      // Not heard: the next change of size, or the next consumer, says it again.
+      // Not heard: the next change of size, consumer or resume says it again.
       for (const { consumerId } of preferences) this.#told.delete(consumerId);
     });
   }

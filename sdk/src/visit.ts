@@ -8,7 +8,6 @@ import {
   type SessionId,
   type VisitKind,
   type VisitState,
-  type VisitView,
 } from '@bedside/protocol';
 import { Emitter } from './emitter.ts';
 import { LocalMedia } from './local.ts';
@@ -78,9 +77,11 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
 
   constructor(options: VisitOptions) {
     super();
-    this.#tokens = new TokenKeeper(options, (token) =>
-      this.#signal.request('renew-token', { token }),
-    );
+    this.#tokens = new TokenKeeper(options, async (token) => {
+      const renewed = await this.#signal.request('renew-token', { token });
+      if (renewed.grants) this.#local.welcome(renewed.grants);
+      return renewed;
+    });
     this.#signal = new Signal(options.url, {
       changed: ({ seq, changes }) => {
         if (!this.#roster.applyChanges(seq, changes)) this.#outOfStep();
@@ -89,7 +90,8 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
       speaker: ({ participantId }) => this.#speakerChanged(participantId),
       quality: (payload) => this.#qualityChanged(payload),
       'transport-failed': ({ transportId }) => this.#path?.peerFailed(transportId),
-      'media-lost': () => this.#mediaFailed(),
+      // Before a join is answered, it speaks of media that this page has given up already.
+      'media-lost': () => this.#path && this.#mediaFailed(),
       closing: ({ reason, retryAfterMs }) =>
         this.#session.dispatch({
           type: 'closing',
@@ -282,6 +284,8 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     if (!current()) return;
     this.#signal.ready();
     this.#roster.applyView(answer.visit);
+    // Of a join that was given up after its answer.
+    this.#closeMedia();
     const path = new MediaPath(device, this.#signal, answer, welcome.iceServers, {
       received: (parameters, track) => this.#received(parameters, track),
       removed: (consumerId) => this.#removed(consumerId),
@@ -295,6 +299,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   async #resume(current: () => boolean): Promise<void> {
     const path = this.#path;
     if (!path) throw new BedsideError('media-lost');
+    const { producerIds } = this.#local;
     const answer = await this.#signal.request(
       'resume',
       { consumerIds: path.consumerIds },
@@ -306,14 +311,11 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     path.remove(answer.removed);
     await path.add(answer.added);
     path.check();
-    this.#reconcile(answer.visit);
-  }
-
-  #reconcile(visit: VisitView): void {
-    const self = visit.participants.find(
+    const self = answer.visit.participants.find(
       ({ participantId }) => participantId === this.#welcome?.participantId,
     );
-    if (self) this.#local.reconcile(self);
+    if (self) this.#local.reconcile(self, producerIds);
+    this.#preferences.repeat();
   }
 
   #closeMedia(): void {
@@ -352,12 +354,15 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     this.#reason = ended ? state.reason : undefined;
     this.#error =
       ended && state.failure ? (error ?? new BedsideError(state.failure.code)) : undefined;
+    const connected = state.phase === 'connected';
+    // Taken before listeners run: one of them may call connect() for the next session.
+    const waiters = connected || ended ? this.#waiters.splice(0) : [];
     this.emit('connectionStateChanged', this.state, this.#reason);
-    if (state.phase === 'connected') {
-      for (const waiter of this.#waiters.splice(0)) waiter.resolve();
+    if (connected) {
+      for (const waiter of waiters) waiter.resolve();
     } else if (ended) {
       const rejection = this.#error ?? new BedsideError(endCode(state.reason));
-      for (const waiter of this.#waiters.splice(0)) waiter.reject(rejection);
+      for (const waiter of waiters) waiter.reject(rejection);
       this.emit('disconnected', this.#reason as DisconnectReason, this.#error);
     }
   }

@@ -115,7 +115,7 @@ const edges: [Name, SessionEvent, string, string[]][] = [
   ['join', stepFailed('deadline'), 'connecting wait', ['close-socket', 'wait']],
   ['join', stepFailed('moved'), 'connecting wait', ['close-socket', 'wait']],
   ['join', stepFailed('media-unsupported', { retryable: false }), 'disconnected none', END],
-  ['join', { type: 'media-failed', ...moment }, 'connecting join', []],
+  ['join', { type: 'media-failed', ...moment }, 'connecting join', ['close-media', 'join']],
   ['join', { type: 'leave' }, 'disconnected none', ['send-leave', ...END]],
   ['connected', { type: 'socket-lost', ...moment }, 'reconnecting wait', ['close-socket', 'wait']],
   ['connected', { type: 'media-failed', ...moment }, 'reconnecting join', ['close-media', 'join']],
@@ -162,6 +162,7 @@ const edges: [Name, SessionEvent, string, string[]][] = [
   ['resuming', stepFailed('media-unavailable'), 'reconnecting wait', ['wait']],
   ['resuming', { type: 'socket-lost', ...moment }, 'reconnecting wait', ['close-socket', 'wait']],
   ['rejoining', { type: 'joined', ticket: 7 }, 'connected none', []],
+  ['rejoining', { type: 'media-failed', ...moment }, 'reconnecting join', ['close-media', 'join']],
   ['rejoining', stepFailed('replaced', { retryable: false }), 'disconnected none', END],
 ];
 

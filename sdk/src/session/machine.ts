@@ -328,8 +328,6 @@ function closing(
 }
 
 function mediaFailed(state: SessionState, moment: Moment): Transition {
-  // A join under way makes new transports anyway.
-  if (state.step === 'join') return stay(state);
   const close: SessionEffect[] = [{ type: 'close-media' }];
   const mediaFailures =
     moment.at - state.mediaFailedAt < MEDIA_TROUBLE_MS ? state.mediaFailures + 1 : 1;
