@@ -1,8 +1,9 @@
 /**
  * `npm start`: everything on one machine, until Ctrl-C. Installs what is missing first.
  */
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { node22, root } from './lib/paths.mjs';
 import { step } from './lib/progress.mjs';
 import { run } from './lib/run.mjs';
@@ -33,19 +34,32 @@ try {
       signal: asked.signal,
     }),
   );
+  const portal = `http://localhost:${stack.ports.portal}/`;
+  // One visit for all four: a tab that opens the bare address begins a visit of its own.
+  const visit = `visit-${randomBytes(4).toString('hex')}`;
+  const links = ['patient', 'provider', 'interpreter', 'specialist'].map(
+    (role) => `    ${role.padEnd(13)}${portal}?visit=${visit}&role=${role}`,
+  );
   say(`
-  Portal   http://localhost:${stack.ports.portal}/     open it in four tabs, one a role
+  One visit, a link for each; open them in tabs of their own:
+${links.join('\n')}
+
+  Portal   ${portal}     begins a new visit
   Gateway  ${stack.urls.gateway}      health and metrics: ${stack.urls.gatewayOps}
   Node     ${stack.urls.node}        health and metrics: ${stack.urls.nodeOps}
   Media    UDP and TCP from ${stack.ports.media}
-  Logs     .bedside/logs/        Ctrl-C stops everything
+  Logs     ${relative(root, stack.logDir)}/        Ctrl-C stops everything
 `);
   if (!asked.signal.aborted) {
     await new Promise((resolve) => asked.signal.addEventListener('abort', resolve, { once: true }));
   }
   await stack.stop();
+  say('Stopped');
 } catch (error) {
-  if (!asked.signal.aborted) {
+  // What had been started by then is stopped again.
+  if (asked.signal.aborted) {
+    say('Stopped');
+  } else {
     say(`\n${error.message}`);
     process.exitCode = 1;
   }

@@ -113,14 +113,30 @@ describe('the portal’s pages', () => {
       const page = await open(`?visit=${randomUUID()}&role=patient&lang=en`);
       await $(page, '[data-action=join]').click();
       await inVisit(page);
-      expect(address(page).auto).toBe('1');
+      // Whoever is sent the address, or keeps it, is asked first.
+      expect(address(page).auto).toBeUndefined();
       await page.reload();
       await inVisit(page);
       await $(page, '[data-action=leave]').click();
       await $(page, '[data-action=rejoin]').waitFor();
-      expect(address(page).auto).toBeUndefined();
       await page.reload();
       await $(page, '[data-action=join]').waitFor();
+    });
+
+    it('keeps microphone and camera off over a reload, and on again', async () => {
+      const page = await open(`?visit=${randomUUID()}&role=patient&lang=en&auto=1`);
+      await $(page, '.self[data-camera=on][data-microphone=on]').waitFor();
+      await $(page, '[data-action=microphone]').click();
+      await $(page, '[data-action=camera]').click();
+      await $(page, '.self[data-camera=off][data-microphone=off]').waitFor();
+      await page.reload();
+      await inVisit(page);
+      const person = await Person.of(page, 'patient');
+      expect(await person.eval((one) => one.localParticipant.tracks.size)).toBe(0);
+      await $(page, '[data-action=camera]').click();
+      await $(page, '.self[data-camera=on][data-microphone=off]').waitFor();
+      await page.reload();
+      await $(page, '.self[data-camera=on][data-microphone=off]').waitFor();
     });
 
     it('begins with camera and microphone off where it is told to', async () => {
@@ -188,6 +204,22 @@ describe('the portal’s pages', () => {
       const page = await open(`?visit=${visit}&lang=en`);
       await page.locator('[data-here=provider]:not(:empty)').waitFor();
       expect(await page.locator('[data-here=patient]').textContent()).toBe('');
+    });
+
+    it('proposes the first role that is not there yet', async () => {
+      const visit = randomUUID();
+      await inVisit(await open(`?visit=${visit}&role=patient&lang=en&auto=1`));
+      const page = await open(`?visit=${visit}&lang=en`);
+      await page.locator('[name=role][value=provider]:checked').waitFor();
+    });
+
+    it('says that a visit has ended', async () => {
+      const visit = randomUUID();
+      const provider = await open(`?visit=${visit}&role=provider&lang=en&auto=1`);
+      await inVisit(provider);
+      await (await Person.of(provider, 'provider')).eval((one) => one.end());
+      const page = await open(`?visit=${visit}&lang=en`);
+      await page.locator('#ended').waitFor();
     });
 
     it('copies the link for one of the others', async () => {

@@ -6,9 +6,13 @@ const PRESENCE_EVERY_MS = 5000;
 const byId = (id) => document.getElementById(id);
 const params = new URLSearchParams(location.search);
 const visit = params.get('visit') || newVisitId();
+/** What a reload of this tab keeps, with the entry of its history: links and bookmarks do not carry it. */
+const kept = history.state ?? {};
 const language = (tag) => (tag && tag.split('-')[0] in texts ? tag.split('-')[0] : 'en');
 let lang = language(params.get('lang') || navigator.language);
 let presence;
+/** Once somebody has chosen a role, or one was proposed, it stays. */
+let roleIsChosen = false;
 
 /** The address of this visit with other parameters; it keeps no more than what is asked for. */
 function addressOf(fields) {
@@ -146,7 +150,13 @@ async function writeToClipboard(text) {
 async function showPresence() {
   if (document.hidden) return;
   const answer = await fetch(`/api/visits/${encodeURIComponent(visit)}`).catch(() => undefined);
-  const { present = [] } = answer?.ok ? await answer.json() : {};
+  const { present = [], state } = answer?.ok ? await answer.json() : {};
+  byId('ended').hidden = state !== 'ended';
+  if (!roleIsChosen && answer?.ok) {
+    roleIsChosen = true;
+    const free = ROLES.find((role) => !present.includes(role)) ?? 'patient';
+    byId('roles').querySelector(`[value=${free}]`).checked = true;
+  }
   for (const badge of document.querySelectorAll('[data-here]')) {
     badge.textContent = present.includes(badge.dataset.here) ? texts[lang].here : '';
   }
@@ -162,9 +172,17 @@ function showVisit(role, name, auto) {
   const element = document.createElement('bedside-visit');
   element.setAttribute('lang', lang);
   if (auto) element.setAttribute('auto', '');
+  const keep = (change) =>
+    history.replaceState({ ...history.state, ...change }, '', addressOf({ role, lang }));
   for (const device of ['camera', 'microphone']) {
-    if (params.get(device) === 'off') element.setAttribute(device, 'off');
+    const choice = kept[device] ?? params.get(device);
+    if (choice === 'off') element.setAttribute(device, 'off');
+    if (choice) keep({ [device]: choice });
   }
+  // Who has turned the microphone off is not heard after a reload either.
+  element.addEventListener('bedside-device-toggled', ({ detail }) =>
+    keep({ [detail.source]: detail.enabled ? 'on' : 'off' }),
+  );
   // The first token is under way before the element asks for it.
   let first = fetchToken(role, name);
   first.catch(() => {});
@@ -174,12 +192,8 @@ function showVisit(role, name, auto) {
     return token;
   };
   // A reload goes straight back in; after leaving it does not.
-  element.addEventListener('bedside-connected', () =>
-    history.replaceState({ name }, '', addressOf({ role, lang, auto: '1' })),
-  );
-  element.addEventListener('bedside-disconnected', () =>
-    history.replaceState({ name }, '', addressOf({ role, lang })),
-  );
+  element.addEventListener('bedside-connected', () => keep({ rejoin: true }));
+  element.addEventListener('bedside-disconnected', () => keep({ rejoin: false }));
   byId('room').replaceChildren(element);
   byId('room').hidden = false;
   first.then(
@@ -187,6 +201,10 @@ function showVisit(role, name, auto) {
     () => element.setAttribute('url', location.origin),
   );
 }
+
+byId('roles').addEventListener('change', () => {
+  roleIsChosen = true;
+});
 
 byId('join').addEventListener('submit', (event) => {
   event.preventDefault();
@@ -213,7 +231,7 @@ addEventListener('popstate', () => location.reload());
 translate();
 const role = params.get('role');
 if (params.get('visit') && ROLES.includes(role)) {
-  showVisit(role, history.state?.name ?? '', params.get('auto') === '1');
+  showVisit(role, kept.name ?? '', kept.rejoin ?? params.get('auto') === '1');
 } else {
   history.replaceState(null, '', addressOf({ lang: params.get('lang') }));
   showLobby();

@@ -228,17 +228,18 @@ describe('the portal', () => {
   describe('who is there', () => {
     const present = async (visit: string) => (await get(`/api/visits/${visit}`)).json();
 
-    it('asks the gateway by the portal’s key and tells roles, no names', async () => {
+    it('asks the gateway by the portal’s key and tells state and roles, no names', async () => {
       answer = {
         status: 200,
         body: {
+          state: 'active',
           participants: [
             { role: 'patient', state: 'admitted', name: 'Ana' },
             { role: 'provider', state: 'left' },
           ],
         },
       };
-      expect(await present('v1')).toEqual({ present: ['patient'] });
+      expect(await present('v1')).toEqual({ present: ['patient'], state: 'active' });
       expect(asked.at(-1)).toEqual({ path: '/v1/visits/v1', authorization: 'Bearer the key' });
     });
 

@@ -40,9 +40,7 @@ async function route(
   const visit = /^\/api\/visits\/([^/]+)$/.exec(pathname)?.[1];
   if (visit !== undefined) {
     if (method !== 'GET') return sendStatus(response, 405, { Allow: 'GET' });
-    return sendJson(response, 200, {
-      present: await rolesIn(config, parse(VisitId, decode(visit))),
-    });
+    return sendJson(response, 200, await lookInto(config, parse(VisitId, decode(visit))));
   }
   const asset = assets.get(pathname);
   if (!asset) return sendStatus(response, 404);
@@ -51,9 +49,12 @@ async function route(
   sendAsset(request, response, asset);
 }
 
-/** The roles of those who are in the visit now, as the portal's server may ask by its key. Unknown is nobody. */
-async function rolesIn({ gatewayUrl, apiKey }: PortalConfig, visit: VisitId): Promise<string[]> {
-  if (apiKey === undefined) return [];
+/** The roles of those who are in the visit now and its state, as the portal's server may ask by its key. Unknown is nobody. */
+async function lookInto(
+  { gatewayUrl, apiKey }: PortalConfig,
+  visit: VisitId,
+): Promise<{ present: string[]; state?: string }> {
+  if (apiKey === undefined) return { present: [] };
   try {
     const answer = await fetch(new URL(`/v1/visits/${encodeURIComponent(visit)}`, gatewayUrl), {
       headers: { Authorization: `Bearer ${apiKey}` },
@@ -61,15 +62,17 @@ async function rolesIn({ gatewayUrl, apiKey }: PortalConfig, visit: VisitId): Pr
     });
     if (!answer.ok) {
       await answer.body?.cancel();
-      return [];
+      return { present: [] };
     }
-    const { participants } = (await answer.json()) as {
+    const { state, participants } = (await answer.json()) as {
+      state: string;
       participants: { role: string; state: string }[];
     };
-    return participants.filter(({ state }) => state !== 'left').map(({ role }) => role);
+    const present = participants.filter(({ state }) => state !== 'left').map(({ role }) => role);
+    return { present, state };
   } catch {
     // A hint on the page, nothing that joining needs.
-    return [];
+    return { present: [] };
   }
 }
 

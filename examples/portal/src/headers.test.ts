@@ -40,5 +40,7 @@ describe('securityHeaders()', () => {
     for (const feature of ['camera', 'microphone', 'display-capture', 'autoplay'])
       expect(headers['Permissions-Policy']).toContain(`${feature}=(self)`);
     expect(headers['Permissions-Policy']).toContain('geolocation=()');
+    // Browsers complain in the console of features that they do not know.
+    expect(headers['Permissions-Policy']).not.toContain('bluetooth');
   });
 });

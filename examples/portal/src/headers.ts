@@ -28,16 +28,9 @@ export function securityHeaders(gatewayUrl: URL): Record<string, string> {
         'fullscreen',
         'screen-wake-lock',
       ].map((feature) => `${feature}=(self)`),
-      ...[
-        'geolocation',
-        'payment',
-        'usb',
-        'serial',
-        'hid',
-        'midi',
-        'bluetooth',
-        'browsing-topics',
-      ].map((feature) => `${feature}=()`),
+      ...['geolocation', 'payment', 'usb', 'serial', 'hid', 'midi', 'browsing-topics'].map(
+        (feature) => `${feature}=()`,
+      ),
     ].join(', '),
     // The address names the visit.
     'Referrer-Policy': 'no-referrer',

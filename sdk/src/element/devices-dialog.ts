@@ -27,17 +27,28 @@ export async function listDevices(visit: VisitApi): Promise<DeviceLists> {
   };
 }
 
+/** What the person may send; devices for the rest are not asked for. */
+export interface MaySend {
+  camera: boolean;
+  microphone: boolean;
+}
 export type ChooseDevice = (kind: DeviceKind, deviceId: string) => void;
 
-/** A select for each kind. Browsers that can not choose a speaker list none: then there is no select for it. */
+/** A select for each kind that is of use. Browsers that can not choose a speaker list none: then there is no select for it. */
 export function deviceSelects(
   view: View,
   devices: DeviceLists,
   choose: ChooseDevice,
+  may: MaySend,
 ): TemplateResult {
   const { visit, t } = view;
   return html`${KINDS.filter(
-    (kind) => kind !== 'audiooutput' || devices.audiooutput.length > 0,
+    (kind) =>
+      ({
+        videoinput: may.camera,
+        audioinput: may.microphone,
+        audiooutput: devices.audiooutput.length > 0,
+      })[kind],
   ).map((kind) => {
     const list = devices[kind];
     const active = visit.activeDevice(kind);
@@ -71,13 +82,15 @@ export interface DevicesDialogOptions {
 /** Shown with showModal(): the browser keeps the focus inside and gives it back at the end. */
 export function devicesDialog(view: View, options: DevicesDialogOptions): TemplateResult {
   const { t } = view;
+  const { grants } = view.visit.localParticipant;
+  const may = { camera: grants.has('publish-video'), microphone: grants.has('publish-audio') };
   return html`<dialog class="dialog devices" part="dialog" aria-labelledby="devices-title">
     <form method="dialog">
       <header>
         <h2 id="devices-title">${t('devices')}</h2>
         <button type="submit" class="icon-button" aria-label=${t('close')}>${icons.close}</button>
       </header>
-      ${deviceSelects(view, options.devices, options.choose)}
+      ${deviceSelects(view, options.devices, options.choose, may)}
       <label class="check">
         <input
           type="checkbox"

@@ -472,6 +472,20 @@ describe('<bedside-visit>', () => {
       expect((await said(one)).slice(-2)).toEqual(['Your microphone is off', 'Your camera is off']);
     });
 
+    it.each(['left', 'visit-ended'] as const)(
+      'does not say that the others left where the visit is over for oneself: %s',
+      async (reason) => {
+        const one = await open({ people: others });
+        await one.page.evaluate((why) => {
+          const { visit } = window.fixture;
+          visit.setState('disconnected', why);
+          for (const id of ['dr', 'in', 'sp']) visit.remove(id);
+        }, reason);
+        await one.do(() => {});
+        expect((await said(one)).filter((line) => line.includes('left'))).toEqual([]);
+      },
+    );
+
     it('does not read out those who were there already', async () => {
       const one = await open({ people: others });
       expect((await said(one)).filter((line) => line.includes('joined'))).toEqual([]);
@@ -668,7 +682,7 @@ describe('<bedside-visit>', () => {
 
     it.each([
       ['connection-failed', es.ui.failedTitle, es.errors['connection-failed'], true],
-      ['unauthorized', es.ui.failedTitle, es.errors.unauthorized, true],
+      ['unauthorized', es.ui.expiredTitle, es.errors.unauthorized, false],
       ['token-unavailable', es.ui.failedTitle, es.errors['token-unavailable'], true],
       ['capacity', es.ui.failedTitle, es.errors.capacity, true],
       ['browser-unsupported', es.ui.failedTitle, es.errors['browser-unsupported'], false],
@@ -691,13 +705,22 @@ describe('<bedside-visit>', () => {
       ['visit-ended', 'endedTitle', false],
       ['replaced', 'replacedTitle', true],
       ['removed', 'removedTitle', false],
-      ['token-expired', 'expiredTitle', true],
+      ['token-expired', 'expiredTitle', false],
     ] as const)('says how the visit ended: %s', async (reason, title, again) => {
       const one = await open({ people: [] });
       await one.page.evaluate((why) => window.fixture.visit.setState('disconnected', why), reason);
       await one.do(() => {});
       expect(await one.text('h1')).toBe((await one.get(({ en }) => en))[title]);
       expect(await one.$('[data-action=rejoin]').count()).toBe(again ? 1 : 0);
+    });
+
+    it('offers a way back from an expired token where the page can give a new one', async () => {
+      const one = await open({ people: [] });
+      await one.do(({ element, visit }) => {
+        element.tokenProvider = async () => 'x';
+        visit.setState('disconnected', 'token-expired');
+      });
+      expect(await one.$('[data-action=rejoin]').count()).toBe(1);
     });
 
     it('lets the person hear the visit by a click where the browser holds the sound back', async () => {
@@ -751,6 +774,72 @@ describe('<bedside-visit>', () => {
       expect(calls).toContain('microphone on');
       expect(calls).toContain('connect');
       expect(calls).not.toContain('camera on');
+    });
+
+    it('keeps what the person turned off when it begins anew, and tells the page', async () => {
+      const one = await open({ people: [provider] });
+      await one.get(({ element }) =>
+        element.addEventListener('bedside-device-toggled', ({ detail }) =>
+          Object.assign(window, { toggled: detail }),
+        ),
+      );
+      await one.$('[data-action=microphone]').click();
+      expect(await one.get(() => (window as unknown as { toggled: unknown }).toggled)).toEqual({
+        source: 'microphone',
+        enabled: false,
+      });
+      await one.do(async ({ element }) => {
+        element.remove();
+        await Promise.resolve();
+        document.querySelector('main')?.append(element);
+      });
+      expect(await one.get(({ visits }) => visits.length)).toBe(2);
+      const calls = await one.get(({ visit }) => visit.calls);
+      expect(calls).toContain('camera on');
+      expect(calls).not.toContain('microphone on');
+    });
+
+    it.each(['', undefined])(
+      'asks who only watches for no device and shows no own tile (auto %j)',
+      async (auto) => {
+        const one = await open({
+          role: 'observer',
+          grants: [],
+          deviceError: 'permission-denied',
+          attributes: auto === undefined ? {} : { auto },
+        });
+        if (auto === undefined) {
+          expect(await one.text('.ready .hint')).toBe((await one.get(({ en }) => en)).watchOnly);
+          expect(await one.$('.preview-tools, [data-device=videoinput], .notice').count()).toBe(0);
+          await one.$('[data-action=join]').click();
+        }
+        await one.do(({ visit }) => visit.add({ id: 'dr', role: 'provider' }));
+        expect(await one.get(({ visit }) => visit.calls)).toEqual(['connect']);
+        expect(await one.$('.tile').count()).toBe(1);
+        expect(await one.$('[data-banner=problem]').count()).toBe(0);
+      },
+    );
+
+    it('has a size of its own where the page gives it none, and takes the one it gives', async () => {
+      const one = await open({});
+      const height = (style: string) =>
+        one.page.evaluate((css) => {
+          const box = document.createElement('div');
+          const element = document.createElement('bedside-visit');
+          element.style.cssText = css;
+          box.append(element);
+          document.body.append(box);
+          return element.offsetHeight;
+        }, style);
+      expect(await height('')).toBe(600);
+      expect(await height('block-size: 400px')).toBe(400);
+    });
+
+    it('tells the developer what is missing where it has nothing to begin with', async () => {
+      const one = await open({});
+      const warned = one.page.waitForEvent('console', (line) => line.type() === 'warning');
+      await one.page.evaluate(() => document.body.append(document.createElement('bedside-visit')));
+      expect((await warned).text()).toContain('`url` and `token` or `tokenProvider`');
     });
 
     it('joins without a click where it is told to', async () => {

@@ -19,6 +19,7 @@ import { Visit } from '../visit.ts';
 import { type Announcement, announced, changesToSay, type Heard, heard } from './announcer.ts';
 import { devicesDialog, endDialog, listDevices, NO_DEVICES } from './devices-dialog.ts';
 import { ended } from './ended.ts';
+import { GRANT_FOR, maySend } from './may-send.ts';
 import { nameOf } from './people.ts';
 import { prejoin } from './prejoin.ts';
 import { styles } from './styles.ts';
@@ -43,11 +44,16 @@ export interface BedsideVisitEventMap {
   'bedside-connection-state-changed': CustomEvent<{ state: VisitApi['state'] }>;
   'bedside-participant-connected': CustomEvent<{ participantId: ParticipantId }>;
   'bedside-participant-disconnected': CustomEvent<{ participantId: ParticipantId }>;
+  /** The person has turned a camera or microphone on or off, before the visit or in it. */
+  'bedside-device-toggled': CustomEvent<{ source: 'camera' | 'microphone'; enabled: boolean }>;
   /** A camera, microphone or screen that can not be used; the element shows it, too. */
   'bedside-media-error': CustomEvent<{ error: BedsideError; source: MediaSource }>;
 }
 
 type Wanted = 'on' | 'off';
+
+/** Milliseconds after which an element without url or token is taken for a mistake of its page. */
+const MISSING_MS = 5000;
 
 const SOURCES: ReadonlyMap<DeviceKind, MediaSource> = new Map([
   ['videoinput', 'camera'],
@@ -85,7 +91,7 @@ export class BedsideVisitElement extends LitElement {
   declare language: string | undefined;
   /** Join at once, without the page before the visit. */
   declare auto: boolean;
-  /** Whether camera and microphone are on to begin with. */
+  /** Whether camera and microphone are on to begin with; follow what the person chooses. */
   declare camera: Wanted;
   declare microphone: Wanted;
   /** Asked for the first token and for each renewal; goes before `token`. */
@@ -108,9 +114,10 @@ export class BedsideVisitElement extends LitElement {
   #who: TokenClaims | undefined;
   #microphoneHeard = false;
   #tokens: TokenAhead | undefined;
-  #wanted = { camera: true, microphone: true };
   #lines: Announcement[] = [];
   #heard = new Map<ParticipantId, Heard>();
+  /** Tells a developer what is missing, where nothing begins. */
+  #missing: ReturnType<typeof setTimeout> | undefined;
   #stage: { width: number; height: number } | undefined;
   #stageElement: Element | undefined;
   readonly #wakeLock = new WakeLock();
@@ -145,7 +152,7 @@ export class BedsideVisitElement extends LitElement {
     const visit = this.#visit;
     if (visit?.state !== 'disconnected') return;
     this.#problem = undefined;
-    this.#openWanted();
+    void this.#openWanted();
     await visit.connect().catch(() => {
       // `disconnected` has brought the reason; the end screen shows it.
     });
@@ -164,10 +171,22 @@ export class BedsideVisitElement extends LitElement {
     super.connectedCallback();
     // The attributes of an element that was taken out and put in again: begin anew.
     this.requestUpdate('url');
+    clearTimeout(this.#missing);
+    this.#missing = setTimeout(() => {
+      const names = [
+        this.url ? '' : '`url`',
+        this.token || this.tokenProvider ? '' : '`token` or `tokenProvider`',
+      ];
+      if (!this.#visit)
+        console.warn(
+          `<bedside-visit> has not begun: it still needs ${names.filter(Boolean).join(' and ')}.`,
+        );
+    }, MISSING_MS);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    clearTimeout(this.#missing);
     // An element that is only moved comes back within this task.
     queueMicrotask(() => {
       if (!this.isConnected) this.#dropVisit();
@@ -228,11 +247,15 @@ export class BedsideVisitElement extends LitElement {
             this.#microphoneHeard = true;
             this.requestUpdate();
           },
+          may: {
+            camera: maySend(this.#who, 'camera'),
+            microphone: maySend(this.#who, 'microphone'),
+          },
           opening: this.#opening > 0,
           join: () => void this.join(),
           toggleMicrophone: () => void this.#toggle('microphone'),
           toggleCamera: () => void this.#toggle('camera'),
-          retry: () => this.#openWanted(),
+          retry: () => void this.#openWanted(),
         });
       case 'connecting':
         return html`<section class="message" part="connecting" aria-busy="true">
@@ -242,7 +265,10 @@ export class BedsideVisitElement extends LitElement {
           <button type="button" class="secondary" data-action="cancel" @click=${() => void this.leave()}>${t('cancel')}</button>
         </section>`;
       case 'ended':
-        return ended(view, visit.disconnectReason ?? 'left', visit.error, () => void this.join());
+        return ended(view, visit.disconnectReason ?? 'left', visit.error, {
+          rejoin: () => void this.join(),
+          canRenew: this.tokenProvider !== undefined,
+        });
       default:
         return html`${visitView(view, {
           stage: this.#stage,
@@ -282,7 +308,6 @@ export class BedsideVisitElement extends LitElement {
   }
 
   #startVisit(url: string): void {
-    this.#wanted = { camera: this.camera !== 'off', microphone: this.microphone !== 'off' };
     const tokens = new TokenAhead(async () => (await this.tokenProvider?.()) ?? this.token ?? '');
     const visit = this.createVisit({ url, tokenProvider: () => tokens.next() });
     this.#visit = visit;
@@ -292,9 +317,7 @@ export class BedsideVisitElement extends LitElement {
     // Not within an update: opening devices and connecting change what is shown.
     queueMicrotask(() => {
       if (this.#visit !== visit) return;
-      if (this.auto) return void this.join();
-      this.#openWanted();
-      void this.#readWho();
+      void (this.auto ? this.join() : this.#openWanted());
     });
   }
 
@@ -356,7 +379,9 @@ export class BedsideVisitElement extends LitElement {
       },
       participantDisconnected: (participant) => {
         this.#heard.delete(participant.id);
-        this.#say('sayLeft', nameOf(participant, this.#texts));
+        // Nobody has left where oneself has, or the visit has ended.
+        if (wasConnected && visit.state !== 'disconnected' && visit.visitState !== 'ended')
+          this.#say('sayLeft', nameOf(participant, this.#texts));
         this.#emit('bedside-participant-disconnected', { participantId: participant.id });
         update();
       },
@@ -395,11 +420,24 @@ export class BedsideVisitElement extends LitElement {
   }
 
   /** Open what is wanted and not yet open. Both at once: browsers ask for both in one question. */
-  #openWanted(): void {
-    const self = this.#visit?.localParticipant;
-    if (!self) return;
-    if (this.#wanted.microphone && !self.isMicrophoneEnabled) void this.#enable('microphone', true);
-    if (this.#wanted.camera && !self.isCameraEnabled) void this.#enable('camera', true);
+  async #openWanted(): Promise<void> {
+    const visit = this.#visit;
+    if (!visit) return;
+    if (!this.#who) {
+      // Whether this person may send at all stands in the token.
+      this.#opening++;
+      this.requestUpdate();
+      await this.#readWho();
+      this.#opening--;
+      if (this.#visit !== visit || phaseOf(visit) === 'ended') return;
+    }
+    const { localParticipant: self } = visit;
+    for (const [source, isOn] of [
+      ['microphone', self.isMicrophoneEnabled],
+      ['camera', self.isCameraEnabled],
+    ] as const)
+      if (this[source] !== 'off' && !isOn && maySend(this.#who, source))
+        void this.#enable(source, true);
   }
 
   async #toggle(source: 'camera' | 'microphone' | 'screen'): Promise<void> {
@@ -410,7 +448,10 @@ export class BedsideVisitElement extends LitElement {
       microphone: self.isMicrophoneEnabled,
       screen: self.isScreenShareEnabled,
     }[source];
-    if (source !== 'screen') this.#wanted = { ...this.#wanted, [source]: !enabled };
+    if (source !== 'screen') {
+      this[source] = enabled ? 'off' : 'on';
+      this.#emit('bedside-device-toggled', { source, enabled: !enabled });
+    }
     await this.#enable(source, !enabled);
   }
 
@@ -491,7 +532,7 @@ export class BedsideVisitElement extends LitElement {
     )
       return;
     const source = SHORTCUTS.get(event.key.toLowerCase());
-    if (!source) return;
+    if (!source || !this.#visit?.localParticipant.grants.has(GRANT_FOR[source])) return;
     event.preventDefault();
     void this.#toggle(source);
   }

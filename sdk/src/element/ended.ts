@@ -41,14 +41,16 @@ export function ended(
   view: View,
   reason: DisconnectReason,
   error: BedsideError | undefined,
-  rejoin: () => void,
+  // Without a way to a new token nobody comes back with one that has expired.
+  { rejoin, canRenew }: { rejoin(): void; canRenew: boolean },
 ): TemplateResult {
   const { t, texts } = view;
   const ending = ENDINGS[reason === 'idle' ? 'left' : reason];
   const code =
     error?.code ?? (reason in ERROR_OF ? ERROR_OF[reason as keyof typeof ERROR_OF] : undefined);
   // An ended visit that was found only on joining is no failure of the page.
-  const title = code === 'visit-ended' ? 'endedTitle' : ending.title;
+  const title =
+    code === 'visit-ended' ? 'endedTitle' : code === 'unauthorized' ? 'expiredTitle' : ending.title;
   const hint = ending.hint
     ? t(ending.hint)
     : code === 'visit-ended'
@@ -56,7 +58,7 @@ export function ended(
       : code
         ? texts.errors[code]
         : undefined;
-  const mayRejoin = ending.rejoin && !FINAL.has(code);
+  const mayRejoin = ending.rejoin && !FINAL.has(code) && (code !== 'unauthorized' || canRenew);
   return html`<section class="message ended" part="ended" data-reason=${reason} data-error=${code ?? nothing}>
     <div class="emblem" aria-hidden="true">${icons[code === 'visit-ended' ? 'check' : ending.icon]}</div>
     <h1 tabindex="-1">${t(title)}</h1>

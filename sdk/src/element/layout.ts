@@ -50,7 +50,8 @@ export function shownSize(picture: Size, tile: Size, fit: Fit): Size {
 export interface Arrangement {
   screens: readonly Rect[];
   people: readonly Rect[];
-  self: Rect;
+  /** undefined for who only watches. */
+  self: Rect | undefined;
   /** Whether one's own picture lies over another's. */
   selfFloats: boolean;
 }
@@ -60,6 +61,8 @@ export interface Stage extends Size {
   screens: number;
   /** The others. */
   people: readonly Fit[];
+  /** Whether oneself has a tile; who only watches has none. */
+  hasSelf?: boolean;
   gap?: number;
 }
 
@@ -70,18 +73,19 @@ const SELF_IN_GRID = 3;
 const NARROW = 560;
 const LABEL_HEIGHT = 40;
 
-export function arrange({ screens, people, width, height, gap = GAP }: Stage): Arrangement {
+export function arrange(given: Stage): Arrangement {
+  const { screens, people, width, height, hasSelf = true, gap = GAP } = given;
   const stage: Rect = { x: 0, y: 0, width, height };
   if (screens > 0) {
     const [shared, crowd] = split(stage, screens, gap);
     return {
-      ...together(people, crowd, gap),
+      ...together(people, crowd, gap, hasSelf),
       screens: grid(screens, shared, gap, SCREEN),
       selfFloats: false,
     };
   }
-  if (people.length < SELF_IN_GRID) return besides(people, stage, gap);
-  return { ...together(people, stage, gap), screens: [], selfFloats: false };
+  if (hasSelf && people.length < SELF_IN_GRID) return besides(people, stage, gap);
+  return { ...together(people, stage, gap, hasSelf), screens: [], selfFloats: false };
 }
 
 /** Everybody in one grid, oneself last. */
@@ -89,10 +93,12 @@ function together(
   people: readonly Fit[],
   area: Rect,
   gap: number,
+  hasSelf: boolean,
 ): Pick<Arrangement, 'people' | 'self'> {
   const minAspect = people.includes('whole') ? HANDS_ASPECT : FACE_ASPECT;
-  const tiles = grid(people.length + 1, area, gap, { minAspect, maxAspect: CAMERA_ASPECT });
-  return { people: tiles.slice(0, -1), self: tiles.at(-1) ?? area };
+  const count = people.length + (hasSelf ? 1 : 0);
+  const tiles = grid(count, area, gap, { minAspect, maxAspect: CAMERA_ASPECT });
+  return { people: tiles.slice(0, people.length), self: tiles[people.length] };
 }
 
 /**

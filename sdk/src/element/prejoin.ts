@@ -1,7 +1,12 @@
 import type { BedsideError, Role } from '@bedside/protocol';
 import { html, nothing, type TemplateResult } from 'lit';
 import { classMap } from 'lit/directives/class-map.js';
-import { type ChooseDevice, type DeviceLists, deviceSelects } from './devices-dialog.ts';
+import {
+  type ChooseDevice,
+  type DeviceLists,
+  deviceSelects,
+  type MaySend,
+} from './devices-dialog.ts';
 import { icons } from './icons.ts';
 import { level } from './level.ts';
 import { initials, publication } from './people.ts';
@@ -12,6 +17,7 @@ import type { View } from './view.ts';
 export interface PrejoinOptions {
   /** Who joins, as the token says; undefined until it is there. */
   who: { role: Role; name?: string | undefined } | undefined;
+  may: MaySend;
   devices: DeviceLists;
   choose: ChooseDevice;
   /** Why the last attempt to open a camera or microphone failed. */
@@ -31,7 +37,8 @@ export interface PrejoinOptions {
 export function prejoin(view: View, options: PrejoinOptions): TemplateResult {
   const { visit, texts, t, watcher } = view;
   const { localParticipant: self } = visit;
-  const { who } = options;
+  const { who, may } = options;
+  const watches = !may.camera && !may.microphone;
   const camera = self.isCameraEnabled ? publication(self, 'camera')?.track : undefined;
   const microphone = self.isMicrophoneEnabled ? publication(self, 'microphone')?.track : undefined;
   return html`<section class="prejoin" part="prejoin" aria-labelledby="prejoin-title">
@@ -52,32 +59,48 @@ export function prejoin(view: View, options: PrejoinOptions): TemplateResult {
             ? nothing
             : html`<div class="placeholder">
                 <div class="avatar" aria-hidden="true"><span>${initials(who?.name ?? '') || icons.person}</span></div>
-                <p>${t(options.opening ? 'cameraStarting' : 'cameraOffHint')}</p>
+                ${may.camera ? html`<p>${t(options.opening ? 'cameraStarting' : 'cameraOffHint')}</p>` : nothing}
               </div>`
         }
       </div>
-      <div class="preview-tools" role="group" aria-label=${t('devices')}>
-        ${toolButton({
-          action: 'microphone',
-          icon: self.isMicrophoneEnabled ? 'mic' : 'micOff',
-          label: t('mic'),
-          title: t('micTitle'),
-          pressed: self.isMicrophoneEnabled,
-          onClick: options.toggleMicrophone,
-        })}
-        ${toolButton({
-          action: 'camera',
-          icon: self.isCameraEnabled ? 'camera' : 'cameraOff',
-          label: t('camera'),
-          title: t('cameraTitle'),
-          pressed: self.isCameraEnabled,
-          onClick: options.toggleCamera,
-        })}
-        <div class="sound-check">
-          <span class="level" aria-hidden="true" ${level(microphone, options.onHeard)}></span>
-          <p role="status">${t(microphone ? (options.heard ? 'micWorks' : 'micTest') : 'muted')}</p>
-        </div>
-      </div>
+      ${
+        watches
+          ? nothing
+          : html`<div class="preview-tools" role="group" aria-label=${t('devices')}>
+              ${
+                may.microphone
+                  ? toolButton({
+                      action: 'microphone',
+                      icon: self.isMicrophoneEnabled ? 'mic' : 'micOff',
+                      label: t('mic'),
+                      title: t('micTitle'),
+                      pressed: self.isMicrophoneEnabled,
+                      onClick: options.toggleMicrophone,
+                    })
+                  : nothing
+              }
+              ${
+                may.camera
+                  ? toolButton({
+                      action: 'camera',
+                      icon: self.isCameraEnabled ? 'camera' : 'cameraOff',
+                      label: t('camera'),
+                      title: t('cameraTitle'),
+                      pressed: self.isCameraEnabled,
+                      onClick: options.toggleCamera,
+                    })
+                  : nothing
+              }
+              ${
+                may.microphone
+                  ? html`<div class="sound-check">
+                      <span class="level" aria-hidden="true" ${level(microphone, options.onHeard)}></span>
+                      <p role="status">${t(microphone ? (options.heard ? 'micWorks' : 'micTest') : 'muted')}</p>
+                    </div>`
+                  : nothing
+              }
+            </div>`
+      }
     </div>
     <div class="ready">
       <h1 id="prejoin-title">${t('prejoinTitle')}</h1>
@@ -97,10 +120,10 @@ export function prejoin(view: View, options: PrejoinOptions): TemplateResult {
               action: 'retry-media',
               onClick: options.retry,
             })
-          : html`<p class="hint">${t('prejoinHint')}</p>`
+          : html`<p class="hint">${t(watches ? 'watchOnly' : 'prejoinHint')}</p>`
       }
-      ${deviceSelects(view, options.devices, options.choose)}
-      ${self.isCameraEnabled || self.isMicrophoneEnabled || options.opening ? nothing : html`<p class="hint">${t('joinMuted')}</p>`}
+      ${deviceSelects(view, options.devices, options.choose, may)}
+      ${watches || self.isCameraEnabled || self.isMicrophoneEnabled || options.opening ? nothing : html`<p class="hint">${t('joinMuted')}</p>`}
       <div class="join">
         <button type="button" class="primary large" part="primary-button join-button" data-action="join" @click=${options.join}>
           ${t('join')}

@@ -27,6 +27,8 @@ export const styles = css`
     block-size: 100%;
     min-inline-size: 280px;
     min-block-size: 280px;
+    /* Where the page gives it no height. */
+    contain-intrinsic-block-size: min(600px, 100dvh);
     container-type: size;
     overflow: hidden;
     font-family: var(--_font);

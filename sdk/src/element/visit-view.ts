@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import type { Participant } from '../types.ts';
+import type { LocalParticipant, Participant } from '../types.ts';
 import { icons } from './icons.ts';
 import { arrange, type Rect } from './layout.ts';
 import { fitFor, isSending, shown } from './people.ts';
@@ -82,15 +82,17 @@ export function visitView(view: View, options: VisitViewOptions): TemplateResult
 
 /** Everything on the stage with its place, screens first, oneself last: also the order in which it is read. */
 function tilesOf(
-  self: Participant,
+  self: LocalParticipant,
   others: readonly Participant[],
   stage: { width: number; height: number } | undefined,
 ): TileOptions[] {
   const screens = others.filter((participant) => isSending(participant, 'screen'));
+  const hasSelf = self.grants.has('publish-video') || self.grants.has('publish-audio');
   const places =
-    stage && arrange({ ...stage, screens: screens.length, people: others.map(fitFor) });
+    stage && arrange({ ...stage, hasSelf, screens: screens.length, people: others.map(fitFor) });
   const at = (rects: readonly Rect[] | undefined, index: number): Rect | undefined =>
     rects?.[index];
+  const own = { participant: self, source: 'camera' } as const;
   return [
     ...screens.map(
       (participant, index): TileOptions => ({
@@ -106,6 +108,6 @@ function tilesOf(
         rect: at(places?.people, index),
       }),
     ),
-    { participant: self, source: 'camera', rect: places?.self, floats: places?.selfFloats ?? true },
+    ...(hasSelf ? [{ ...own, rect: places?.self, floats: places?.selfFloats ?? true }] : []),
   ];
 }

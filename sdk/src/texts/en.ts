@@ -24,6 +24,7 @@ export const en = {
 
     prejoinTitle: 'Ready to join?',
     prejoinHint: 'Check how you look and sound. You can change this at any time.',
+    watchOnly: 'You will see and hear the visit without being seen or heard.',
     micTest: 'Say a few words to test your microphone.',
     micWorks: 'Your microphone works.',
     joinAs: 'You join as',

@@ -19,6 +19,7 @@ export const es = {
 
     prejoinTitle: '¿Todo listo para unirse?',
     prejoinHint: 'Compruebe su imagen y su sonido. Puede cambiarlos en cualquier momento.',
+    watchOnly: 'Verá y oirá la visita sin que le vean ni le oigan.',
     micTest: 'Diga unas palabras para probar el micrófono.',
     micWorks: 'Su micrófono funciona.',
     joinAs: 'Se une como',
