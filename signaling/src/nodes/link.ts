@@ -1,4 +1,5 @@
 import {
+  AckEnvelope,
   BedsideError,
   CONTROL_AUDIENCE,
   type ControlCommandName,
@@ -96,7 +97,8 @@ export class NodeLink {
   }
 
   /**
-   * @throws BedsideError the node's, or `media-unavailable` where it is not linked or doesn't answer
+   * @throws BedsideError the node's, `media-unavailable` where it is not linked or doesn't answer, or
+   * `internal` where its answer is none
    */
   async call<Name extends ControlCommandName>(
     name: Name,
@@ -114,8 +116,15 @@ export class NodeLink {
     } catch (cause) {
       throw new BedsideError('media-unavailable', { retryAfterMs: RECONNECT_MIN_MS, cause });
     }
-    const data: unknown = unwrap(controlCommands[name].response, answer);
-    return data as ControlResponse<Name>;
+    try {
+      const data: unknown = unwrap(controlCommands[name].response, answer);
+      return data as ControlResponse<Name>;
+    } catch (error) {
+      const envelope = AckEnvelope.safeParse(answer);
+      if (envelope.success && !envelope.data.ok) throw error;
+      // The answer is not of the protocol: no fault of whoever asked.
+      throw new BedsideError('internal', { cause: error });
+    }
   }
 
   close(): void {

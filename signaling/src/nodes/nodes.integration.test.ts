@@ -202,12 +202,12 @@ describe('a call', () => {
     await expect(describeVisit(nodes)).rejects.toMatchObject({ code: 'stale-epoch' });
   });
 
-  test('whose answer is not of the protocol fails, and the link stays', async () => {
+  test('whose answer is not of the protocol is a fault of ours, and the link stays', async () => {
     const peer = await Peer.listen();
     const { nodes } = await link(peer);
     for (const wrong of ['yes', { ok: true, data: { peers: 7 } }, undefined]) {
       peer.socket.once('describe-visit', (_request, answer) => answer(wrong));
-      await expect(describeVisit(nodes)).rejects.toBeInstanceOf(BedsideError);
+      await expect(describeVisit(nodes)).rejects.toMatchObject({ code: 'internal' });
     }
     expect(nodes.linked()).toHaveLength(1);
   });
