@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { step } from './progress.mjs';
 
@@ -27,11 +27,16 @@ export async function withLock(file, what, work) {
 }
 
 function take(file) {
+  // Written aside and put in place whole: nobody finds a lock that does not say whose it is.
+  const aside = `${file}.${process.pid}`;
   try {
-    writeFileSync(file, identity(process.pid), { flag: 'wx' });
+    writeFileSync(aside, identity(process.pid));
+    linkSync(aside, file);
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(aside, { force: true });
   }
   if (isAbandoned(file)) rmSync(file, { force: true });
   return false;
@@ -45,9 +50,7 @@ function isAbandoned(file) {
     return false;
   }
   const pid = Number.parseInt(owner, 10);
-  // Created and not yet written to: its owner is about to.
-  if (!(pid > 0)) return false;
-  return !isAlive(pid) || identity(pid) !== owner;
+  return !(pid > 0) || !isAlive(pid) || identity(pid) !== owner;
 }
 
 /**

@@ -40,6 +40,11 @@ describe('withLock()', () => {
     expect(await withLock(file, 'a test', async () => 'done')).toBe('done');
   });
 
+  it('is taken over where its file is empty, as an older version could leave it', async () => {
+    writeFileSync(file, '');
+    expect(await withLock(file, 'a test', async () => 'done')).toBe('done');
+  });
+
   it.runIf(process.platform === 'linux')(
     'is taken over from a process whose number another one has now',
     async () => {

@@ -52,7 +52,7 @@ export interface StackOptions {
   readonly env?: Partial<Record<ProcessName, Record<string, string>>>;
   /** mediasoup workers of the node; one per core by default. */
   readonly workers?: number;
-  /** .bedside/logs by default. */
+  /** By default .bedside/logs, or a folder beside it where another stack has the portal's usual port. */
   readonly logDir?: string;
   /** Start again what dies; true by default. */
   readonly restart?: boolean;
@@ -74,6 +74,7 @@ export interface Stack {
   readonly ports: Ports;
   readonly secrets: Secrets;
   readonly processes: Record<ProcessName, StackProcess>;
+  readonly logDir: string;
   /** Stops all, users before what they use; idempotent. */
   stop(): Promise<void>;
 }

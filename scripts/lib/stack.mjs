@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { logDir as defaultLogDir, root } from './paths.mjs';
+import { logDir as logDirOf, root } from './paths.mjs';
 import { freePort } from './ports.mjs';
 import { Supervised } from './supervisor.mjs';
 
@@ -148,12 +148,13 @@ export async function startStack({
   only = ['redis', 'node', 'gateway', 'portal'],
   env: extra = {},
   workers = Number(process.env.BEDSIDE_WORKERS) || availableParallelism(),
-  logDir = defaultLogDir,
+  logDir: wantedLogDir,
   restart = true,
   deadline = 60_000,
   signal,
 }) {
   const ports = await choosePorts({ ...defaultPorts, ...wanted }, workers);
+  const logDir = wantedLogDir ?? logDirOf(ports.portal, defaultPorts.portal);
   const secrets = randomSecrets();
   const redisDir = mkdtempSync(join(tmpdir(), 'bedside-redis-'));
   const urls = {
@@ -225,7 +226,7 @@ export async function startStack({
     await stop();
     throw error;
   }
-  return { urls, ports, secrets, processes, stop };
+  return { urls, ports, secrets, processes, logDir, stop };
 }
 
 /** Rejects when the signal is aborted. */

@@ -188,8 +188,20 @@ export class Supervised {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.start();
+      void this.#sayWhenBack(this.#child);
     }, this.#backoff);
     this.#backoff = Math.min(this.#backoff * 2, BACKOFF_LAST_MS);
+  }
+
+  /** Unless this child ends before. */
+  async #sayWhenBack(child) {
+    while (child && this.#child === child && !this.#stopping) {
+      if (await this.#spec.ready()) {
+        if (this.#child === child) this.#say('is back');
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   #reason() {

@@ -50,6 +50,7 @@ describe('a supervised child', () => {
     child.kill('SIGKILL');
     await expect.poll(() => child.pid !== undefined && child.pid !== first).toBe(true);
     expect(said.join()).toContain('was ended by SIGKILL; it is started again in 0.25 s');
+    await expect.poll(() => said.join()).toContain('child: is back');
   });
 
   it('is not started again after a configuration error', async () => {
