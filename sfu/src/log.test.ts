@@ -1,3 +1,4 @@
+import { BedsideError } from '@bedside/protocol';
 import { expect, test } from 'vitest';
 import { createLog } from './log.ts';
 
@@ -27,4 +28,35 @@ test('of an error its own fields are written, with the cause, and nothing hung o
   expect(text).toContain('outer');
   expect(text).toContain('inner');
   expect(text).not.toContain('MARKED');
+});
+
+test('lines have time, level and service as those of the gateway', () => {
+  const line = JSON.parse(written((log) => log.info({ port: 7100 }, 'started')));
+  expect(line).toEqual({
+    level: 'info',
+    time: expect.any(String),
+    service: 'node',
+    port: 7100,
+    msg: 'started',
+  });
+  expect(new Date(line.time).toISOString()).toBe(line.time);
+});
+
+test.each([
+  'unexpected "MARKED" in an answer',
+  'no router [MARKED]',
+  'MARKED-abcdefghijklmnop is not known',
+  'first line\n    at "MARKED" (file.ts:1:2)',
+])('what an error quotes is masked, in the frames too: %s', (message) => {
+  const text = written((log) => log.error({ err: new Error('x', { cause: new Error(message) }) }));
+  expect(text).not.toContain('MARKED');
+  expect(JSON.parse(text).err.cause.stack[0]).toMatch(/^at .*log\.test\.ts/);
+});
+
+test('the text of our own errors is written as it is', () => {
+  const error = new BedsideError('unsupported-version');
+  expect(JSON.parse(written((log) => log.error({ err: error }))).err).toMatchObject({
+    code: 'unsupported-version',
+    message: error.message,
+  });
 });

@@ -13,9 +13,15 @@ function written(use: (log: ReturnType<typeof createLog>) => void): string {
 }
 const describing = (error: unknown) => written((log) => log.error({ err: error }, 'failed'));
 
-test('lines are JSON with time, level and message', () => {
+test('lines are JSON with time, level, service and message', () => {
   const line = JSON.parse(written((log) => log.info({ port: 7000 }, 'started')));
-  expect(line).toEqual({ level: 'info', time: expect.any(String), port: 7000, msg: 'started' });
+  expect(line).toEqual({
+    level: 'info',
+    time: expect.any(String),
+    service: 'gateway',
+    port: 7000,
+    msg: 'started',
+  });
   expect(new Date(line.time).toISOString()).toBe(line.time);
 });
 

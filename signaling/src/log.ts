@@ -79,7 +79,7 @@ export function createLog(level: string, destination?: DestinationStream): Logge
   return pino(
     {
       level,
-      base: null,
+      base: { service: 'gateway' },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: {

@@ -3,7 +3,8 @@ import { workerBin as defaultWorkerBin } from 'mediasoup';
 import { type Config, ConfigError } from '../config.ts';
 
 /**
- * Looks once, before anything starts: mediasoup would say no more than ENOENT, for every worker.
+ * Looks once, before anything starts: mediasoup would say no more than ENOENT, for every worker. Says
+ * the path, which is no secret.
  * @throws ConfigError where there is no worker to run
  */
 export function requireWorkerBin(config: Pick<Config, 'workerBin'>): void {
