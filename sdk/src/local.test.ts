@@ -71,6 +71,11 @@ function fakePath() {
     isSlow: false,
     isAway: false,
     answers: [] as (() => void)[],
+    /** By their id alone, as nothing here sends them. */
+    strays: [] as ProducerId[],
+    closeProducer: async (id: ProducerId) => {
+      path.strays.push(id);
+    },
     publish(source: MediaSource, track: unknown, paused: boolean): Sender {
       const id = `p${path.published.length}` as ProducerId;
       const entry = { source, id, track, closed: false };
@@ -98,14 +103,15 @@ function fakePath() {
 
 function setUp() {
   const failed = vi.fn();
+  const outOfStep = vi.fn();
   const local = new LocalMedia(
     { url: '' },
-    { changed: () => {}, published: () => {}, unpublished: () => {}, failed },
+    { changed: () => {}, published: () => {}, unpublished: () => {}, failed, outOfStep },
   );
   const path = fakePath();
   local.welcome(['publish-audio', 'publish-video', 'publish-screen'] satisfies Grant[]);
   local.attachPath(path as unknown as MediaPath);
-  return { local, path, failed };
+  return { local, path, failed, outOfStep };
 }
 
 async function withTrack(source: 'camera' | 'microphone') {
@@ -118,9 +124,9 @@ async function withTrack(source: 'camera' | 'microphone') {
   return { ...all, track };
 }
 
-const viewOf = (...producers: [string, boolean][]) =>
+const viewOf = (...producers: [string, MediaSource, boolean][]) =>
   ({
-    producers: producers.map(([producerId, paused]) => ({ producerId, paused })),
+    producers: producers.map(([producerId, source, paused]) => ({ producerId, source, paused })),
   }) as unknown as ParticipantView;
 
 describe('the last wish wins', () => {
@@ -291,7 +297,7 @@ describe('devices that go and come', () => {
 
 describe('reconcile', () => {
   it('publishes what could not be published while the gateway was away', async () => {
-    const { local, path } = setUp();
+    const { local, path, outOfStep } = setUp();
     path.isAway = true;
     const camera = local.setCameraEnabled(true);
     (await prompt()).allow(new FakeTrack());
@@ -299,6 +305,7 @@ describe('reconcile', () => {
     const screen = local.setScreenShareEnabled(true);
     (await prompt()).allow(new FakeTrack());
     await screen;
+    expect(outOfStep).toHaveBeenCalledTimes(2);
     path.isAway = false;
     local.reconcile(viewOf(), local.producerIds);
     await settled();
@@ -311,13 +318,21 @@ describe('reconcile', () => {
     const screen = local.setScreenShareEnabled(true);
     (await prompt()).allow(new FakeTrack());
     await screen;
-    local.reconcile(viewOf(['p1', false]), local.producerIds);
+    local.reconcile(viewOf(['p1', 'screen', false]), local.producerIds);
     await settled();
     expect(path.published).toMatchObject([
       { source: 'camera', closed: true },
       { source: 'screen', closed: false },
       { source: 'camera', closed: false, track },
     ]);
+  });
+
+  it('closes a producer whose answer was lost before it publishes anew', async () => {
+    const { local, path } = await withTrack('camera');
+    local.reconcile(viewOf(['late', 'camera', false], ['old', 'screen', false]), local.producerIds);
+    await settled();
+    expect(path.strays).toEqual(['late', 'old']);
+    expect(path.published).toMatchObject([{ closed: true }, { source: 'camera', closed: false }]);
   });
 
   it('leaves alone what was published after the view was asked for', async () => {
@@ -331,7 +346,7 @@ describe('reconcile', () => {
     const { local, path } = await withTrack('microphone');
     await local.setMicrophoneEnabled(false);
     path.paused.set('p0' as ProducerId, false);
-    local.reconcile(viewOf(['p0', false]), local.producerIds);
+    local.reconcile(viewOf(['p0', 'microphone', false]), local.producerIds);
     await settled();
     expect(path.paused.get('p0' as ProducerId)).toBe(true);
   });

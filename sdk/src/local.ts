@@ -19,6 +19,8 @@ export interface LocalHandlers {
   unpublished(publication: TrackPublication): void;
   /** A device failed while nobody was calling. */
   failed(error: BedsideError, source: MediaSource): void;
+  /** The gateway did not take a command; reconcile() with its view makes that good. */
+  outOfStep(): void;
 }
 
 const GRANT: Record<MediaSource, Grant> = {
@@ -140,18 +142,20 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
 
   /**
    * Makes good what was lost between this page and the gateway: a mute, a track never published, a
-   * producer that is gone. `known` are the `producerIds` of before `view` was asked for; one that was
+   * producer that is gone, or one whose answer came too late and that nobody here knows. `known` are the `producerIds` of before `view` was asked for; one that was
    * published since may be missing in it.
    */
   reconcile(view: ParticipantView, known: ReadonlySet<ProducerId>): void {
     for (const slot of this.#all()) {
       this.#background(slot, async () => {
+        const producer = view.producers.find(({ source }) => source === slot.source);
         const id = slot.sender?.producerId;
-        const producer = view.producers.find(({ producerId }) => producerId === id);
-        if (id !== undefined && known.has(id) && !producer) {
+        if (id !== undefined && known.has(id) && producer?.producerId !== id) {
           slot.sender?.close();
           slot.sender = undefined;
         }
+        if (!slot.sender && producer)
+          await this.#path?.closeProducer(producer.producerId).catch(() => {});
         if (!slot.sender || producer?.paused === isEnabled(slot)) await this.#send(slot);
       });
     }
@@ -327,17 +331,24 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
       if (slot.sender === sender) slot.sender = undefined;
       const known = toBedsideError(error);
       if (known.kind !== 'unavailable') throw known;
+      this.#missed();
     }
   }
 
-  /** A command that the gateway could not take now is made good by reconcile() after the resume. */
+  /** A command that the gateway could not take now is made good by reconcile(). */
   async #tolerant(command: Promise<void> | undefined): Promise<void> {
     try {
       await command;
     } catch (error) {
       const known = toBedsideError(error);
       if (known.kind !== 'unavailable' && known.code !== 'not-joined') throw known;
+      this.#missed();
     }
+  }
+
+  #missed(): void {
+    // Without a path, the next join sends everything anyway.
+    if (this.#path) this.#handlers.outOfStep();
   }
 
   #setTrack(slot: Slot, track: MediaStreamTrack): void {

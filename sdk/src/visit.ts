@@ -121,6 +121,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
       published: (publication) => this.emit('localTrackPublished', publication),
       unpublished: (publication) => this.emit('localTrackUnpublished', publication),
       failed: (error, source) => this.emit('mediaDevicesError', error, source),
+      outOfStep: () => this.#outOfStep(),
     });
     this.#audio = new AudioRenderer((allowed) => this.emit('audioPlaybackChanged', allowed));
     this.#preferences = new Preferences(
@@ -460,7 +461,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     }
   }
 
-  /** Changes were missed: ask for the visit whole, but never in a storm. */
+  /** Changes or commands were missed: ask for the visit whole, but never in a storm. */
   #outOfStep(): void {
     this.#outOfStepTimer ??= setTimeout(() => {
       this.#outOfStepTimer = undefined;

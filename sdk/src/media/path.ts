@@ -136,6 +136,11 @@ export class MediaPath {
     });
   }
 
+  /** One of this session that no Sender stands for. */
+  async closeProducer(producerId: ProducerId): Promise<void> {
+    await this.#signal.request('close-producer', { producerId });
+  }
+
   /** The network changed, or the gateway is back: mend what is broken now. */
   check(): void {
     this.#send.guard.check();
