@@ -20,7 +20,11 @@ export interface DrillGateway {
   kill(): Promise<void>;
 }
 
-/** Redis, a node and gateways, each a process of its own, with ways between them that a test can cut. */
+/**
+ * Redis, a node and gateways, with ways between them that a test can cut. Each is a process of its own,
+ * also because Socket.IO on uWebSockets.js replaces its adapter for the whole process: the Socket.IO
+ * server of a node beside it would publish through the gateway's app, and crash.
+ */
 export class Cluster {
   readonly #stack: Stack;
   readonly #workerBin: string;
