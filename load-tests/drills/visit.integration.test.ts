@@ -110,8 +110,8 @@ test('a renewed token withdraws grants: what was sent by them is closed, and not
     ({ producers, consumers }) => producers === 1 && consumers === 1,
   );
   await ben.receives(microphone.producerId);
-  await expect(ana.talk('screen-audio')).rejects.toMatchObject({ message: 'forbidden' });
-  await expect(ana.command('end', {})).rejects.toMatchObject({ message: 'forbidden' });
+  await expect(ana.talk('screen-audio')).rejects.toMatchObject({ code: 'forbidden' });
+  await expect(ana.command('end', {})).rejects.toMatchObject({ code: 'forbidden' });
   // The grants come back with the next token.
   await ana.command('renew-token', { token: await cluster.token(renewed) });
   await ben.receives((await ana.talk('screen-audio')).producerId);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Role, TOKEN_AUDIENCE } from '@bedside/protocol';
+import { type Grant, type Role, TOKEN_AUDIENCE } from '@bedside/protocol';
 import { SignJWT } from 'jose';
 
 /** The secret with which a portal's server signs the tokens of its visits. */
@@ -9,13 +9,21 @@ export interface TenantKey {
   readonly secret: string;
 }
 
+export interface Bearer {
+  visit: string;
+  participant: string;
+  role: Role;
+  /** Instead of those of the role. */
+  grants?: Grant[] | undefined;
+}
+
 /** A token that is good for an hour, or for so many seconds. */
 export function mintToken(
   tenant: TenantKey,
-  { visit, participant, role }: { visit: string; participant: string; role: Role },
+  { visit, participant, role, grants }: Bearer,
   lifetimeSeconds = 3600,
 ): Promise<string> {
-  return new SignJWT({ visit, role })
+  return new SignJWT({ visit, role, grants })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT', kid: tenant.kid })
     .setIssuer(tenant.id)
     .setAudience(TOKEN_AUDIENCE)

@@ -205,6 +205,8 @@ export const clientCommands = {
     response: z.object({
       /** Milliseconds until the new token expires. */
       expiresInMs: milliseconds,
+      /** What the new token grants. Producers that it does not grant are closed. */
+      grants: z.optional(z.array(Grant).check(z.maxLength(LIMITS.grants))),
     }),
     errors: ['unauthorized'],
   }),

@@ -7,6 +7,7 @@ import { FakeVisits } from '../test/fake-visits.ts';
 import {
   clientOf,
   eventOf,
+  HOSPITAL_SECRET,
   handshake,
   join,
   mintToken,
@@ -236,23 +237,31 @@ describe('renew-token', () => {
 
   test('takes a fresh token of the same person, visit and role', async () => {
     const { socket } = await join(running, { exp: seconds() + 60 });
-    const answer = await ask(socket, await mintToken({ exp: seconds() + 600 }));
-    expect(answer).toMatchObject({ ok: true });
+    const fresh = { exp: seconds() + 600, name: 'Ana', grants: ['publish-audio'] };
+    const answer = await ask(socket, await mintToken(fresh));
+    expect(answer).toMatchObject({ ok: true, data: { grants: ['publish-audio'] } });
+    expect(running.visits.pageOf('p1')?.identity).toMatchObject({
+      name: 'Ana',
+      grants: ['publish-audio'],
+    });
     expect(answer.data.expiresInMs).toBeGreaterThan(60_000);
     socket.disconnect();
   });
 
   test.each([
-    ['person', { sub: 'p2' }],
-    ['visit', { visit: 'v2' }],
-    ['role', { role: 'provider' }],
-  ])('refuses one of another %s, and the socket stays', async (_name, claims) => {
+    ['person', { sub: 'p2' }, undefined],
+    ['visit', { visit: 'v2' }, undefined],
+    ['role', { role: 'provider' }, undefined],
+    ['tenant', { iss: 'hospital' }, { kid: 'h1', secret: HOSPITAL_SECRET }],
+  ])('refuses one of another %s, and the socket stays', async (_name, claims, key) => {
     const { socket } = await join(running);
-    expect(await ask(socket, await mintToken(claims))).toMatchObject({
+    const before = running.visits.pageOf('p1')?.identity;
+    expect(await ask(socket, await mintToken(claims, key))).toMatchObject({
       ok: false,
       error: { code: 'unauthorized' },
     });
     expect(socket.connected).toBe(true);
+    expect(running.visits.pageOf('p1')?.identity).toBe(before);
     socket.disconnect();
   });
 

@@ -53,7 +53,7 @@ export type WelcomePart = Pick<
   'participantId' | 'sessionId' | 'resumed' | 'grants' | 'rtpCapabilities' | 'graceMs' | 'visit'
 >;
 
-/** Commands that the actor runs; `renew-token` stays with the socket layer. */
+/** Commands that the actor runs; `renew-token` stays with the socket layer, which calls `identify`. */
 export type VisitCommandName = Exclude<ClientCommandName, 'renew-token'>;
 
 /** One page in one visit, from the handshake to the end of its socket. */
@@ -64,6 +64,8 @@ export interface VisitConnection {
     name: Name,
     request: ClientRequest<Name>,
   ): Promise<ClientResponse<Name>>;
+  /** The page's token was renewed. Resolves with what it grants, once that is so. @throws BedsideError */
+  identify(identity: Identity): Promise<Grant[]>;
   /** The socket is gone; the session waits for its grace time. Idempotent. */
   disconnected(): void;
 }

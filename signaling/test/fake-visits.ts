@@ -63,6 +63,10 @@ export class FakeVisits implements Visits {
         page.commands.push({ name, request });
         return (await run(name, request)) as ClientResponse<Name>;
       },
+      async identify(renewed) {
+        page.identity = renewed;
+        return [...(renewed.grants ?? [])];
+      },
       disconnected() {
         page.disconnects += 1;
       },

@@ -1,6 +1,7 @@
 import type {
   ClientRequest,
   ConsumerId,
+  Grant,
   ParticipantId,
   ProducerId,
   RequestId,
@@ -104,6 +105,80 @@ describe('a page that another page of its participant has replaced', () => {
     at.clock.advance(GRACE_MS);
     await settled();
     expect(here()).toEqual(['ben', 'cem']);
+  });
+});
+
+describe('who a page speaks for is who its latest token says', () => {
+  const withGrants = (page: Page, ...grants: Grant[]) => ({ ...page.identity, grants });
+
+  test('after a renewal, at the node too: though the call that closes a producer is lost', async () => {
+    const [ana, ben] = [await enter('ana', 'provider'), await enter('ben')];
+    const camera = await ana.produce('camera');
+    const microphone = await ana.produce('microphone');
+    await settled();
+    lose('close-producer', 'request-lost');
+    expect(await ana.connection?.identify(withGrants(ana, 'publish-audio'))).toEqual([
+      'publish-audio',
+    ]);
+    await settled();
+    at.clock.advance(1_000);
+    await settled();
+    const peer = findPresent(stored(), ana.id)?.endpoint?.peer;
+    expect([...((peer && at.node.peer(key, peer)?.producers.keys()) ?? [])]).toEqual([microphone]);
+    expect(producersKnownTo(ben)).toEqual([microphone]);
+    expect(camera).not.toBe(microphone);
+    for (const refused of [ana.produce('camera'), ana.command('end', {})])
+      await expect(refused).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  test('before it joined: it joins, and ends, by what was renewed', async () => {
+    const page = new Page('ana', 'provider');
+    await page.connect(at.visits);
+    await page.connection?.identify(withGrants(page, 'publish-audio'));
+    await expect(page.command('end', {})).rejects.toMatchObject({ code: 'forbidden' });
+    await page.join();
+    await expect(page.produce('camera')).rejects.toMatchObject({ code: 'forbidden' });
+    await page.produce('microphone');
+  });
+
+  test('when it comes back with fewer grants before its old socket is noticed', async () => {
+    const [ana, ben] = [await enter('ana', 'provider'), await enter('ben')];
+    await ana.produce('camera');
+    await settled();
+    Object.assign(ana.identity, { grants: ['publish-audio'] });
+    const { welcome } = await ana.connect(at.visits);
+    expect(welcome).toMatchObject({ resumed: true, grants: ['publish-audio'] });
+    await settled();
+    expect(ben.consumers.size).toBe(0);
+    for (const refused of [ana.produce('camera'), ana.command('end', {})])
+      await expect(refused).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  test.each([
+    ['is there', (_page: Page) => {}],
+    ['is away', (page: Page) => page.drop()],
+  ])('under another role a session that %s is replaced by a new one', async (_, before) => {
+    const page = await enter('ana', 'patient');
+    await enter('ben');
+    const first = page.sessionId;
+    before(page);
+    await settled();
+    Object.assign(page.identity, { role: 'provider' });
+    const { welcome } = await page.connect(at.visits);
+    expect(welcome.resumed).toBe(false);
+    expect(welcome.sessionId).not.toBe(first);
+    expect(findPresent(stored(), page.id)).toMatchObject({ role: 'provider' });
+    expect(findPresent(stored(), page.id)?.endpoint).toBeUndefined();
+    await page.command('end', {});
+    expect(stored().state).toBe('ended');
+  });
+
+  test('an older socket of the session renews nothing any more', async () => {
+    const ana = await enter('ana', 'provider');
+    const old = ana.connection;
+    await ana.connect(at.visits);
+    await expect(old?.identify(withGrants(ana))).rejects.toMatchObject({ code: 'replaced' });
+    expect(findPresent(stored(), ana.id)?.grants).toContain('end');
   });
 });
 

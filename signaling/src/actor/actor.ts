@@ -3,6 +3,7 @@ import {
   BedsideError,
   type ClientRequest,
   type ClientResponse,
+  type Grant,
   type NodeId,
   type ParticipantId,
   type PeerId,
@@ -249,9 +250,12 @@ export class VisitActor {
     if (!before && this.#sessions.size >= SESSION_LIMIT) throw new BedsideError('limit-reached');
 
     const shown = sessionId === undefined ? undefined : hashOf(sessionId);
+    const participant = findPresent(visit, person.id);
+    // Under another role it is another session, which replaces the one that is shown.
     const known =
       shown !== undefined &&
-      (shown === before?.hash || shown === findPresent(visit, person.id)?.session);
+      (shown === before?.hash || shown === participant?.session) &&
+      (participant ?? before?.person)?.role === person.role;
     const id =
       known && sessionId !== undefined
         ? sessionId
@@ -284,8 +288,19 @@ export class VisitActor {
         visit: viewOf(this.#state, person.id),
       },
       command: (name, request) => this.#command(session, link, name, request),
+      identify: (renewed) => this.#identify(session, link, personOf(renewed)),
       disconnected: () => this.#disconnected(session, link),
     };
+  }
+
+  async #identify(session: Session, link: ClientLink, person: Person): Promise<Grant[]> {
+    const { committed } = await this.#turnOf(session, () => {
+      if (!session.outbox?.isOf(link)) throw new BedsideError('replaced');
+      session.person = person;
+      return this.#apply({ type: 'identify', now: this.#now(), person });
+    });
+    await committed;
+    return [...person.grants];
   }
 
   #disconnected(session: Session, link: ClientLink): void {
@@ -408,7 +423,8 @@ export class VisitActor {
           producer: producerId,
         });
         await this.#media.call('close-producer', { ...this.#media.scope, producerId });
-        return this.#commit(decision);
+        // The node has done its part: nothing to tidy.
+        return this.#commit({ ...decision, effects: [] });
       });
       await committed;
       return {};
@@ -688,7 +704,7 @@ export class VisitActor {
   /** What a page that comes in, or back, can't see in the visit: who is heard how well, and who speaks. */
   #tellLevels({ person, outbox }: Session): void {
     if (!outbox || !this.#isAdmitted(person.id)) return;
-    const participants = this.#quality.all();
+    const participants = this.#quality.all(this.#state);
     if (participants.length > 0) outbox.send('quality', { participants });
     outbox.send('speaker', { participantId: this.#speaker });
   }

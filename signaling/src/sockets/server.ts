@@ -7,6 +7,7 @@ import {
   type ClientToGateway,
   type CloseReason,
   type GatewayToClient,
+  type Grant,
   LIMITS,
   toBedsideError,
 } from '@bedside/protocol';
@@ -183,15 +184,18 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     socket.once('disconnect', () => socket.conn.close());
 
     const renewToken = async (request: ClientRequest<'renew-token'>) => {
+      let grants: Grant[];
       try {
-        page.identity = await renew(request.token, page.identity, keyrings, telemetry);
+        const renewed = await renew(request.token, page.identity, keyrings, telemetry);
+        grants = await page.connection.identify(renewed);
+        page.identity = renewed;
       } catch (error) {
         telemetry.answered('renew-token', toBedsideError(error).code);
         throw error;
       }
       expiry.set(page.identity.expiresAt);
       telemetry.answered('renew-token', 'ok');
-      return { expiresInMs: expiresInMs(page.identity) };
+      return { expiresInMs: expiresInMs(page.identity), grants };
     };
 
     const run = (name: ClientCommandName, request: unknown): Promise<unknown> => {

@@ -6,11 +6,11 @@ import type {
   TenantId,
   VisitId,
 } from '@bedside/protocol';
-import { MediaSource, type Role } from '@bedside/protocol';
+import { Grant, MediaSource, type Role } from '@bedside/protocol';
 import * as fc from 'fast-check';
 import { type Command, decide } from './decide.ts';
 import { grantsOf } from './grants.ts';
-import { findPresent, type Media, newVisit, type Visit } from './state.ts';
+import { findPresent, type Media, newVisit, type Person, type Visit } from './state.ts';
 
 /** Random histories of a visit, for property tests. */
 
@@ -19,43 +19,66 @@ export const NODE = { node: 'node-1', bootId: 'boot-1' } as Media;
 export const emptyVisit = (): Visit =>
   newVisit('clinic' as TenantId, 'visit-1' as VisitId, 'visit', 1_000);
 
-export const personOf = (id: string, role: Role) => ({
+export const personOf = (id: string, role: Role, grants?: readonly Grant[]): Person => ({
   id: id as ParticipantId,
   role,
-  grants: grantsOf(role, undefined),
+  grants: grantsOf(role, grants),
 });
 
 const who = fc.integer({ min: 0, max: 3 });
+const page = fc.integer({ min: 0, max: 1 });
+/** What a token may say that differs from the one before. */
+const token = fc.record(
+  {
+    name: fc.constantFrom('Ana', 'Ben'),
+    grants: fc.subarray(Grant.options),
+    role: fc.constant('specialist' as const),
+  },
+  { requiredKeys: [] },
+);
 
-/** What may happen next; ids are filled in as the history is run. */
+/**
+ * What may happen next; ids are filled in as the history is run. What fills the visit is frequent, so
+ * that histories get somewhere before something empties it.
+ */
 export const step = fc.oneof(
-  fc.record({ do: fc.constant('connect' as const), who, page: fc.integer({ min: 0, max: 1 }) }),
-  fc.record({ do: fc.constant('disconnect' as const), who }),
-  fc.record({ do: fc.constant('expire' as const), who }),
-  fc.record({ do: fc.constant('join' as const), who, page: fc.integer({ min: 0, max: 1 }) }),
-  fc.record({
-    do: fc.constant('produce' as const),
-    who,
-    source: fc.constantFrom(...MediaSource.options),
-    paused: fc.boolean(),
-  }),
-  fc.record({
-    do: fc.constant('pause-producer' as const),
-    who,
-    nth: fc.nat(3),
-    paused: fc.boolean(),
-  }),
-  fc.record({ do: fc.constant('close-producer' as const), who, nth: fc.nat(3) }),
-  fc.record({ do: fc.constant('leave' as const), who }),
-  fc.record({ do: fc.constant('end' as const), who }),
-  fc.record({ do: fc.constant('recover' as const) }),
-  fc.record({ do: fc.constant('media-lost' as const) }),
-  fc.record({ do: fc.constant('endpoints-lost' as const), who }),
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('connect' as const), who, page, token }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('identify' as const), who, token }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('disconnect' as const), who }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('expire' as const), who }) },
+  { weight: 12, arbitrary: fc.record({ do: fc.constant('join' as const), who, page, token }) },
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      do: fc.constant('produce' as const),
+      who,
+      source: fc.constantFrom(...MediaSource.options),
+      paused: fc.boolean(),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('pause-producer' as const),
+      who,
+      nth: fc.nat(3),
+      paused: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('close-producer' as const), who, nth: fc.nat(3) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('leave' as const), who }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('end' as const), who }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('recover' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('media-lost' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('endpoints-lost' as const), who }) },
 );
 export type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** Long enough to get anywhere; `end` is rare by the number of other steps. */
-export const history = fc.array(step, { maxLength: 40 });
+/** Long enough to get anywhere. */
+export const history = fc.array(step, { maxLength: 40, size: 'max' });
 
 const ROLES = ['patient', 'provider', 'interpreter', 'specialist'] as const;
 
@@ -64,6 +87,10 @@ export function commandOf(visit: Visit, each: Step, index: number): Command {
   const now = 1_000 + index;
   const id = `p${'who' in each ? each.who : 0}` as ParticipantId;
   const role = ROLES['who' in each ? each.who : 0] ?? 'observer';
+  const person =
+    'token' in each
+      ? { ...personOf(id, each.token.role ?? role, each.token.grants), name: each.token.name }
+      : personOf(id, role);
   const participant = findPresent(visit, id);
   const producers = participant?.endpoint?.producers ?? [];
   const nth =
@@ -75,9 +102,11 @@ export function commandOf(visit: Visit, each: Step, index: number): Command {
       return {
         type: 'connect',
         now,
-        person: personOf(id, role),
+        person,
         session: `${id}-page-${each.page}`,
       };
+    case 'identify':
+      return { type: 'identify', now, person };
     case 'disconnect':
     case 'expire':
       return { type: each.do, now, participant: id, session };
@@ -85,7 +114,7 @@ export function commandOf(visit: Visit, each: Step, index: number): Command {
       return {
         type: 'join',
         now,
-        person: personOf(id, role),
+        person,
         session: `${id}-page-${each.page}`,
         request,
         peer: `peer-${index}` as PeerId,
@@ -114,7 +143,7 @@ export function commandOf(visit: Visit, each: Step, index: number): Command {
     case 'leave':
       return { type: 'leave', now, participant: id };
     case 'end':
-      return { type: 'end', now, by: personOf(id, role) };
+      return { type: 'end', now, by: person };
     case 'recover':
     case 'media-lost':
       return { type: each.do, now };

@@ -4,7 +4,8 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { emptyVisit, history, NODE, personOf, run } from './arbitrary.ts';
 import { type Command, decide } from './decide.ts';
-import { DEPARTED_LIMIT, findPresent, present, Visit } from './state.ts';
+import { GRANT_OF_SOURCE } from './grants.ts';
+import { DEPARTED_LIMIT, findPresent, type Person, present, Visit } from './state.ts';
 import { changesFor, viewOf } from './view.ts';
 
 const patient = personOf('patient-1', 'patient');
@@ -180,7 +181,85 @@ describe('producing', () => {
   });
 });
 
+describe('a token', () => {
+  const session = 'session-of-patient-1';
+  const sending = after(
+    joining(patient),
+    joining(provider),
+    producing(patient.id, 'camera', 'r1'),
+    producing(patient.id, 'microphone', 'r2'),
+  );
+  const soundOnly: Person = personOf(patient.id, 'patient', ['publish-audio']);
+  const gone: Command = { type: 'disconnect', now: 3_000, participant: patient.id, session };
+  const comesBack: Command = { type: 'connect', now: 5_000, person: soundOnly, session };
+  const away = decide(sending, gone);
+  if (!away.ok) throw new Error(away.code);
+
+  test.each<[string, Visit, Command]>([
+    ['that is renewed', sending, { type: 'identify', now: 5_000, person: soundOnly }],
+    ['with which the page comes back', away.visit, comesBack],
+    ['with which it comes back before its old socket is noticed', sending, comesBack],
+  ])('%s withdraws what it does not grant, and closes what was sent by it', (_, visit, command) => {
+    const decision = decide(visit, command);
+    expect(decision).toMatchObject({
+      ok: true,
+      effects: [{ type: 'close-producer', producer: 'producer-of-r1' }],
+    });
+    if (!decision.ok) return;
+    expect(decision.events).toContainEqual({
+      type: 'producer-closed',
+      at: 5_000,
+      participant: patient.id,
+      source: 'camera',
+    });
+    expect(findPresent(decision.visit, patient.id)).toMatchObject({
+      grants: ['publish-audio'],
+      connection: 'connected',
+      endpoint: { producers: [{ source: 'microphone' }] },
+    });
+    expect(changesFor(visit, decision.visit, provider.id)).toMatchObject([
+      { participant: { participantId: patient.id, producers: [{ source: 'microphone' }] } },
+    ]);
+    expect(decide(decision.visit, producing(patient.id, 'camera', 'r3'))).toEqual({
+      ok: false,
+      code: 'forbidden',
+    });
+  });
+
+  test('of another role does not resume the session: its media is closed', () => {
+    const person = personOf(patient.id, 'provider');
+    const decision = decide(sending, { type: 'connect', now: 5_000, person, session });
+    expect(decision).toMatchObject({
+      ok: true,
+      events: [{ type: 'participant-replaced', role: 'provider' }],
+      effects: [{ type: 'close-peer' }],
+    });
+    expect(decision.ok && findPresent(decision.visit, patient.id)?.endpoint).toBeUndefined();
+  });
+
+  test('that was never renewed in the visit counts for nothing there', () => {
+    const command: Command = { type: 'end', now: 5_000, by: { ...patient, grants: ['end'] } };
+    expect(decide(sending, command)).toEqual({ ok: false, code: 'forbidden' });
+    const person = { ...provider, grants: [] };
+    const without = decide(sending, { type: 'identify', now: 5_000, person });
+    if (!without.ok) throw new Error(without.code);
+    expect(decide(without.visit, { type: 'end', now: 6_000, by: provider })).toEqual({
+      ok: false,
+      code: 'forbidden',
+    });
+  });
+});
+
 describe('ending', () => {
+  test('needs the grant of who has not joined, too', () => {
+    const visit = after(joining(patient));
+    expect(decide(visit, { type: 'end', now: 5_000, by: { ...provider, grants: [] } })).toEqual({
+      ok: false,
+      code: 'forbidden',
+    });
+    expect(decide(visit, { type: 'end', now: 5_000, by: provider }).ok).toBe(true);
+  });
+
   test('needs the grant, makes everybody leave and closes the media', () => {
     const visit = after(joining(patient), joining(provider));
     expect(decide(visit, { type: 'end', now: 5_000, by: patient })).toEqual({
@@ -252,6 +331,29 @@ describe('on any history', () => {
           }
         }
       }),
+    );
+  });
+
+  test('who takes part is who their latest token says, and sends nothing that it does not grant', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const latest = new Map<ParticipantId, Person>();
+        for (const { command, after: later } of run(steps)) {
+          if ('person' in command) latest.set(command.person.id, command.person);
+          for (const { id, role, name, grants, endpoint } of present(later)) {
+            const person = latest.get(id);
+            expect({ role, name, grants }).toEqual({
+              role: person?.role,
+              name: person?.name,
+              grants: person?.grants,
+            });
+            for (const { source } of endpoint?.producers ?? [])
+              expect(grants).toContain(GRANT_OF_SOURCE[source]);
+          }
+        }
+      }),
+      // Rare: who sends something must be told that they may not.
+      { numRuns: 1_000 },
     );
   });
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type ErrorCode,
   KIND_OF_SOURCE,
@@ -30,6 +31,8 @@ import {
 export type Command =
   /** A page's socket opened: its session goes on, or takes the place of the participant's older one. */
   | { type: 'connect'; now: number; person: Person; session: string }
+  /** A page renewed its token: who they are and what they may do is what this one says. */
+  | { type: 'identify'; now: number; person: Person }
   /** A page's socket is gone. */
   | { type: 'disconnect'; now: number; participant: ParticipantId; session: string }
   /** The grace time of a page without a socket is over. */
@@ -76,7 +79,7 @@ export type Command =
       producers: readonly ProducerId[];
     };
 
-/** What the node is to do. `open-*`, `pause-producer` and `close-producer` must succeed for the change to count; the other closes are tidying. */
+/** What the node is to do. What a page asks of its producers, and `open-*`, must succeed for the change to count; all other closes are tidying. */
 export type Effect =
   | { type: 'open-peer'; peer: PeerId }
   | { type: 'open-producer'; peer: PeerId; producer: ProducerId }
@@ -110,6 +113,8 @@ export function decide(visit: Visit, command: Command): Decision {
   switch (command.type) {
     case 'connect':
       return connect(visit, command);
+    case 'identify':
+      return identify(visit, command);
     case 'disconnect':
       return disconnect(visit, command);
     case 'expire':
@@ -145,17 +150,20 @@ function connect(visit: Visit, { now, person, session }: Of<'connect'>): Decisio
   // Who has not joined yet has no part in the visit; their session lives in the shell until `join`.
   if (!participant) return unchanged(visit);
   const event = { at: now, participant: person.id, role: person.role };
-  if (participant.session === session) {
-    if (participant.connection === 'connected') return unchanged(visit);
-    const returned = { ...participant, ...identityOf(person), connection: 'connected' as const };
-    return change(visit, { participants: swap(visit, returned) }, [
-      { type: 'participant-reconnected', ...event },
-    ]);
+  const { identified, events, effects } = withIdentity(participant, person, now);
+  // A session is one of a role: under another one it is not resumed.
+  if (participant.session === session && participant.role === person.role) {
+    if (participant.connection === 'connected') return identify(visit, { now, person });
+    return change(
+      visit,
+      { participants: swap(visit, { ...identified, connection: 'connected' }) },
+      [{ type: 'participant-reconnected', ...event }, ...events],
+      effects,
+    );
   }
-  const { endpoint, ...rest } = participant;
+  const { endpoint } = participant;
   const replaced: Participant = {
-    ...rest,
-    ...identityOf(person),
+    ...withoutEndpoint(identified),
     session,
     connection: 'connected',
   };
@@ -165,6 +173,15 @@ function connect(visit: Visit, { now, person, session }: Of<'connect'>): Decisio
     [{ type: 'participant-replaced', ...event }],
     endpoint ? [{ type: 'close-peer', peer: endpoint.peer }] : [],
   );
+}
+
+function identify(visit: Visit, { now, person }: Omit<Of<'identify'>, 'type'>): Decision {
+  const participant = findPresent(visit, person.id);
+  if (!participant) return unchanged(visit);
+  const { identified, events, effects } = withIdentity(participant, person, now);
+  return identified === participant
+    ? unchanged(visit)
+    : change(visit, { participants: swap(visit, identified) }, events, effects);
 }
 
 function disconnect(visit: Visit, { now, participant: id, session }: Of<'disconnect'>): Decision {
@@ -240,7 +257,7 @@ function produce(visit: Visit, command: Of<'produce'>): Decision {
   const opened = endpoint.producers.find((producer) => producer.request === request);
   if (opened)
     return unchanged(visit, { type: 'open-producer', peer: endpoint.peer, producer: opened.id });
-  if (!participant.grants.includes(GRANT_OF_SOURCE[source])) return refuse('forbidden');
+  if (!mayProduce(participant, source)) return refuse('forbidden');
   if (endpoint.producers.some((producer) => producer.source === source)) return refuse('conflict');
   if (endpoint.producers.length >= LIMITS.producersPerParticipant) return refuse('limit-reached');
   const producer: Producer = {
@@ -307,7 +324,9 @@ function closeProducer(
 }
 
 function end(visit: Visit, { now, by }: Of<'end'>): Decision {
-  if (by && !by.grants.includes('end')) return refuse('forbidden');
+  // What who takes part may do stands in the visit, and nowhere else.
+  const ender = by && (findPresent(visit, by.id) ?? by);
+  if (ender && !ender.grants.includes('end')) return refuse('forbidden');
   if (visit.state === 'ended') return unchanged(visit);
   const { media, ...rest } = visit;
   const leaving = present(visit);
@@ -322,7 +341,11 @@ function end(visit: Visit, { now, by }: Of<'end'>): Decision {
     },
     [
       ...leaving.map((each): LedgerEvent => leftEvent(each, 'visit-ended', now)),
-      { type: 'visit-ended', at: now, ...(by ? { participant: by.id, role: by.role } : {}) },
+      {
+        type: 'visit-ended',
+        at: now,
+        ...(ender ? { participant: ender.id, role: ender.role } : {}),
+      },
     ],
     media ? [{ type: 'close-visit' }] : [],
   );
@@ -426,6 +449,39 @@ function ownProducer(visit: Visit, id: ParticipantId, producerId: ProducerId) {
   return producer
     ? ({ ok: true, participant, producers, producer } as const)
     : ({ ok: false, code: 'not-found' } as const);
+}
+
+const mayProduce = ({ grants }: Pick<Person, 'grants'>, source: MediaSource): boolean =>
+  grants.includes(GRANT_OF_SOURCE[source]);
+
+/**
+ * The participant as the latest token has them, without the producers that it does not grant; the same
+ * one where nothing differs.
+ */
+function withIdentity(
+  participant: Participant,
+  person: Person,
+  now: number,
+): { identified: Participant; events: LedgerEvent[]; effects: Effect[] } {
+  const producers = participant.endpoint?.producers ?? [];
+  const withdrawn = producers.filter(({ source }) => !mayProduce(person, source));
+  if (withdrawn.length === 0 && isDeepStrictEqual(identityOf(participant), identityOf(person)))
+    return { identified: participant, events: [], effects: [] };
+  // The new token may be without a name or a language.
+  const { name, lang, ...rest } = participant;
+  return {
+    identified: withProducers(
+      { ...rest, ...identityOf(person) },
+      producers.filter((producer) => !withdrawn.includes(producer)),
+    ),
+    events: withdrawn.map(({ source }) => ({
+      type: 'producer-closed',
+      at: now,
+      participant: participant.id,
+      source,
+    })),
+    effects: withdrawn.map(({ id: producer }) => ({ type: 'close-producer', producer })),
+  };
 }
 
 function identityOf(person: Person): Pick<Participant, 'role' | 'grants' | 'name' | 'lang'> {
