@@ -270,6 +270,39 @@ describe('the core in a page of one\u2019s own', () => {
     await until('the screen is gone', announced, (there) => there === false);
   });
 
+  it('what was asked for while the gateway did not answer holds once it does', async () => {
+    const visit = randomUUID();
+    const provider = await join(visit, 'provider');
+    const patient = await join(visit, 'patient');
+    await framesAdvance(provider, 'camera');
+    const { gateway } = stack.processes;
+    gateway.kill('SIGSTOP');
+    try {
+      // Returns when the first command has missed its deadline.
+      const heard = await patient.evaluate(async () => {
+        const { localParticipant } = (globalThis as unknown as TestWindow).visit;
+        const share = localParticipant.setScreenShareEnabled(true);
+        for (const on of [false, true, false]) void localParticipant.setMicrophoneEnabled(on);
+        await share;
+        return localParticipant.tracks.get('microphone')?.track?.enabled;
+      });
+      expect(heard).toBe(false);
+    } finally {
+      gateway.kill('SIGCONT');
+    }
+    await until(
+      'a picture of the screen',
+      () => frames(provider, 'screen'),
+      (now) => now > 0,
+    );
+    const muted = () =>
+      provider.evaluate(() => {
+        const [other] = (globalThis as unknown as TestWindow).visit.participants.values();
+        return other?.tracks.get('microphone')?.muted;
+      });
+    await until('the mute is known', muted, (now) => now === true);
+  });
+
   it('is in two visits at once on one page', async () => {
     const page = await open();
     const tokens = await Promise.all(
