@@ -157,7 +157,7 @@ describe('a visit in the demo portal', () => {
         sessionStorage.setItem(key, value);
       }
     }, storage);
-    await second.page.goto(patient.page.url());
+    await second.page.goto(`${patient.page.url()}&auto=1`);
     await second.connected();
     expect(await second.id()).toBe(patientId);
     await patient.state('disconnected');
