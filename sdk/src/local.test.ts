@@ -351,3 +351,22 @@ describe('reconcile', () => {
     expect(path.paused.get('p0' as ProducerId)).toBe(true);
   });
 });
+
+describe('grants that are withdrawn', () => {
+  it('stop what they no longer cover, and leave the rest alone', async () => {
+    const { local, path, track } = await withTrack('camera');
+    local.welcome(['publish-video']);
+    expect([track.readyState, local.isCameraEnabled, path.published[0]?.closed]).toEqual([
+      'live',
+      true,
+      false,
+    ]);
+    local.welcome(['publish-audio']);
+    expect([track.readyState, local.isCameraEnabled, path.published[0]?.closed]).toEqual([
+      'ended',
+      false,
+      true,
+    ]);
+    await expect(local.setCameraEnabled(true)).rejects.toMatchObject({ code: 'forbidden' });
+  });
+});

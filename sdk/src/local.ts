@@ -114,10 +114,16 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
       await this.#serial('screen-audio', () => this.#startScreen('screen-audio', audio, wish));
   }
 
-  /** Grants as the gateway told them. */
+  /** Grants as the gateway told them. What they do not cover stops here, too: the camera's light goes off. */
   welcome(grants: readonly Grant[]): void {
     this.grants = new Set(grants);
     this.#joined = true;
+    for (const slot of this.#all()) {
+      if (this.grants.has(GRANT[slot.source])) continue;
+      const wasOn = slot.wish.enabled || slot.track !== undefined;
+      slot.wish = { enabled: false };
+      if (wasOn) this.#closeSlot(slot);
+    }
   }
 
   /** Sends whatever is captured over a new path. What fails is reported as `failed`. */
