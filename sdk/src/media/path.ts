@@ -104,13 +104,6 @@ export class MediaPath {
     return byTrack;
   }
 
-  consumerOf(producerId: ProducerId): ConsumerId | undefined {
-    for (const parameters of this.#parameters.values()) {
-      if (parameters.producerId === producerId) return parameters.consumerId;
-    }
-    return undefined;
-  }
-
   /** Sets all of them up in one negotiation. Resolves when they are ready to receive; one that fails is left out. */
   async add(added: readonly ConsumerParameters[]): Promise<void> {
     await Promise.all(added.map((parameters) => this.#consume(parameters)));
