@@ -1,7 +1,7 @@
 /**
  * `npm run bench:memory`: what a waiting or idle participant costs in resident memory of gateway,
  * node and mediasoup workers together. Each participant is a real one: Socket.IO, `join`, both
- * transports at the node; half of them with ICE and DTLS connected by libdatachannel.
+ * transports at the node, with ICE and DTLS connected by libdatachannel.
  */
 import { parseArgs } from 'node:util';
 import type { Stack } from '../scripts/lib/stack.mjs';
@@ -38,7 +38,7 @@ async function join(stack: Stack, label: string, total: number, visitSize: numbe
     const token = await mintToken(tenant, { visit, participant: `p.${index}`, role: 'patient' });
     const participant = await NativeParticipant.connect({ url: gateway, visit, token });
     await participant.join(chromiumCapabilities);
-    if (index % 2 === 0) await participant.connectMedia();
+    await participant.connectMedia();
     return participant;
   });
 }
@@ -88,7 +88,7 @@ for (const visitSize of VISIT_SIZES) {
   ]);
 }
 const body = [
-  `${count} participants, idle: joined with both transports, half of them with ICE and DTLS connected, nobody sends. KB of resident memory (VmRSS of /proc) for each participant: the growth from before they came, after a warm-up of 40 that left again, until it no longer moves. A visit's own router and state are in it. Goal: at most ${TARGET_KB} KB in all; LiveKit 1.13.5 takes 1,150 KB for an idle subscriber (field notes).`,
+  `${count} participants, idle: joined with both transports, ICE and DTLS connected, nobody sends. KB of resident memory (VmRSS of /proc) for each participant: the growth from before they came, after a warm-up of 40 that left again, until it no longer moves. A visit's own router and state are in it. Goal: at most ${TARGET_KB} KB in all; LiveKit 1.13.5 takes 1,150 KB for an idle subscriber (field notes).`,
   '',
   table(['', ...PARTS, 'in all'], rows),
 ].join('\n');

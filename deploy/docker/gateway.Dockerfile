@@ -27,4 +27,4 @@ USER node
 # 7000 clients and /v1, 7001 health and metrics.
 EXPOSE 7000 7001
 # The small young generation: see "Memory" in docs/operations.md.
-CMD ["node", "--max-semi-space-size=2", "signaling/src/main.ts"]
+CMD ["node", "--max-semi-space-size=2", "--heap-growing-percent=20", "signaling/src/main.ts"]

@@ -46,4 +46,4 @@ USER node
 # 7100 control link, 7101 health and metrics, from 7200 media: one UDP and TCP port a worker.
 EXPOSE 7100 7101 7200/udp 7200/tcp
 # The small young generation: see "Memory" in docs/operations.md.
-CMD ["node", "--max-semi-space-size=2", "sfu/src/main.ts"]
+CMD ["node", "--max-semi-space-size=2", "--heap-growing-percent=20", "sfu/src/main.ts"]
