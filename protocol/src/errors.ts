@@ -290,7 +290,7 @@ export interface BedsideErrorOptions {
   /** Whole milliseconds. */
   retryAfterMs?: number | undefined;
   cause?: unknown;
-  /** What a newer peer said of an error whose code this side does not know. */
+  /** @internal What a newer peer said of an error whose code this side does not know. */
   said?: Pick<ErrorBody, 'kind' | 'retryable' | 'message'> | undefined;
 }
 
@@ -324,7 +324,7 @@ export class BedsideError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 
-  /** What the other side gets: code and safe text, never the cause. */
+  /** @internal What the other side gets: code and safe text, never the cause. */
   toBody(): ErrorBody {
     return {
       code: this.code,
@@ -337,7 +337,7 @@ export class BedsideError extends Error {
   }
 
   /**
-   * The error that an answer carries. Where its code is a newer peer's, the kind chooses the code that
+   * @internal The error that an answer carries. Where its code is a newer peer's, the kind chooses the code that
    * stands for it; kind, retryable and text are the peer's.
    */
   static fromBody(body: ErrorBody): BedsideError {

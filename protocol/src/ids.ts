@@ -1,54 +1,64 @@
 import * as z from 'zod/mini';
 import { LIMITS } from './limits.ts';
 
+declare const idOf: unique symbol;
+/** A string that names something of one kind. An id of your own becomes one by `'p-17' as ParticipantId`. */
+export type Id<Kind extends string> = string & { readonly [idOf]: Kind };
+
 /** Opaque ids: printable, safe in a URL and in a Redis key, and free of meaning. */
-const opaqueId = () =>
-  z.string().check(z.minLength(1), z.maxLength(LIMITS.idLength), z.regex(/^[A-Za-z0-9._~:-]+$/));
+const opaqueId = <Kind extends string>() =>
+  z
+    .string()
+    .check(
+      z.minLength(1),
+      z.maxLength(LIMITS.idLength),
+      z.regex(/^[A-Za-z0-9._~:-]+$/),
+    ) as z.ZodMiniType<string> as z.ZodMiniType<Id<Kind>, string>;
 
 /** A customer, as operators have named it: the token's issuer. */
-export const TenantId = opaqueId().brand<'TenantId'>();
-export type TenantId = z.infer<typeof TenantId>;
+export const TenantId = opaqueId<'TenantId'>();
+export type TenantId = Id<'TenantId'>;
 
 /** A visit, as the portal calls it. Its full name is the tenant's id and this. */
-export const VisitId = opaqueId().brand<'VisitId'>();
-export type VisitId = z.infer<typeof VisitId>;
+export const VisitId = opaqueId<'VisitId'>();
+export type VisitId = Id<'VisitId'>;
 
 /** The `sub` of the token: one person (or device) in one visit, over reloads and reconnects. */
-export const ParticipantId = opaqueId().brand<'ParticipantId'>();
-export type ParticipantId = z.infer<typeof ParticipantId>;
+export const ParticipantId = opaqueId<'ParticipantId'>();
+export type ParticipantId = Id<'ParticipantId'>;
 
 /** A secret of one joined page, 128 random bits; who shows it resumes that page's session. */
-export const SessionId = opaqueId().brand<'SessionId'>();
-export type SessionId = z.infer<typeof SessionId>;
+export const SessionId = opaqueId<'SessionId'>();
+export type SessionId = Id<'SessionId'>;
 
 /** Chosen by the caller, unique in the session: the same request twice is carried out once. */
-export const RequestId = opaqueId().brand<'RequestId'>();
-export type RequestId = z.infer<typeof RequestId>;
+export const RequestId = opaqueId<'RequestId'>();
+export type RequestId = Id<'RequestId'>;
 
 /** One of the two WebRTC transports of a join. */
-export const TransportId = opaqueId().brand<'TransportId'>();
-export type TransportId = z.infer<typeof TransportId>;
+export const TransportId = opaqueId<'TransportId'>();
+export type TransportId = Id<'TransportId'>;
 
 /** A track on its way from a participant to the node. */
-export const ProducerId = opaqueId().brand<'ProducerId'>();
-export type ProducerId = z.infer<typeof ProducerId>;
+export const ProducerId = opaqueId<'ProducerId'>();
+export type ProducerId = Id<'ProducerId'>;
 
 /** A track on its way from the node to a participant. */
-export const ConsumerId = opaqueId().brand<'ConsumerId'>();
-export type ConsumerId = z.infer<typeof ConsumerId>;
+export const ConsumerId = opaqueId<'ConsumerId'>();
+export type ConsumerId = Id<'ConsumerId'>;
 
 /** What a node calls a visit: a hash of tenant and visit id, so that a node never learns either. */
-export const VisitKey = opaqueId().brand<'VisitKey'>();
-export type VisitKey = z.infer<typeof VisitKey>;
+export const VisitKey = opaqueId<'VisitKey'>();
+export type VisitKey = Id<'VisitKey'>;
 
 /** What a node calls one join of one participant: random, never a person's id. */
-export const PeerId = opaqueId().brand<'PeerId'>();
-export type PeerId = z.infer<typeof PeerId>;
+export const PeerId = opaqueId<'PeerId'>();
+export type PeerId = Id<'PeerId'>;
 
 /** A node, as operators have named it. */
-export const NodeId = opaqueId().brand<'NodeId'>();
-export type NodeId = z.infer<typeof NodeId>;
+export const NodeId = opaqueId<'NodeId'>();
+export type NodeId = Id<'NodeId'>;
 
 /** A gateway, as operators have named it; unique in the cluster. */
-export const GatewayId = opaqueId().brand<'GatewayId'>();
-export type GatewayId = z.infer<typeof GatewayId>;
+export const GatewayId = opaqueId<'GatewayId'>();
+export type GatewayId = Id<'GatewayId'>;

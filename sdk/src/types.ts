@@ -1,3 +1,5 @@
+/** The public surface of the SDK. Names follow livekit-client where the concept is the same. */
+
 import type {
   BedsideError,
   CloseReason,
@@ -10,8 +12,6 @@ import type {
   VisitKind,
   VisitState,
 } from '@bedside/protocol';
-
-/** The public surface of the SDK. Names follow livekit-client where the concept is the same. */
 
 export type ConnectionState = 'disconnected' | 'connecting' | 'connected' | 'reconnecting';
 

@@ -8,15 +8,10 @@ import {
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { fill, type TextKey, type Texts, textsFor } from '../texts/index.ts';
-import type {
-  DeviceKind,
-  DisconnectReason,
-  VisitApi,
-  VisitEvents,
-  VisitOptions,
-} from '../types.ts';
+import type { DeviceKind, VisitApi, VisitEvents, VisitOptions } from '../types.ts';
 import { Visit } from '../visit.ts';
 import { type Announcement, announced, changesToSay, type Heard, heard } from './announcer.ts';
+import type { BedsideVisitElement, BedsideVisitEventMap, Phase } from './bedside-visit.ts';
 import { devicesDialog, endDialog, listDevices, NO_DEVICES } from './devices-dialog.ts';
 import { ended } from './ended.ts';
 import { GRANT_FOR, maySend } from './may-send.ts';
@@ -28,29 +23,6 @@ import { VideoWatcher } from './video.ts';
 import { makeView, type View } from './view.ts';
 import { visitView } from './visit-view.ts';
 import { WakeLock } from './wake-lock.ts';
-
-/** What the element shows. */
-export type Phase = 'preparing' | 'prejoin' | 'connecting' | 'visit' | 'ended';
-
-/** Events of the element; they bubble and cross shadow roots. */
-export interface BedsideVisitEventMap {
-  /** In the visit, with media. Again after each rejoin. */
-  'bedside-connected': CustomEvent<{ visit: VisitApi }>;
-  /** Over for this page; `error` where it failed. */
-  'bedside-disconnected': CustomEvent<{
-    reason: DisconnectReason;
-    error: BedsideError | undefined;
-  }>;
-  'bedside-connection-state-changed': CustomEvent<{ state: VisitApi['state'] }>;
-  'bedside-participant-connected': CustomEvent<{ participantId: ParticipantId }>;
-  'bedside-participant-disconnected': CustomEvent<{ participantId: ParticipantId }>;
-  /** The person has turned a camera or microphone on or off, before the visit or in it. */
-  'bedside-device-toggled': CustomEvent<{ source: 'camera' | 'microphone'; enabled: boolean }>;
-  /** A camera, microphone or screen that can not be used; the element shows it, too. */
-  'bedside-media-error': CustomEvent<{ error: BedsideError; source: MediaSource }>;
-}
-
-type Wanted = 'on' | 'off';
 
 /** Milliseconds after which an element without url or token is taken for a mistake of its page. */
 const MISSING_MS = 5000;
@@ -65,11 +37,8 @@ const SHORTCUTS = new Map([
   ['v', 'camera'],
 ] as const satisfies [string, MediaSource][]) as ReadonlyMap<string, 'microphone' | 'camera'>;
 
-/**
- * `<bedside-visit url token lang auto camera="off" microphone="off">`: a whole video visit.
- * `visit` is the Visit behind it, from the moment on that `url` and a token (or `tokenProvider`) are set.
- */
-export class BedsideVisitElement extends LitElement {
+/** What `<bedside-visit>` is made of; bedside-visit.ts says what a page sees of it. */
+export class VisitElement extends LitElement implements BedsideVisitElement {
   static override readonly styles = styles;
   static override readonly properties = {
     url: { type: String },
@@ -83,22 +52,14 @@ export class BedsideVisitElement extends LitElement {
     shortcuts: { type: Boolean, attribute: false },
   };
 
-  /** Address of the gateway. */
   declare url: string | undefined;
-  /** A token for one visit. A new value is used from the next connection or renewal on. */
   declare token: string | undefined;
-  /** Language of the texts (attribute `lang`); without it that of the page, then that of the browser. */
   declare language: string | undefined;
-  /** Join at once, without the page before the visit. */
   declare auto: boolean;
-  /** Whether camera and microphone are on to begin with; follow what the person chooses. */
-  declare camera: Wanted;
-  declare microphone: Wanted;
-  /** Asked for the first token and for each renewal; goes before `token`. */
+  declare camera: 'on' | 'off';
+  declare microphone: 'on' | 'off';
   declare tokenProvider: (() => string | Promise<string>) | undefined;
-  /** Tables of the page's own: more languages, or other words. */
   declare texts: readonly Texts[] | undefined;
-  /** Single-key shortcuts, while the focus is in the element. The person can turn them off, too. */
   declare shortcuts: boolean;
 
   #visit: VisitApi | undefined;
@@ -138,7 +99,6 @@ export class BedsideVisitElement extends LitElement {
     this.addEventListener('keydown', (event) => this.#shortcut(event));
   }
 
-  /** The visit behind the element; undefined until `url` and a token are set. */
   get visit(): VisitApi | undefined {
     return this.#visit;
   }
@@ -147,7 +107,6 @@ export class BedsideVisitElement extends LitElement {
     return this.#phase;
   }
 
-  /** Join with the devices as they are set. Shows what goes wrong by itself, so that it never rejects. */
   async join(): Promise<void> {
     const visit = this.#visit;
     if (visit?.state !== 'disconnected') return;
@@ -580,17 +539,4 @@ function inheritedLanguage(element: Element): string {
     node = root instanceof ShadowRoot ? root.host : undefined;
   }
   return navigator.language;
-}
-
-/** Registers `<bedside-visit>`; once is enough, twice is harmless. */
-export function defineBedsideVisit(): void {
-  if (!customElements.get('bedside-visit'))
-    customElements.define('bedside-visit', BedsideVisitElement);
-}
-
-declare global {
-  interface HTMLElementTagNameMap {
-    'bedside-visit': BedsideVisitElement;
-  }
-  interface HTMLElementEventMap extends BedsideVisitEventMap {}
 }

@@ -3,4 +3,4 @@ export {
   type BedsideVisitEventMap,
   defineBedsideVisit,
   type Phase,
-} from './element.ts';
+} from './bedside-visit.ts';

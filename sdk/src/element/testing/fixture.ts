@@ -4,7 +4,7 @@
  */
 import { BedsideError, type ErrorCode, type Grant, type Role } from '@bedside/protocol';
 import { en } from '../../texts/en.ts';
-import { BedsideVisitElement } from '../element.ts';
+import { VisitElement } from '../element.ts';
 import { type FakePerson, FakeVisit } from './fake-visit.ts';
 
 export interface Scene {
@@ -45,7 +45,7 @@ function token(role: Role, name: string | undefined): string {
   return `x.${btoa(String.fromCharCode(...bytes))}.x`;
 }
 
-const settled = async (element: BedsideVisitElement): Promise<void> => {
+const settled = async (element: VisitElement): Promise<void> => {
   // Devices open and the stage is measured in tasks of their own.
   await new Promise((resolve) => setTimeout(resolve, 0));
   await element.updateComplete;
@@ -66,8 +66,8 @@ const fixture = {
     return fixture.visits.at(-1) as FakeVisit;
   },
 
-  get element(): BedsideVisitElement {
-    return document.querySelector('bedside-visit') as BedsideVisitElement;
+  get element(): VisitElement {
+    return document.querySelector('bedside-visit') as VisitElement;
   },
 
   /** Puts an element into <main>, and into the scene. */
@@ -83,7 +83,7 @@ const fixture = {
       if (connectError) visit.connectError = new BedsideError(connectError);
       return visit;
     };
-    const element = document.createElement('bedside-visit');
+    const element = document.createElement('bedside-visit') as VisitElement;
     element.texts = [ar];
     const attributes = { url: 'https://visits.invalid', token: token(role, name), lang: 'en' };
     for (const [key, value] of Object.entries({ ...attributes, ...scene.attributes }))
@@ -110,7 +110,7 @@ window.fixture = fixture;
 
 customElements.define(
   'bedside-visit',
-  class extends BedsideVisitElement {
+  class extends VisitElement {
     protected override createVisit(): FakeVisit {
       const visit = window.fixture.next();
       window.fixture.visits.push(visit);
