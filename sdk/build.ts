@@ -1,24 +1,28 @@
 /**
- * Builds what a portal embeds: `dist/bedside.mjs` (ES module) with its types, and `dist/bedside.js`
- * (one file for a script tag, everything in it) with its integrity hash in `dist/integrity.json`.
- * Fails where the script grows over its budget.
+ * Builds what a portal embeds: `dist/bedside.mjs` (ES module) with its types in `dist/bedside.d.mts`,
+ * and `dist/bedside.js` (one file for a script tag, everything in it) with `dist/bedside.d.ts`. Each of
+ * them stands alone. `dist/integrity.json` has the hashes of both scripts.
+ * Fails where the script grows over its budget, and where the types would need another package.
+ *
+ * `node build.ts [folder]`: another folder in this checkout, in place of `dist`.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { type BuildOptions, build, type Plugin, transform } from 'esbuild';
+import { flattenTypes } from './flatten-types.ts';
 
 /** Bytes, gzipped, of the one script: what a patient on a slow line waits for. */
 const BUDGET_BYTES = 100_000;
 const TYPES_DEADLINE_MS = 120_000;
 
 const here = dirname(fileURLToPath(import.meta.url));
-const dist = join(here, 'dist');
+const dist = resolve(process.argv[2] ?? join(here, 'dist'));
 // Built aside, then renamed: who serves dist/ meanwhile never sees half of it.
 const next = join(here, '..', '.bedside', `sdk-dist-${process.pid}`);
 
@@ -70,13 +74,15 @@ const shared: BuildOptions = {
   logLevel: 'warning',
 };
 
-async function buildScripts(): Promise<void> {
-  await Promise.all([
+/** Gives the names that the ES module exports. */
+async function buildScripts(): Promise<string[]> {
+  const [module] = await Promise.all([
     build({
       ...shared,
       entryPoints: ['src/module.ts'],
       format: 'esm',
       outfile: join(next, 'bedside.mjs'),
+      metafile: true,
     }),
     build({
       ...shared,
@@ -85,10 +91,20 @@ async function buildScripts(): Promise<void> {
       outfile: join(next, 'bedside.js'),
     }),
   ]);
+  return Object.values(module.metafile.outputs).flatMap((output) => output.exports);
 }
 
-/** The declarations of sdk and protocol, made to stand alone: relative imports only, besides npm packages. */
-async function buildTypes(): Promise<void> {
+/** What a page that loads bedside.js has: the module's exports, under one name. */
+const SCRIPT_TYPES = `import type * as Module from './bedside.mjs' with { 'resolution-mode': 'import' };
+
+declare global {
+  /** What \`bedside.js\` brings; \`window.Bedside\`, too. */
+  var Bedside: typeof Module;
+}
+`;
+
+/** The declarations of sdk and protocol, file by file; gives a tsconfig.json for reading them. */
+async function emitTypes(): Promise<string> {
   const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
   const types = join(next, 'types');
   await promisify(execFile)(
@@ -102,21 +118,18 @@ async function buildTypes(): Promise<void> {
     ],
     { timeout: TYPES_DEADLINE_MS },
   );
-  for (const name of await readdir(types, { recursive: true })) {
-    if (!name.endsWith('.d.ts')) continue;
-    const file = join(types, name);
-    const protocol = relative(dirname(file), join(types, 'protocol', 'src', 'index.js'))
-      .split(sep)
-      .join('/');
-    const text = (await readFile(file, 'utf8'))
-      .replace(/(['"])(\.{1,2}\/[^'"]+)\.ts\1/g, '$1$2.js$1')
-      .replace(
-        /(['"])@bedside\/protocol\1/g,
-        `$1${protocol.startsWith('.') ? protocol : `./${protocol}`}$1`,
-      );
-    await writeFile(file, text);
-  }
-  await writeFile(join(next, 'bedside.d.mts'), "export * from './types/sdk/src/module.js';\n");
+  const config = join(types, 'tsconfig.json');
+  const compilerOptions = {
+    allowImportingTsExtensions: true,
+    module: 'nodenext',
+    noEmit: true,
+    paths: { '@bedside/protocol': ['./protocol/src/index.d.ts'] },
+    strict: true,
+    target: 'es2024',
+    types: [],
+  };
+  await writeFile(config, JSON.stringify({ compilerOptions, files: ['sdk/src/module.d.ts'] }));
+  return config;
 }
 
 interface Built {
@@ -137,7 +150,10 @@ async function measure(name: string): Promise<Built> {
 await rm(next, { recursive: true, force: true });
 await mkdir(next, { recursive: true });
 try {
-  await Promise.all([buildScripts(), buildTypes()]);
+  const [exported, emitted] = await Promise.all([buildScripts(), emitTypes()]);
+  await writeFile(join(next, 'bedside.d.mts'), flattenTypes(emitted, exported));
+  await writeFile(join(next, 'bedside.d.ts'), SCRIPT_TYPES);
+  await rm(join(next, 'types'), { recursive: true });
   const files = {
     'bedside.js': await measure('bedside.js'),
     'bedside.mjs': await measure('bedside.mjs'),

@@ -16,7 +16,7 @@ export interface Texts {
 /** The English table decides which keys there are: a table that lacks one does not compile. */
 export type TextKey = keyof typeof en.ui;
 
-export const TABLES = { en, es } as const satisfies Record<string, Texts>;
+export const TABLES: { readonly en: Texts; readonly es: Texts } = { en, es };
 
 /**
  * The table for a language tag: its own, else that of its primary language, else English.
