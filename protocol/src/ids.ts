@@ -23,6 +23,10 @@ export type TenantId = Id<'TenantId'>;
 export const VisitId = opaqueId<'VisitId'>();
 export type VisitId = Id<'VisitId'>;
 
+/** A clinic of a tenant, as the portal calls it: whose queue a visit waits in. */
+export const ClinicId = opaqueId<'ClinicId'>();
+export type ClinicId = Id<'ClinicId'>;
+
 /** The `sub` of the token: one person (or device) in one visit, over reloads and reconnects. */
 export const ParticipantId = opaqueId<'ParticipantId'>();
 export type ParticipantId = Id<'ParticipantId'>;

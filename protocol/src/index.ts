@@ -1,4 +1,5 @@
 export * from './client.ts';
+export * from './clinic.ts';
 export * from './contract.ts';
 export * from './control.ts';
 export * from './errors.ts';

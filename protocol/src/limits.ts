@@ -20,6 +20,26 @@ export const LIMITS = {
   producersPerParticipant: 8,
   /** Consumers of one participant. */
   consumersPerParticipant: 512,
+  /** Entries of a clinic's queue in one message; a longer queue takes several. */
+  queueEntriesPerMessage: 100,
+  /** Languages of one who waits, in a queue's entry. */
+  queuedLanguages: 16,
+  /** Specialties, languages or regions of one who is on call. */
+  skills: 32,
+  /** Languages of one participant, spoken or heard. */
+  languages: 8,
+  /** Characters of a notice to somebody on hold or waiting. */
+  noticeLength: 200,
+  /** Characters of a chat message or caption. */
+  messageLength: 2_000,
+  /** Messages that a visit keeps for who reconnects; the oldest go first. */
+  messagesPerVisit: 500,
+  /** Invitations of one visit that can still be used, and those that were used last. */
+  invites: 32,
+  /** Calls for somebody on call, under way and last. */
+  calls: 8,
+  /** Groups that one call rings one after the other. */
+  callGroups: 8,
   /** Grants of one participant. */
   grants: 32,
   /** Changes in one `changed`: everybody leaves at once, and the visit ends. */

@@ -1,9 +1,11 @@
 import * as z from 'zod/mini';
-import { ParticipantId, TenantId, VisitId } from './ids.ts';
+import { ClinicId, ParticipantId, TenantId, VisitId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { DisplayName, Grant, LanguageTag, Role } from './visit.ts';
 
 export const TOKEN_AUDIENCE = 'bedside';
+/** Audience of the JWT that a person of a clinic's staff shows. */
+export const CLINIC_AUDIENCE = 'bedside-clinic';
 /** Audience of the JWT that a gateway shows to a node. */
 export const CONTROL_AUDIENCE = 'bedside-control';
 /** Audience of the JWT that a portal's server shows to `/v1`. */
@@ -12,6 +14,9 @@ export const SERVICE_AUDIENCE = 'bedside-service';
 export const CLOCK_SKEW_SECONDS = 30;
 
 const audience = z.string().check(z.maxLength(LIMITS.textLength));
+
+/** A JWT as it crosses the wire. */
+export const SignedToken = z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength));
 
 /** Claims of the JWT that lets one participant into one visit. */
 export const TokenClaims = z.object({
@@ -34,6 +39,46 @@ export const TokenClaims = z.object({
   jti: z.string().check(z.minLength(1), z.maxLength(LIMITS.idLength)),
 });
 export type TokenClaims = z.infer<typeof TokenClaims>;
+
+/** What a person of a clinic's staff may do outside of visits. */
+export const ClinicGrant = z.enum(['queue', 'on-call']);
+export type ClinicGrant = z.infer<typeof ClinicGrant>;
+
+const tags = z
+  .array(z.string().check(z.minLength(1), z.maxLength(LIMITS.idLength)))
+  .check(z.maxLength(LIMITS.skills));
+
+/** What somebody who is on call can do: opaque tags of the portal's, vouched for by its signature. */
+export const Skills = z.object({
+  specialties: z._default(tags, []),
+  /** Spoken and signed ones. */
+  languages: z._default(z.array(LanguageTag).check(z.maxLength(LIMITS.skills)), []),
+  /** Where they are licensed. */
+  regions: z._default(tags, []),
+});
+export type Skills = z.infer<typeof Skills>;
+
+/** Claims of the JWT with which the staff of a clinic see its queue and are on call. */
+export const ClinicClaims = z.object({
+  /** The tenant's id. */
+  iss: TenantId,
+  /** `bedside-clinic`, alone or among others. */
+  aud: TokenClaims.shape.aud,
+  /** The person: opaque, the same as in their tokens of visits. */
+  sub: ParticipantId,
+  /** The clinic: opaque, chosen by the portal. */
+  clinic: ClinicId,
+  role: Role,
+  name: z.optional(DisplayName),
+  /** Replaces the grants of the role. */
+  grants: z.optional(z.array(ClinicGrant).check(z.maxLength(LIMITS.grants))),
+  skills: z.optional(Skills),
+  /** When it expires, in seconds since 1970. */
+  exp: TokenClaims.shape.exp,
+  /** A unique id of the token. */
+  jti: TokenClaims.shape.jti,
+});
+export type ClinicClaims = z.infer<typeof ClinicClaims>;
 
 /**
  * The control secret of a cluster that lives on one machine, for development. Gateway and node refuse
