@@ -1,36 +1,45 @@
 import { BedsideError } from '@bedside/protocol';
+import { AudioGraph } from './audio-graph.ts';
+import { SCORES, type SoundName } from './scores.ts';
+import { Sound } from './sound.ts';
+import { isBlocked, Voice } from './voice.ts';
 
 /**
- * Plays every remote sound through an audio element of its own, out of sight. Whoever shows the
- * videos keeps them muted.
+ * Everything that a page in a visit plays: the others' voices, each at its own gain, and sounds of
+ * its own. Whoever shows the videos keeps them muted.
  */
 export class AudioRenderer {
-  readonly #elements = new Map<string, HTMLAudioElement>();
+  readonly #voices = new Map<string, Voice>();
+  readonly #graph = new AudioGraph(() => this.#graphChanged());
   readonly #allowedChanged: (allowed: boolean) => void;
-  /** Elements that the browser did not let play. */
-  readonly #blocked = new Set<HTMLAudioElement>();
+  /** What the page was told last. */
+  #allowed = true;
   #sinkId: string | undefined;
+  /** Hold music and cues; each is started and stopped by whoever knows when. */
+  readonly sounds = Object.fromEntries(
+    Object.entries(SCORES).map(([name, score]) => [name, new Sound(this.#graph, score)]),
+  ) as Readonly<Record<SoundName, Sound>>;
 
   constructor(allowedChanged: (allowed: boolean) => void) {
     this.#allowedChanged = allowedChanged;
   }
 
+  /** False while the browser holds back a voice, or hold music or ringing. */
   get allowed(): boolean {
-    return this.#blocked.size === 0;
+    return !this.#graph.blocked && ![...this.#voices.values()].some(({ blocked }) => blocked);
   }
 
   get sinkId(): string | undefined {
     return this.#sinkId;
   }
 
+  /** `gain`: linear, 0 to 1. */
   add(key: string, track: MediaStreamTrack, gain: number): void {
     this.remove(key);
-    const element = new Audio();
-    element.srcObject = new MediaStream([track]);
-    element.volume = gain;
-    this.#elements.set(key, element);
-    if (this.#sinkId !== undefined) void element.setSinkId?.(this.#sinkId).catch(() => {});
-    this.#play(key, element).then(
+    const voice = new Voice(track, gain, this.#graph, () => this.#report());
+    this.#voices.set(key, voice);
+    if (this.#sinkId !== undefined) voice.setSink(this.#sinkId).catch(() => {});
+    voice.play().then(
       // The page may play by now, so those that were refused before may too.
       () => {
         if (!this.allowed) this.start().catch(() => {});
@@ -39,28 +48,28 @@ export class AudioRenderer {
     );
   }
 
+  /** Goes there without a step, in less than a tenth of a second. `gain`: linear, 0 to 1. */
   setGain(key: string, gain: number): void {
-    const element = this.#elements.get(key);
-    if (element) element.volume = gain;
+    this.#voices.get(key)?.setGain(gain);
   }
 
   remove(key: string): void {
-    const element = this.#elements.get(key);
-    this.#elements.delete(key);
-    if (!element) return;
-    element.pause();
-    element.srcObject = null;
-    this.#setBlocked(element, false);
+    this.#voices.get(key)?.close();
+    this.#voices.delete(key);
+    this.#report();
   }
 
   clear(): void {
-    for (const key of [...this.#elements.keys()]) this.remove(key);
+    for (const key of [...this.#voices.keys()]) this.remove(key);
+    for (const sound of Object.values(this.sounds)) sound.stop();
+    this.#graph.close();
   }
 
   /** To be called in a click handler. @throws BedsideError autoplay-blocked */
   async start(): Promise<void> {
+    this.#graph.resume();
     const results = await Promise.allSettled(
-      [...this.#elements].map(([key, element]) => this.#play(key, element)),
+      [...this.#voices.values()].map((voice) => voice.play()),
     );
     const blocked = results.find(
       (result) => result.status === 'rejected' && isBlocked(result.reason),
@@ -75,31 +84,24 @@ export class AudioRenderer {
   async setSink(deviceId: string): Promise<void> {
     if (!('setSinkId' in HTMLMediaElement.prototype)) throw new BedsideError('browser-unsupported');
     try {
-      await Promise.all([...this.#elements.values()].map((element) => element.setSinkId(deviceId)));
+      await Promise.all(
+        [this.#graph, ...this.#voices.values()].map((output) => output.setSink(deviceId)),
+      );
       this.#sinkId = deviceId;
     } catch (cause) {
       throw new BedsideError('device-not-found', { cause });
     }
   }
 
-  async #play(key: string, element: HTMLAudioElement): Promise<void> {
-    try {
-      await element.play();
-      this.#setBlocked(element, false);
-    } catch (error) {
-      if (isBlocked(error) && this.#elements.get(key) === element) this.#setBlocked(element, true);
-      throw error;
-    }
+  #graphChanged(): void {
+    for (const voice of this.#voices.values()) voice.route();
+    this.#report();
   }
 
-  #setBlocked(element: HTMLAudioElement, blocked: boolean): void {
-    const before = this.allowed;
-    if (blocked) this.#blocked.add(element);
-    else this.#blocked.delete(element);
-    if (this.allowed !== before) this.#allowedChanged(this.allowed);
+  #report(): void {
+    const { allowed } = this;
+    if (allowed === this.#allowed) return;
+    this.#allowed = allowed;
+    this.#allowedChanged(allowed);
   }
 }
-
-/** Other rejections of play() mean that the element was removed meanwhile. */
-const isBlocked = (error: unknown): boolean =>
-  error instanceof DOMException && error.name === 'NotAllowedError';

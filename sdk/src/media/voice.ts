@@ -1,0 +1,129 @@
+import { type AudioGraph, FADE_SECONDS } from './audio-graph.ts';
+
+/** An element's volume goes from one value to another in this time, step by step. */
+const FADE_MS = FADE_SECONDS * 3_000;
+const STEP_MS = 10;
+
+/**
+ * One remote sound. An audio element plays it, out of sight. From the first time that it is to be
+ * played at less than its full level, a gain of the graph plays it, and the element is muted: it goes
+ * on playing, because Chromium feeds a remote track into a graph only while an element plays it too.
+ * While the graph does not run, the element is heard again, at its volume. See docs/adr/0006.
+ */
+export class Voice {
+  readonly #element = new Audio();
+  readonly #stream: MediaStream;
+  readonly #graph: AudioGraph;
+  readonly #blockedChanged: () => void;
+  #gain: number;
+  /** Held here, or the browser collects what feeds the gain. */
+  #source: MediaStreamAudioSourceNode | undefined;
+  #node: GainNode | undefined;
+  #blocked = false;
+  #fade: ReturnType<typeof setInterval> | undefined;
+  #closed = false;
+
+  constructor(
+    track: MediaStreamTrack,
+    gain: number,
+    graph: AudioGraph,
+    blockedChanged: () => void,
+  ) {
+    this.#stream = new MediaStream([track]);
+    this.#gain = gain;
+    this.#graph = graph;
+    this.#blockedChanged = blockedChanged;
+    this.#element.srcObject = this.#stream;
+    this.#element.volume = gain;
+    this.#element.muted = gain === 0;
+    this.setGain(gain);
+  }
+
+  /** The browser did not let it play. */
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  setGain(gain: number): void {
+    this.#gain = gain;
+    if (gain !== 1 && !this.#node) this.#enterGraph();
+    this.route();
+  }
+
+  /** To be called when the graph has begun or ceased to run, too. */
+  route(): void {
+    const node = this.#graph.running ? this.#node : undefined;
+    this.#node?.gain.setTargetAtTime(
+      node ? this.#gain : 0,
+      this.#node.context.currentTime,
+      FADE_SECONDS,
+    );
+    this.#setVolume(node ? 0 : this.#gain);
+  }
+
+  /** Rejects as HTMLMediaElement.play() does. */
+  async play(): Promise<void> {
+    try {
+      await this.#element.play();
+      this.#setBlocked(false);
+    } catch (error) {
+      this.#setBlocked(isBlocked(error));
+      throw error;
+    }
+  }
+
+  async setSink(sinkId: string): Promise<void> {
+    await this.#element.setSinkId(sinkId);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#fade);
+    this.#element.pause();
+    this.#element.srcObject = null;
+    this.#source?.disconnect();
+    this.#node?.disconnect();
+    this.#blocked = false;
+  }
+
+  #enterGraph(): void {
+    const output = this.#graph.open();
+    if (!output) return;
+    const context = output.context as AudioContext;
+    this.#source = new MediaStreamAudioSourceNode(context, { mediaStream: this.#stream });
+    this.#node = new GainNode(context, { gain: 0 });
+    this.#source.connect(this.#node).connect(output);
+  }
+
+  #setVolume(target: number): void {
+    clearInterval(this.#fade);
+    const element = this.#element;
+    const from = element.muted ? 0 : element.volume;
+    if (from === target) return;
+    if (element.muted) {
+      element.volume = 0;
+      element.muted = false;
+      // To be heard needs the browser's leave where to play muted did not.
+      this.play().catch(() => {});
+    }
+    const since = performance.now();
+    this.#fade = setInterval(() => {
+      const done = Math.min((performance.now() - since) / FADE_MS, 1);
+      element.volume = from + (target - from) * done;
+      if (done < 1) return;
+      clearInterval(this.#fade);
+      // Where volume has no effect, as on iOS, this alone silences the element.
+      element.muted = target === 0;
+    }, STEP_MS);
+  }
+
+  #setBlocked(blocked: boolean): void {
+    if (this.#closed || blocked === this.#blocked) return;
+    this.#blocked = blocked;
+    this.#blockedChanged();
+  }
+}
+
+/** Other rejections of play() mean that the sound was removed meanwhile. */
+export const isBlocked = (error: unknown): boolean =>
+  error instanceof DOMException && error.name === 'NotAllowedError';
