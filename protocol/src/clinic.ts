@@ -54,7 +54,7 @@ export const QueuedParticipant = z.object({
   /** Since when, milliseconds since 1970. A re-entry within the grace time does not change it. */
   since: milliseconds,
   /** What they speak and sign, the preferred one first. */
-  languages: z.array(LanguageTag).check(z.maxLength(LIMITS.queuedLanguages)),
+  languages: z.array(LanguageTag).check(z.maxLength(LIMITS.languages)),
   /** Whom they need beside the provider. */
   needs: z.object({ interpreter: z.boolean(), signLanguage: z.boolean() }),
   connection: ConnectionState,

@@ -22,8 +22,6 @@ export const LIMITS = {
   consumersPerParticipant: 512,
   /** Entries of a clinic's queue in one message; a longer queue takes several. */
   queueEntriesPerMessage: 100,
-  /** Languages of one who waits, in a queue's entry. */
-  queuedLanguages: 16,
   /** Specialties, languages or regions of one who is on call. */
   skills: 32,
   /** Languages of one participant, spoken or heard. */
