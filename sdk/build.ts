@@ -150,7 +150,9 @@ async function measure(name: string): Promise<Built> {
 await rm(next, { recursive: true, force: true });
 await mkdir(next, { recursive: true });
 try {
-  const [exported, emitted] = await Promise.all([buildScripts(), emitTypes()]);
+  // One after the other: a failure of one would leave the other writing into a removed folder.
+  const exported = await buildScripts();
+  const emitted = await emitTypes();
   await writeFile(join(next, 'bedside.d.mts'), flattenTypes(emitted, exported));
   await writeFile(join(next, 'bedside.d.ts'), SCRIPT_TYPES);
   await rm(join(next, 'types'), { recursive: true });
