@@ -99,16 +99,16 @@ export class AudioGraph {
     if (this.blocked !== before) this.#changed();
   }
 
+  /** A new element each time: one whose change of device fails may be silent from then on. */
   async #playThroughElement(output: GainNode, sinkId: string): Promise<void> {
-    const context = output.context as AudioContext;
-    const relay = this.#relay ?? new Audio();
+    const relay = new Audio();
+    const destination = new MediaStreamAudioDestinationNode(output.context as AudioContext);
+    relay.srcObject = destination.stream;
     await relay.setSinkId(sinkId);
-    if (this.#relay || this.#context !== context) return;
-    const stream = new MediaStreamAudioDestinationNode(context);
-    relay.srcObject = stream.stream;
     await relay.play();
-    this.#relay = relay;
     output.disconnect();
-    output.connect(stream);
+    output.connect(destination);
+    this.#relay?.pause();
+    this.#relay = relay;
   }
 }

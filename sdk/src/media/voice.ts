@@ -1,7 +1,10 @@
 import { type AudioGraph, FADE_SECONDS } from './audio-graph.ts';
 
-/** An element's volume goes from one value to another in this time, step by step. */
-const FADE_MS = FADE_SECONDS * 3_000;
+/**
+ * An element's volume goes from one value to another in so many steps, one for each 10 ms of sound
+ * that Chromium plays; a page that is late takes longer, rather than a larger step.
+ */
+const STEPS = 8;
 const STEP_MS = 10;
 
 /**
@@ -106,11 +109,11 @@ export class Voice {
       // To be heard needs the browser's leave where to play muted did not.
       this.play().catch(() => {});
     }
-    const since = performance.now();
+    let step = 0;
     this.#fade = setInterval(() => {
-      const done = Math.min((performance.now() - since) / FADE_MS, 1);
-      element.volume = from + (target - from) * done;
-      if (done < 1) return;
+      step += 1;
+      element.volume = from + ((target - from) * step) / STEPS;
+      if (step < STEPS) return;
       clearInterval(this.#fade);
       // Where volume has no effect, as on iOS, this alone silences the element.
       element.muted = target === 0;
