@@ -7,6 +7,7 @@ let mayPlay: boolean;
 class FakeAudio {
   srcObject: unknown = null;
   volume = 1;
+  muted = false;
   playing = false;
   async play(): Promise<void> {
     if (!mayPlay) throw new DOMException('', 'NotAllowedError');
@@ -67,5 +68,38 @@ describe('AudioRenderer', () => {
     mayPlay = true;
     await renderer.start();
     expect([renderer.allowed, told]).toEqual([true, [false, true]]);
+  });
+
+  it('changes the volume step by step where there is no graph, and mutes at 0', () => {
+    vi.useFakeTimers();
+    try {
+      const renderer = new AudioRenderer(() => {});
+      renderer.add('a', {} as MediaStreamTrack, 1);
+      const [element] = elements;
+      renderer.setGain('a', 0);
+      const volumes: number[] = [];
+      while (vi.getTimerCount() > 0) {
+        vi.advanceTimersToNextTimer();
+        volumes.push(element?.volume ?? -1);
+      }
+      expect(volumes).toEqual([7, 6, 5, 4, 3, 2, 1, 0].map((eighths) => eighths / 8));
+      expect(element?.muted).toBe(true);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('a voice that was silent needs the browser\u2019s leave to be heard', async () => {
+    mayPlay = true;
+    const told: boolean[] = [];
+    const renderer = new AudioRenderer((allowed) => told.push(allowed));
+    renderer.add('a', {} as MediaStreamTrack, 0);
+    await vi.waitUntil(() => elements[0]?.playing, { interval: 1 });
+    expect(elements[0]?.muted).toBe(true);
+    mayPlay = false;
+    renderer.setGain('a', 1);
+    await vi.waitUntil(() => !renderer.allowed, { interval: 1 });
+    expect(told).toEqual([false]);
+    renderer.clear();
   });
 });
