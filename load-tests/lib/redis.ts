@@ -3,7 +3,8 @@ import { connect } from 'node:net';
 type Reply = number | string | null | Reply[];
 
 /**
- * One command to Redis on a connection of its own, for looking at what a run left behind.
+ * One command to Redis on a connection of its own, for looking at what a run left behind. Texts in the
+ * reply are bytes, a character each (latin1).
  * @throws Error that Redis answers with, or when it does not answer in 5 s.
  */
 export function redisCommand(url: string, ...words: string[]): Promise<Reply> {
@@ -12,7 +13,7 @@ export function redisCommand(url: string, ...words: string[]): Promise<Reply> {
     const socket = connect({ host: hostname, port: Number(port) });
     let received = '';
     socket.setTimeout(5_000, () => socket.destroy(new Error('Redis did not answer in 5 s')));
-    socket.setEncoding('utf8');
+    socket.setEncoding('latin1');
     socket.once('connect', () => {
       socket.write(
         words.reduce(
@@ -33,7 +34,7 @@ export function redisCommand(url: string, ...words: string[]): Promise<Reply> {
   });
 }
 
-/** One reply of RESP2 from `start` on, or undefined while it is not whole. ASCII values only. */
+/** One reply of RESP2 from `start` on, or undefined while it is not whole. */
 function readReply(text: string, start: number): { value: Reply | Error; end: number } | undefined {
   const lineEnd = text.indexOf('\r\n', start);
   if (lineEnd < 0) return undefined;

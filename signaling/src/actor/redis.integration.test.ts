@@ -5,11 +5,13 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RedisServer } from '../../../load-tests/lib/redis-server.ts';
 import { TcpProxy } from '../../../load-tests/lib/tcp-proxy.ts';
+import { FakeClinics } from '../../test/fake-clinics.ts';
 import { FakeNode } from '../../test/fake-node.ts';
 import { Page } from '../../test/page.ts';
 import { Counts } from '../../test/telemetry.ts';
 import { keyOf, settled } from '../../test/visits.ts';
 import { visitKeys } from '../store/keys.ts';
+import { unpack } from '../store/packing.ts';
 import { REDIS_OPTIONS, RedisStore } from '../store/store.ts';
 import type { Visit } from '../visit/state.ts';
 import { systemClock } from './clock.ts';
@@ -99,14 +101,12 @@ async function closed(): Promise<void> {
 }
 
 const stored = async (): Promise<Visit | undefined> => {
-  const snapshot = await admin.get(keys.snapshot);
-  return snapshot === null ? undefined : JSON.parse(snapshot);
+  const snapshot = await admin.getBuffer(keys.snapshot);
+  return snapshot === null ? undefined : JSON.parse(unpack(snapshot));
 };
 
 const ledger = async (): Promise<string[]> =>
-  (await admin.xrange(keys.ledger, '-', '+')).map(
-    ([, [, event]]) => JSON.parse(event ?? '{}').type,
-  );
+  (await admin.lrange(keys.ledger, 0, -1)).map((event) => JSON.parse(event).type);
 
 const muted = async () =>
   (await stored())?.participants[0]?.endpoint?.producers.map(({ paused }) => paused);

@@ -13,7 +13,8 @@ export function visitKey(tenant: TenantId, visit: VisitId): VisitKey {
 export const visitKeys = (key: VisitKey) => ({
   lease: `bedside:{${key}}:lease`,
   snapshot: `bedside:{${key}}:visit`,
-  ledger: `bedside:{${key}}:ledger`,
+  /** A list. Under `:ledger` a version before kept it as a stream. */
+  ledger: `bedside:{${key}}:events`,
 });
 
 export const gatewayKeys = (gateway: GatewayId) => ({

@@ -36,15 +36,18 @@ return {'acquired', epoch, redis.call('GET', KEYS[2])}
  * Writes snapshot and ledger events unless a higher epoch exists. A lease that is missing or lower was
  * lost by Redis, and is put back. Twice: the commit number has been seen, nothing is written. What can
  * fail, on a ledger that is none, comes first: a script that fails is not undone.
- * KEYS lease, snapshot, ledger. ARGV gateway, boot, epoch, commit number, ttl in ms, ledger length, snapshot, events...
+ * KEYS lease, snapshot, ledger. ARGV gateway, boot, epoch, commit number, ttl in ms, ledger length, packed snapshot, events...
  */
 export const COMMIT = script(`
 local lease = redis.call('HMGET', KEYS[1], 'epoch', 'commit')
 local stored, epoch = tonumber(lease[1]) or 0, tonumber(ARGV[3])
 if stored > epoch then return 'stale' end
 if stored == epoch and (tonumber(lease[2]) or 0) >= tonumber(ARGV[4]) then return 'repeated' end
-for i = 8, #ARGV do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', 'event', ARGV[i]) end
-if #ARGV >= 8 then redis.call('PEXPIRE', KEYS[3], ARGV[5]) end
+if #ARGV >= 8 then
+  redis.call('RPUSH', KEYS[3], unpack(ARGV, 8))
+  redis.call('LTRIM', KEYS[3], -ARGV[6], -1)
+  redis.call('PEXPIRE', KEYS[3], ARGV[5])
+end
 redis.call('SET', KEYS[2], ARGV[7], 'PX', ARGV[5])
 if stored < epoch then redis.call('HSET', KEYS[1], 'gateway', ARGV[1], 'boot', ARGV[2], 'epoch', ARGV[3]) end
 redis.call('HSET', KEYS[1], 'commit', ARGV[4])

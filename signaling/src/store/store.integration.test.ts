@@ -10,6 +10,7 @@ import { Counts } from '../../test/telemetry.ts';
 import { type Clock, systemClock } from '../actor/clock.ts';
 import { emptyVisit } from '../visit/arbitrary.ts';
 import { gatewayKeys, visitKeys } from './keys.ts';
+import { unpack } from './packing.ts';
 import { type Commit, REDIS_OPTIONS, RedisStore } from './store.ts';
 
 const key = 'visit-key' as VisitKey;
@@ -90,8 +91,11 @@ const commitOf = (epoch: number, number: number, seq = number): Commit => ({
   events: [{ type: 'media-placed', at: seq }],
 });
 
-const ledgerLength = () => admin.xlen(keys.ledger);
-const storedSeq = async () => JSON.parse((await admin.get(keys.snapshot)) ?? '{}').seq;
+const ledgerLength = () => admin.llen(keys.ledger);
+const storedSeq = async () => {
+  const snapshot = await admin.getBuffer(keys.snapshot);
+  return snapshot === null ? undefined : JSON.parse(unpack(snapshot)).seq;
+};
 const epochInRedis = async () => Number(await admin.hget(keys.lease, 'epoch'));
 /** The process is gone, without a word, and its registration has expired. */
 const forget = (gateway: GatewayId) => admin.del(gatewayKeys(gateway).registration);
@@ -115,8 +119,23 @@ describe('a commit', () => {
     const { epoch } = await store.acquire(key);
     expect(await store.commit(key, commitOf(epoch, 1))).toBe('written');
     expect(await store.read(key)).toEqual({ ...emptyVisit(), seq: 1 });
-    const [[, [, event] = []] = []] = await admin.xrange(keys.ledger, '-', '+');
+    const [event] = await admin.lrange(keys.ledger, 0, -1);
     expect(JSON.parse(event ?? '')).toEqual({ type: 'media-placed', at: 1 });
+  });
+
+  test('beyond the length of the ledger drops the oldest events', async () => {
+    const { store } = await storeOf(A);
+    const { epoch } = await store.acquire(key);
+    for (let number = 1; number <= 11; number++) {
+      const events = Array.from({ length: 1_000 }, (_, index) => ({
+        type: 'media-placed' as const,
+        at: number * 1_000 + index,
+      }));
+      await store.commit(key, { ...commitOf(epoch, number), events });
+    }
+    expect(await ledgerLength()).toBe(10_000);
+    const ends = [await admin.lindex(keys.ledger, 0), await admin.lindex(keys.ledger, -1)];
+    expect(ends.map((event) => JSON.parse(event ?? '').at)).toEqual([2_000, 11_999]);
   });
 
   test('twice under its number writes once', async () => {
@@ -159,6 +178,26 @@ describe('a commit', () => {
     });
     expect(await storedSeq()).toBe(2);
     await expect(b.store.acquire(key)).rejects.toMatchObject({ code: 'moved' });
+  });
+});
+
+describe('a snapshot', () => {
+  test('of the version before, which was plain JSON, is read, and written anew by the next commit', async () => {
+    const { store, logged } = await storeOf(A);
+    await admin.set(keys.snapshot, JSON.stringify({ ...emptyVisit(), seq: 6 }));
+    expect((await store.read(key))?.seq).toBe(6);
+    const { epoch, visit } = await store.acquire(key);
+    expect(visit).toEqual({ ...emptyVisit(), seq: 6 });
+    await store.commit(key, commitOf(epoch, 1, 7));
+    expect((await store.read(key))?.seq).toBe(7);
+    expect(logged).toEqual([]);
+  });
+
+  test('in a form of a later version is as good as none, and that is logged', async () => {
+    const { store, logged } = await storeOf(A);
+    await admin.set(keys.snapshot, Buffer.of(2, 0x80, 0xff));
+    expect((await store.acquire(key)).visit).toBeUndefined();
+    expect(logged.join()).toContain('does not match its schema');
   });
 });
 

@@ -13,13 +13,13 @@ const key = 'visit-key' as VisitKey;
 class FakeRedis {
   heartbeats = 0;
   beat: () => Promise<unknown> = async () => 'OK';
-  read: () => Promise<string | null> = async () => null;
+  read: () => Promise<Buffer | null> = async () => null;
 
   set(): Promise<unknown> {
     this.heartbeats += 1;
     return this.beat();
   }
-  get(): Promise<string | null> {
+  getBuffer(): Promise<Buffer | null> {
     return this.read();
   }
 }

@@ -6,11 +6,12 @@ import type { Clock } from '../actor/clock.ts';
 import type { VisitTelemetry } from '../ports.ts';
 import { type LedgerEvent, Visit } from '../visit/state.ts';
 import { gatewayKeys, visitKeys } from './keys.ts';
+import { pack, unpack } from './packing.ts';
 import { ACQUIRE, COMMIT, RELEASE, type Script, UNREGISTER } from './scripts.ts';
 
 /** Everything of a visit expires by itself this long after its last change. */
 const VISIT_TTL_MS = 24 * 60 * 60 * 1000;
-/** Ledger entries that are kept of a visit, at least. */
+/** Ledger entries that are kept of a visit; beyond, the oldest go. */
 const LEDGER_LENGTH = 10_000;
 /** A gateway that was killed is gone for the others after this long. */
 const REGISTRATION_TTL_MS = 5_000;
@@ -75,9 +76,10 @@ export interface RedisStoreOptions {
   onAvailable: () => void;
 }
 
+const text = z.pipe(z.instanceof(Buffer), z.transform(String));
 const AcquireReply = z.union([
-  z.tuple([z.literal('owned'), z.string(), z.string(), z.string()]),
-  z.tuple([z.literal('acquired'), z.string(), z.nullable(z.string())]),
+  z.tuple([z.pipe(text, z.literal('owned')), text, text, text]),
+  z.tuple([z.pipe(text, z.literal('acquired')), text, z.nullable(z.instanceof(Buffer))]),
 ]);
 
 export class RedisStore implements VisitStore {
@@ -132,7 +134,7 @@ export class RedisStore implements VisitStore {
 
   async read(key: VisitKey): Promise<Visit | undefined> {
     return this.#parse(
-      await this.#call('read', () => this.#options.redis.get(visitKeys(key).snapshot)),
+      await this.#call('read', () => this.#options.redis.getBuffer(visitKeys(key).snapshot)),
     );
   }
 
@@ -153,11 +155,11 @@ export class RedisStore implements VisitStore {
         number,
         VISIT_TTL_MS,
         LEDGER_LENGTH,
-        JSON.stringify(visit),
+        pack(JSON.stringify(visit)),
         ...events.map((event) => JSON.stringify(event)),
       ],
     );
-    return reply === 'stale' ? 'stale' : 'written';
+    return String(reply) === 'stale' ? 'stale' : 'written';
   }
 
   async release(key: VisitKey, epoch: number): Promise<void> {
@@ -192,10 +194,10 @@ export class RedisStore implements VisitStore {
   }
 
   /** The snapshot, checked; one that this version can't read is as good as lost, and logged. */
-  #parse(snapshot: string | null): Visit | undefined {
+  #parse(snapshot: Buffer | null): Visit | undefined {
     if (snapshot === null) return undefined;
     try {
-      return Visit.parse(JSON.parse(snapshot));
+      return Visit.parse(JSON.parse(unpack(snapshot)));
     } catch {
       // Not the cause: the schema's message may quote names from the snapshot.
       this.#options.log.error(
@@ -205,19 +207,20 @@ export class RedisStore implements VisitStore {
     }
   }
 
+  /** The script's reply, its texts as bytes: a snapshot is not text. */
   async #run(
     operation: string,
     script: Script,
     keys: readonly string[],
-    args: readonly (string | number)[],
+    args: readonly (string | number | Buffer)[],
   ): Promise<unknown> {
     const { redis } = this.#options;
     return this.#call(operation, async () => {
       try {
-        return await redis.evalsha(script.sha1, keys.length, ...keys, ...args);
+        return await redis.callBuffer('evalsha', script.sha1, keys.length, ...keys, ...args);
       } catch (error) {
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-        return await redis.eval(script.source, keys.length, ...keys, ...args);
+        return await redis.callBuffer('eval', script.source, keys.length, ...keys, ...args);
       }
     });
   }
