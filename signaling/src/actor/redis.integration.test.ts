@@ -5,7 +5,6 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RedisServer } from '../../../load-tests/lib/redis-server.ts';
 import { TcpProxy } from '../../../load-tests/lib/tcp-proxy.ts';
-import { FakeClinics } from '../../test/fake-clinics.ts';
 import { FakeNode } from '../../test/fake-node.ts';
 import { Page } from '../../test/page.ts';
 import { Counts } from '../../test/telemetry.ts';
