@@ -20,6 +20,9 @@ const REMEDIES: Record<ErrorCode, string> = {
   forbidden: 'Give the token the role or the grant, or do not offer the command.',
   'visit-ended': 'Show that the visit is over. A new encounter is a new visit id.',
   removed: 'Show it, and do not connect again.',
+  'already-admitted': 'Show that a colleague was quicker; take the next one.',
+  'call-taken': 'Stop ringing; the next call comes by itself.',
+  'invite-used': 'Ask who invited for another invitation.',
   replaced: 'Show it, and do not connect again: the two pages would drive each other out.',
   'session-expired':
     'Forget the session id, connect again and `join`. Version 1 of the gateway answers with `resumed: false` instead.',

@@ -131,6 +131,7 @@ const errorLinks = (codes: readonly ErrorCode[]): string =>
 const CLOSE_REASONS: Record<CloseReason, [meaning: string, next: string]> = {
   replaced: ['The same participant connected elsewhere.', 'Stay away.'],
   removed: ['The participant was sent out of the visit.', 'Stay away: the token is refused.'],
+  denied: ['Who may admit did not let them in.', 'Stay away: the token is refused.'],
   'visit-ended': ['The visit is over.', 'Stay away.'],
   'token-expired': [
     'The token expired and was not renewed.',

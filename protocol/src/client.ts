@@ -10,7 +10,16 @@ import {
   type ServerEvents,
 } from './contract.ts';
 import type { ErrorCode } from './errors.ts';
-import { ConsumerId, ParticipantId, ProducerId, RequestId, SessionId, TransportId } from './ids.ts';
+import {
+  CallId,
+  ConsumerId,
+  InviteId,
+  ParticipantId,
+  ProducerId,
+  RequestId,
+  SessionId,
+  TransportId,
+} from './ids.ts';
 import { LIMITS } from './limits.ts';
 import {
   ConsumerPreference,
@@ -23,8 +32,19 @@ import {
   RtpParameters,
   TransportParameters,
 } from './media.ts';
+import { Need } from './on-call.ts';
 import { VersionRange } from './version.ts';
-import { Grant, VisitChange, VisitView } from './visit.ts';
+import {
+  DisplayName,
+  Grant,
+  Hold,
+  InterpretingMode,
+  LanguageTags,
+  Place,
+  Role,
+  VisitChange,
+  VisitView,
+} from './visit.ts';
 
 const token = z.string().check(z.minLength(1), z.maxLength(LIMITS.tokenLength));
 const milliseconds = z.int().check(z.nonnegative());
@@ -47,6 +67,8 @@ export const CLIENT_HANDSHAKE_ERRORS = [
   'unsupported-version',
   'invalid-request',
   'visit-ended',
+  'removed',
+  'invite-used',
   'limit-reached',
   'rate-limited',
   'moved',
@@ -83,11 +105,59 @@ export const ConsumerParameters = z.object({
   producerPaused: z.boolean(),
   /** What the plan asks the listener to apply: linear, 1 is as it was sent. */
   gain,
+  /** A signed conversation: shown large, never paused or scaled down by the page. */
+  protected: z.optional(z.boolean()),
 });
 export type ConsumerParameters = z.infer<typeof ConsumerParameters>;
 
 const consumers = z.array(ConsumerParameters).check(z.maxLength(LIMITS.consumersPerParticipant));
 const consumerIds = z.array(ConsumerId).check(z.maxLength(LIMITS.consumersPerParticipant));
+
+const participantIds = z
+  .array(ParticipantId)
+  .check(z.minLength(1), z.maxLength(LIMITS.participantsPerVisit));
+const messageNumber = z.int().check(z.nonnegative());
+
+/** Where a message goes. */
+export const MessageTarget = z.discriminatedUnion('type', [
+  /** Everybody who takes part, in whichever place. */
+  z.object({ type: z.literal('all') }),
+  /** Everybody in the sender’s own place. */
+  z.object({ type: z.literal('room') }),
+  z.object({ type: z.literal('participant'), participantId: ParticipantId }),
+]);
+export type MessageTarget = z.infer<typeof MessageTarget>;
+
+const messageText = z.string().check(z.minLength(1), z.maxLength(LIMITS.messageLength));
+const MessageKind = z.enum(['chat', 'caption']);
+export const Reaction = z.enum(['applause', 'yes', 'no', 'heart', 'laugh']);
+export type Reaction = z.infer<typeof Reaction>;
+export const Cue = z.enum(['pause', 'repeat']);
+export type Cue = z.infer<typeof Cue>;
+
+/** A message, as those it was for receive it. */
+export const Message = z.object({
+  /** Grows from 1 over the visit; those that were for others are missing. */
+  number: messageNumber,
+  /** Absent where the clinic wrote it from outside the visit. */
+  from: z.optional(ParticipantId),
+  to: MessageTarget,
+  kind: MessageKind,
+  text: messageText,
+  /** When the gateway took it, in milliseconds since 1970. */
+  at: milliseconds,
+});
+export type Message = z.infer<typeof Message>;
+const messages = z.array(Message).check(z.maxLength(LIMITS.messagesPerVisit));
+
+/** Where participants are moved to. */
+export const MoveTarget = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('main') }),
+  z.object({ type: z.literal('hold'), ...Hold.shape }),
+  /** An open room, or a new one where `room` is absent. */
+  z.object({ type: z.literal('room'), room: z.optional(Place) }),
+]);
+export type MoveTarget = z.infer<typeof MoveTarget>;
 
 /** Commands from the SDK to the gateway. */
 export const clientCommands = {
@@ -97,7 +167,12 @@ export const clientCommands = {
    * receiving transport is connected.
    */
   join: defineCommand({
-    request: z.object({ ...request, rtpCapabilities: RtpCapabilities }),
+    request: z.object({
+      ...request,
+      rtpCapabilities: RtpCapabilities,
+      /** The highest number of a message that the page has; 0 where absent. */
+      messagesAfter: z.optional(messageNumber),
+    }),
     response: z.object({
       /** For what the client sends. */
       sendTransport: TransportParameters,
@@ -106,6 +181,8 @@ export const clientCommands = {
       /** All that the plan gives this participant. */
       consumers,
       visit: VisitView,
+      /** Those above `messagesAfter` that are for this participant, as many as are kept. */
+      messages,
     }),
     errors: ['limit-reached', 'media-unsupported', 'capacity', 'media-unavailable'],
   }),
@@ -118,6 +195,8 @@ export const clientCommands = {
       ...request,
       /** Those that the page has set up. */
       consumerIds,
+      /** The highest number of a message that the page has; 0 where absent. */
+      messagesAfter: z.optional(messageNumber),
     }),
     response: z.object({
       /** Those that the page lacks; they are live. */
@@ -125,6 +204,8 @@ export const clientCommands = {
       /** Those that are not there any more. */
       removed: consumerIds,
       visit: VisitView,
+      /** Those above `messagesAfter` that are for this participant, as many as are kept. */
+      messages,
     }),
     errors: ['not-joined', 'media-lost', 'media-unavailable'],
   }),
@@ -216,11 +297,206 @@ export const clientCommands = {
     response: Empty,
     errors: [],
   }),
+  /** Let participants who wait take part. Needs the grant `admit`. */
+  admit: defineCommand({
+    request: z.object({
+      ...request,
+      /** Everybody who waits where absent. */
+      participantIds: z.optional(participantIds),
+    }),
+    response: Empty,
+    errors: ['forbidden', 'not-found', 'already-admitted'],
+  }),
+  /**
+   * Send a participant away, or deny one who waits; their token is refused from then on. Needs the
+   * grant `remove`.
+   */
+  remove: defineCommand({
+    request: z.object({ ...request, participantId: ParticipantId }),
+    response: Empty,
+    errors: ['forbidden', 'not-found'],
+  }),
+  /**
+   * Bring participants together in another place of the visit: the main room, hold, or a private
+   * room. Needs the grant `hold` or `private-room`; to bring back, that of where they are.
+   */
+  move: defineCommand({
+    request: z.object({ ...request, participantIds, to: MoveTarget }),
+    response: z.object({
+      /** Where they are now. */
+      place: Place,
+    }),
+    errors: ['forbidden', 'not-joined', 'not-found', 'limit-reached'],
+  }),
+  /** Mute a participant’s microphone. They alone can unmute it. Needs the grant `mute`. */
+  mute: defineCommand({
+    request: z.object({ ...request, participantId: ParticipantId }),
+    response: Empty,
+    errors: ['forbidden', 'not-joined', 'not-found', 'media-unavailable'],
+  }),
+  /** Ask a participant to unmute: they get `unmute-asked`. Needs the grant `mute`. */
+  'ask-unmute': defineCommand({
+    request: z.object({ ...request, participantId: ParticipantId }),
+    response: Empty,
+    errors: ['forbidden', 'not-joined', 'not-found'],
+  }),
+  /** A token for one person more, good for one use within a short time. Needs the grant `invite`. */
+  invite: defineCommand({
+    request: z.object({
+      ...request,
+      role: Role,
+      name: z.optional(DisplayName),
+      /** For how long it can be used, in milliseconds. Default 15 minutes. */
+      ttlMs: z.optional(z.int().check(z.minimum(10_000), z.maximum(24 * 60 * 60 * 1000))),
+      /** Who comes with it waits until they are admitted. */
+      knock: z._default(z.boolean(), false),
+    }),
+    response: z.object({
+      inviteId: InviteId,
+      /** As good as a token of the portal’s, for one page. */
+      token,
+      /** Until when it can be used, in milliseconds since 1970. */
+      expiresAt: milliseconds,
+    }),
+    errors: ['forbidden', 'not-joined', 'limit-reached'],
+  }),
+  /** An invitation that was not used is good for nothing any more. Needs the grant `invite`. */
+  'revoke-invite': defineCommand({
+    request: z.object({ ...request, inviteId: InviteId }),
+    response: Empty,
+    errors: ['forbidden', 'not-joined', 'not-found', 'invite-used'],
+  }),
+  /**
+   * Ring everybody on call who fits, group after group, until one accepts: they come with a token for
+   * `role`. How it goes shows in `calls`. Needs the grant `invite`.
+   */
+  call: defineCommand({
+    request: z.object({
+      ...request,
+      role: Role,
+      /** Whom to ring: the first group, and where nobody answers the next. */
+      groups: z.array(Need).check(z.minLength(1), z.maxLength(LIMITS.callGroups)),
+      /** For how long each group rings, in milliseconds. Default 30 s. */
+      ringMs: z.optional(z.int().check(z.minimum(5_000), z.maximum(300_000))),
+    }),
+    response: z.object({ callId: CallId }),
+    errors: ['forbidden', 'not-joined', 'conflict', 'limit-reached', 'state-unavailable'],
+  }),
+  /** Stop ringing. Needs the grant `invite`. */
+  'cancel-call': defineCommand({
+    request: z.object({ ...request, callId: CallId }),
+    response: Empty,
+    errors: ['forbidden', 'not-joined', 'not-found'],
+  }),
+  /**
+   * Offer the responsibility for the visit to somebody else who may admit; they answer with
+   * `answer-hand-over`. Needs the grant `hand-over`, or to be responsible.
+   */
+  'hand-over': defineCommand({
+    request: z.object({
+      ...request,
+      /** Null takes an offer back. */
+      to: z.nullable(ParticipantId),
+    }),
+    response: Empty,
+    errors: ['forbidden', 'not-joined', 'not-found', 'conflict'],
+  }),
+  /** Take the responsibility that was offered, or refuse it. */
+  'answer-hand-over': defineCommand({
+    request: z.object({ ...request, accept: z.boolean() }),
+    response: Empty,
+    errors: ['not-joined', 'not-found'],
+  }),
+  /**
+   * For the staff of the visit’s clinic, from outside of it: offer who waits to a colleague, who
+   * answers with `answer-reassign`. Needs the grant `hand-over`.
+   */
+  reassign: defineCommand({
+    request: z.object({
+      ...request,
+      /** The `sub` of the colleague’s clinic token. Null takes an offer back. */
+      to: z.nullable(ParticipantId),
+    }),
+    response: Empty,
+    errors: ['forbidden'],
+  }),
+  /** Take over who waits, as a colleague offered, or refuse. */
+  'answer-reassign': defineCommand({
+    request: z.object({ ...request, accept: z.boolean() }),
+    response: Empty,
+    errors: ['forbidden', 'not-found'],
+  }),
+  /** One’s own languages; what is absent stays as it is. */
+  'set-languages': defineCommand({
+    request: z.object({
+      ...request,
+      speaks: z.optional(LanguageTags),
+      hears: z.optional(LanguageTags),
+      signs: z.optional(z.boolean()),
+      /** -60 to 0: by how much originals are turned down under an interpreter, 0 for not at all. */
+      duckDb: z.optional(z.number().check(z.minimum(-60), z.maximum(0))),
+    }),
+    response: Empty,
+    errors: ['not-joined'],
+  }),
+  /** How the visit is interpreted. Needs the grant `interpret` or `admit`. */
+  'set-interpreting': defineCommand({
+    request: z.object({ ...request, mode: InterpretingMode }),
+    response: Empty,
+    errors: ['forbidden', 'not-joined'],
+  }),
+  /** Be the one who interprets now, of those with the same pair of languages. Needs `interpret`. */
+  'take-turn': defineCommand({
+    request: z.object({ ...request }),
+    response: Empty,
+    errors: ['forbidden', 'not-joined'],
+  }),
+  /** Ask a speaker, without words, to pause or to repeat: they get `cue`. Needs `interpret`. */
+  cue: defineCommand({
+    request: z.object({
+      ...request,
+      participantId: ParticipantId,
+      cue: Cue,
+    }),
+    response: Empty,
+    errors: ['forbidden', 'not-joined', 'not-found'],
+  }),
+  /** Speak to one participant alone, or to everybody again. Needs the grant `whisper`. */
+  whisper: defineCommand({
+    request: z.object({
+      ...request,
+      /** Null ends it. */
+      to: z.nullable(ParticipantId),
+    }),
+    response: Empty,
+    errors: ['forbidden', 'not-joined', 'not-found'],
+  }),
+  /**
+   * Write to others. Needs the grant `chat` or `caption`; who waits may write to who may admit, and be
+   * written to by them.
+   */
+  'send-message': defineCommand({
+    request: z.object({ ...request, to: MessageTarget, kind: MessageKind, text: messageText }),
+    response: z.object({ number: messageNumber }),
+    errors: ['forbidden', 'not-joined', 'not-found'],
+  }),
+  /** Raise one’s own hand, or lower it. */
+  'raise-hand': defineCommand({
+    request: z.object({ ...request, raised: z.boolean() }),
+    response: Empty,
+    errors: ['forbidden', 'not-joined'],
+  }),
+  /** A short-lived reaction that everybody in the same place sees. */
+  react: defineCommand({
+    request: z.object({ ...request, reaction: Reaction }),
+    response: Empty,
+    errors: ['forbidden', 'not-joined'],
+  }),
   /** End the visit for everybody. Needs the grant `end`. */
   end: defineCommand({
     request: z.object({ ...request }),
     response: Empty,
-    errors: ['forbidden'],
+    errors: ['forbidden', 'not-joined'],
   }),
 };
 
@@ -228,6 +504,7 @@ export const clientCommands = {
 export const CloseReason = z.enum([
   'replaced',
   'removed',
+  'denied',
   'visit-ended',
   'token-expired',
   'shutting-down',
@@ -272,7 +549,7 @@ export const clientEvents = {
   }),
   /**
    * The plan for this listener changed. Acknowledge once the added consumers are set up: they
-   * start then. `updated` changes gain.
+   * start then. `updated` changes how they are played.
    */
   consumers: defineEvent({
     payload: z.object({
@@ -287,6 +564,8 @@ export const clientEvents = {
             consumerId: ConsumerId,
             /** As in ConsumerParameters. */
             gain,
+            /** As in ConsumerParameters. */
+            protected: z.optional(z.boolean()),
           }),
         )
         .check(z.maxLength(LIMITS.consumersPerParticipant)),
@@ -298,6 +577,21 @@ export const clientEvents = {
     payload: z.object({
       /** Null for silence. */
       participantId: z.nullable(ParticipantId),
+    }),
+  }),
+  /** A message for this participant. */
+  message: defineEvent({ payload: Message }),
+  /** Somebody asks this participant to unmute. */
+  'unmute-asked': defineEvent({ payload: z.object({ by: ParticipantId }) }),
+  /** The interpreter asks this participant to pause or to repeat. */
+  cue: defineEvent({
+    payload: z.object({ by: ParticipantId, cue: Cue }),
+  }),
+  /** Somebody in the same place reacts. */
+  reaction: defineEvent({
+    payload: z.object({
+      from: ParticipantId,
+      reaction: Reaction,
     }),
   }),
   /** Connection quality of participants whose level changed. */

@@ -64,6 +64,8 @@ export const Flow = z.object({
   paused: z.boolean(),
   /** mediasoup's consumer priority: who keeps quality when bandwidth falls. 1 lowest, 255 highest. */
   priority: z.int().check(z.minimum(1), z.maximum(255)),
+  /** What the listener prefers does not count: full size, never paused. */
+  protected: z.optional(z.boolean()),
   /** The highest layers that the plan allows; all where they are absent. */
   maxSpatialLayer: z.optional(Layer),
   maxTemporalLayer: z.optional(Layer),

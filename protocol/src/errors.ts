@@ -54,6 +54,27 @@ export const ERRORS = define({
     text: 'You have left this visit at the request of the clinic. Contact the clinic if this is a mistake.',
     cause: 'The participant was removed; the token is refused from then on.',
   },
+  'already-admitted': {
+    kind: 'user',
+    retryable: false,
+    status: 409,
+    text: 'A colleague has already admitted this person.',
+    cause: 'Everybody who was to be admitted takes part already.',
+  },
+  'invite-used': {
+    kind: 'user',
+    retryable: false,
+    status: 403,
+    text: 'This invitation was used already or is not valid any more. Ask the clinic for a new one.',
+    cause: 'The invitation was used by another page, was revoked, or its time has passed.',
+  },
+  'call-taken': {
+    kind: 'user',
+    retryable: false,
+    status: 409,
+    text: 'A colleague has already taken this call.',
+    cause: 'Somebody else accepted the call first.',
+  },
   replaced: {
     kind: 'user',
     retryable: false,

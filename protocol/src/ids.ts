@@ -31,6 +31,14 @@ export type ClinicId = Id<'ClinicId'>;
 export const ParticipantId = opaqueId<'ParticipantId'>();
 export type ParticipantId = Id<'ParticipantId'>;
 
+/** An invitation into one visit. */
+export const InviteId = opaqueId<'InviteId'>();
+export type InviteId = Id<'InviteId'>;
+
+/** A call for somebody who is on call. */
+export const CallId = opaqueId<'CallId'>();
+export type CallId = Id<'CallId'>;
+
 /** A secret of one joined page, 128 random bits; who shows it resumes that page's session. */
 export const SessionId = opaqueId<'SessionId'>();
 export type SessionId = Id<'SessionId'>;

@@ -1,18 +1,43 @@
 import * as z from 'zod/mini';
 import type { ErrorCode } from './errors.ts';
-import { ParticipantId, VisitId } from './ids.ts';
+import { ClinicId, ParticipantId, VisitId } from './ids.ts';
 import { LIMITS } from './limits.ts';
-import { ConnectionState, ParticipantState, Role, VisitKind, VisitState } from './visit.ts';
+import {
+  Admission,
+  ConnectionState,
+  LeaveReason,
+  ParticipantState,
+  Role,
+  VisitKind,
+  VisitState,
+} from './visit.ts';
+
+const time = z.iso.datetime().check(z.maxLength(32));
+const minutes = (most: number) => z.int().check(z.minimum(1), z.maximum(most));
 
 /** Body of `POST /v1/visits`. */
 export const CreateVisit = z.object({
   /** The portal's own id for the visit; opaque, no person or record in it. */
   visit: VisitId,
   kind: z._default(VisitKind, 'visit'),
+  /** Default `auto`. */
+  admission: z.optional(Admission),
+  /** Whose queue who waits stands in. */
+  clinic: z.optional(ClinicId),
+  /** Whom who waits waits for: an opaque id of the portal's. */
+  provider: z.optional(ParticipantId),
+  startsAt: z.optional(time),
+  /** Minutes after `startsAt` when who is still missing is reported as a no-show. */
+  noShowAfterMinutes: z.optional(minutes(24 * 60)),
+  /** Minutes for which a visit goes on with nobody responsible in it, before it ends. Default 15. */
+  unattendedMinutes: z.optional(minutes(24 * 60)),
+  /** Whether who may admit sees the picture of who waits. */
+  preview: z.optional(z.boolean()),
+  /** Whether participants may send reactions. Default: in groups and lectures. */
+  reactions: z.optional(z.boolean()),
 });
 export type CreateVisit = z.infer<typeof CreateVisit>;
 
-const time = z.iso.datetime().check(z.maxLength(32));
 const text = z.string().check(z.maxLength(512));
 const code = z.string().check(z.maxLength(64));
 
@@ -21,9 +46,15 @@ export const VisitResource = z.object({
   visit: VisitId,
   kind: VisitKind,
   state: VisitState,
+  admission: Admission,
+  clinic: z.optional(ClinicId),
+  provider: z.optional(ParticipantId),
   createdAt: time,
+  startsAt: z.optional(time),
   startedAt: z.optional(time),
   endedAt: z.optional(time),
+  /** Who answers for the visit. */
+  responsible: z.optional(ParticipantId),
   /** Who takes part, and who has left last. */
   participants: z
     .array(
@@ -32,17 +63,31 @@ export const VisitResource = z.object({
         role: Role,
         state: ParticipantState,
         connection: ConnectionState,
+        joinedAt: time,
+        /** Absent for who was never admitted. */
+        admittedAt: z.optional(time),
+        leftAt: z.optional(time),
+        leftReason: z.optional(LeaveReason),
       }),
     )
     .check(z.maxLength(LIMITS.participantsPerVisit + LIMITS.departedParticipants)),
 });
 export type VisitResource = z.infer<typeof VisitResource>;
 
+/** Body of `PUT /v1/visits/{visit}/wait`: what the clinic shares with who waits. */
+export const Wait = z.object({
+  /** How many are seen before, 0 for next. */
+  ahead: z.optional(z.int().check(z.nonnegative(), z.maximum(10_000))),
+  expectedAt: z.optional(time),
+});
+export type Wait = z.infer<typeof Wait>;
+
 /** What requests to `/v1` are refused with. */
 export const REST_ERRORS = [
   'unauthorized',
   'invalid-request',
   'not-found',
+  'visit-ended',
   'conflict',
   'rate-limited',
   'moved',

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { ClinicId, ParticipantId, TenantId, VisitId } from './ids.ts';
 import { LIMITS } from './limits.ts';
+import { Skills } from './on-call.ts';
 import { DisplayName, Grant, LanguageTag, Role } from './visit.ts';
 
 export const TOKEN_AUDIENCE = 'bedside';
@@ -48,16 +49,6 @@ const tags = z
   .array(z.string().check(z.minLength(1), z.maxLength(LIMITS.idLength)))
   .check(z.maxLength(LIMITS.skills));
 
-/** What somebody who is on call can do: opaque tags of the portal's, vouched for by its signature. */
-export const Skills = z.object({
-  specialties: z._default(tags, []),
-  /** Spoken and signed ones. */
-  languages: z._default(z.array(LanguageTag).check(z.maxLength(LIMITS.skills)), []),
-  /** Where they are licensed. */
-  regions: z._default(tags, []),
-});
-export type Skills = z.infer<typeof Skills>;
-
 /** Claims of the JWT with which the staff of a clinic see its queue and are on call. */
 export const ClinicClaims = z.object({
   /** The tenant's id. */
@@ -85,3 +76,6 @@ export type ClinicClaims = z.infer<typeof ClinicClaims>;
  * to start with it where any of their addresses is not loopback.
  */
 export const LOOPBACK_CONTROL_SECRET = 'bedside-development-control-secret-not-for-production';
+
+/** The guest secret of such a cluster: gateways refuse it likewise. */
+export const LOOPBACK_GUEST_SECRET = 'bedside-development-guest-secret-not-for-production';

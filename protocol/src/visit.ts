@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { ParticipantId, ProducerId, VisitId } from './ids.ts';
+import { CallId, InviteId, ParticipantId, ProducerId, VisitId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { MediaKind, MediaSource } from './media.ts';
 
@@ -21,9 +21,26 @@ export const Grant = z.enum([
   'publish-audio',
   'publish-video',
   'publish-screen',
+  /** Admit who waits, and be responsible for the visit. */
   'admit',
   'remove',
+  /** Mute others, and ask them to unmute. */
+  'mute',
+  'hold',
+  'private-room',
+  /** Invite by link, and call somebody who is on call. */
+  'invite',
+  'hand-over',
   'end',
+  /** See who else is there while waiting. */
+  'see-roster',
+  'chat',
+  /** Write captions for everybody in the same place. */
+  'caption',
+  /** Interpret: take turns, give cues, choose the mode. */
+  'interpret',
+  /** Speak to one participant only. */
+  'whisper',
 ]);
 export type Grant = z.infer<typeof Grant>;
 
@@ -59,6 +76,38 @@ export const MAIN_ROOM: Place = 'main';
 /** Nobody hears or is heard from here. */
 export const HOLD: Place = 'hold';
 
+/** Who enters a visit, and when. */
+export const Admission = z.enum([
+  /** Everybody, at once. */
+  'auto',
+  /** Who lacks the grant `admit` waits until they are admitted. */
+  'on-admit',
+  /** Who lacks the grant `admit` waits until somebody who has it is there. */
+  'when-attended',
+]);
+export type Admission = z.infer<typeof Admission>;
+
+const time = z.int().check(z.nonnegative());
+const notice = z.string().check(z.minLength(1), z.maxLength(LIMITS.noticeLength));
+
+/** What somebody on hold is told and hears meanwhile. */
+export const Hold = z.object({
+  notice: z.optional(notice),
+  /** Played by the page itself: no sound is sent. */
+  audio: z.enum(['none', 'music']),
+});
+export type Hold = z.infer<typeof Hold>;
+
+/** Languages that somebody speaks or understands, the preferred one first. */
+export const LanguageTags = z.array(LanguageTag).check(z.maxLength(LIMITS.languages));
+
+/**
+ * consecutive: who speaks stops for the interpreter, so that the original is played as it is.
+ * simultaneous: the original is turned down under the interpreter.
+ */
+export const InterpretingMode = z.enum(['consecutive', 'simultaneous']);
+export type InterpretingMode = z.infer<typeof InterpretingMode>;
+
 /** What a participant sends, as others see it. */
 export const ProducerView = z.object({
   producerId: ProducerId,
@@ -78,15 +127,91 @@ export const ParticipantView = z.object({
   state: ParticipantState,
   connection: ConnectionState,
   place: Place,
+  /** While `place` is `hold`. */
+  hold: z.optional(Hold),
+  /** Languages that they speak, signed ones included; `lang` where absent. */
+  speaks: z.optional(LanguageTags),
+  /** Languages that they follow; those that they speak where absent. */
+  hears: z.optional(LanguageTags),
+  /** Communicates in a signed language: the picture is their voice. */
+  signs: z.optional(z.boolean()),
+  /** Decibels by which originals are turned down under an interpreter for them: -60 to 0, 0 for not at all. */
+  duckDb: z.optional(z.number().check(z.minimum(-60), z.maximum(0))),
+  /** When they raised their hand, in milliseconds since 1970. */
+  handRaisedAt: z.optional(time),
+  /** Since when they wait, in milliseconds since 1970. */
+  waitingSince: z.optional(time),
+  /** Their microphone goes to this participant alone. */
+  whisperTo: z.optional(ParticipantId),
   producers: z.array(ProducerView).check(z.maxLength(LIMITS.producersPerParticipant)),
 });
 export type ParticipantView = z.infer<typeof ParticipantView>;
+
+/** Responsibility that one participant offers to another. */
+export const HandOver = z.object({ from: ParticipantId, to: ParticipantId });
+export type HandOver = z.infer<typeof HandOver>;
+
+/** What is to be known of the visit as a whole; optional fields that are absent are not so. */
+export const VisitInfo = z.object({
+  state: VisitState,
+  /** Who answers for the visit. */
+  responsible: z.optional(ParticipantId),
+  /** Since when nobody answers for it, in milliseconds since 1970: it goes on, and waits for them. */
+  unattendedSince: z.optional(time),
+  handOver: z.optional(HandOver),
+  interpreting: InterpretingMode,
+  /** The interpreters whose turn it is, where several have the same pair of languages. */
+  turns: z.optional(z.array(ParticipantId).check(z.maxLength(LIMITS.participantsPerVisit))),
+  /** Whether `react` is allowed. */
+  reactions: z.boolean(),
+  /** What the clinic shares with who waits. */
+  wait: z.optional(
+    z.object({
+      /** How many are seen before, 0 for next. */
+      ahead: z.optional(z.int().check(z.nonnegative(), z.maximum(10_000))),
+      /** When it is expected to begin, in milliseconds since 1970. */
+      expectedAt: z.optional(time),
+    }),
+  ),
+});
+export type VisitInfo = z.infer<typeof VisitInfo>;
+
+/** An invitation, for those who may invite. */
+export const InviteView = z.object({
+  inviteId: InviteId,
+  role: Role,
+  name: z.optional(DisplayName),
+  /** Until when it can be used, in milliseconds since 1970. */
+  expiresAt: time,
+  knock: z.boolean(),
+  state: z.enum(['open', 'used', 'revoked']),
+});
+export type InviteView = z.infer<typeof InviteView>;
+
+/** A call for somebody who is on call, for those who may call. */
+export const CallView = z.object({
+  callId: CallId,
+  role: Role,
+  state: z.enum(['ringing', 'accepted', 'unanswered', 'cancelled']),
+  /** Which group rings, 0 for the first. */
+  group: z.int().check(z.nonnegative()),
+  /** Until when it rings, in milliseconds since 1970. */
+  until: time,
+});
+export type CallView = z.infer<typeof CallView>;
+
+const invites = z.array(InviteView).check(z.maxLength(LIMITS.invites));
+const calls = z.array(CallView).check(z.maxLength(LIMITS.calls));
 
 /** The visit as one participant may see it. */
 export const VisitView = z.object({
   visitId: VisitId,
   kind: VisitKind,
-  state: VisitState,
+  ...VisitInfo.shape,
+  /** For those with the grant `invite`. */
+  invites: z.optional(invites),
+  /** For those with the grant `invite`. */
+  calls: z.optional(calls),
   /** Grows by one with each change of the visit; a `changed` that is not above it is old. */
   seq: z.int().check(z.nonnegative()),
   participants: z.array(ParticipantView).check(z.maxLength(LIMITS.participantsPerVisit)),
@@ -94,17 +219,19 @@ export const VisitView = z.object({
 export type VisitView = z.infer<typeof VisitView>;
 
 /** Why a participant is gone. */
-export const LeaveReason = z.enum(['left', 'removed', 'connection-lost', 'visit-ended']);
+export const LeaveReason = z.enum(['left', 'removed', 'denied', 'connection-lost', 'visit-ended']);
 export type LeaveReason = z.infer<typeof LeaveReason>;
 
 /** One change of the visit. `participant` carries the participant whole, so that applying it twice is harmless. */
 export const VisitChange = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('visit'), state: VisitState }),
+  z.object({ type: z.literal('visit'), ...VisitInfo.shape }),
   z.object({ type: z.literal('participant'), participant: ParticipantView }),
   z.object({
     type: z.literal('participant-left'),
     participantId: ParticipantId,
     reason: LeaveReason,
   }),
+  z.object({ type: z.literal('invites'), invites }),
+  z.object({ type: z.literal('calls'), calls }),
 ]);
 export type VisitChange = z.infer<typeof VisitChange>;

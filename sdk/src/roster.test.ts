@@ -16,6 +16,8 @@ const visit = (seq: number, ...participants: ParticipantView[]): VisitView => ({
   visitId: 'v1' as never,
   kind: 'visit',
   state: 'active',
+  interpreting: 'simultaneous',
+  reactions: false,
   seq,
   participants,
 });

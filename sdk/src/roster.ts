@@ -56,7 +56,7 @@ export class Roster {
     for (const change of changes) {
       if (change.type === 'visit') this.#setState(change.state);
       else if (change.type === 'participant') this.#apply(change.participant);
-      else this.#remove(change.participantId);
+      else if (change.type === 'participant-left') this.#remove(change.participantId);
     }
     return complete;
   }

@@ -47,7 +47,15 @@ const welcome = {
   iceServers: [],
   graceMs: 1_000,
   tokenExpiresInMs: 60_000,
-  visit: { visitId: 'v1', kind: 'visit', state: 'open', seq: 0, participants: [] },
+  visit: {
+    visitId: 'v1',
+    kind: 'visit',
+    state: 'open',
+    interpreting: 'simultaneous',
+    reactions: false,
+    seq: 0,
+    participants: [],
+  },
 };
 const refusal = (code: string, more: object = {}) => ({
   ok: false,
@@ -67,6 +75,10 @@ beforeEach(() => {
     consumers: vi.fn(),
     speaker: vi.fn(),
     quality: vi.fn(),
+    message: vi.fn(),
+    'unmute-asked': vi.fn(),
+    cue: vi.fn(),
+    reaction: vi.fn(),
     'transport-failed': vi.fn(),
     'media-lost': vi.fn(),
     closing: vi.fn(),

@@ -89,6 +89,10 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
       consumers: (payload) => this.#consumersChanged(payload),
       speaker: ({ participantId }) => this.#speakerChanged(participantId),
       quality: (payload) => this.#qualityChanged(payload),
+      message: () => {},
+      'unmute-asked': () => {},
+      cue: () => {},
+      reaction: () => {},
       'transport-failed': ({ transportId }) => this.#path?.peerFailed(transportId),
       // Before a join is answered, it speaks of media that this page has given up already.
       'media-lost': () => this.#path && this.#mediaFailed(),

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { GatewayId, IceServer, LOOPBACK_CONTROL_SECRET, TenantId } from '@bedside/protocol';
+import {
+  GatewayId,
+  IceServer,
+  LOOPBACK_CONTROL_SECRET,
+  LOOPBACK_GUEST_SECRET,
+  TenantId,
+} from '@bedside/protocol';
 import type { JWK } from 'jose';
 import * as z from 'zod/mini';
 import { isNetwork } from './sockets/address.ts';
@@ -38,6 +44,9 @@ const characters = (min: number, max = 4_096) =>
       z.minLength(min, { error: `must have at least ${min} characters` }),
       z.maxLength(max, { error: `must have at most ${max} characters` }),
     );
+
+/** Key id of the tokens that gateways sign; no tenant may have it. */
+export const GUEST_KID = 'bedside-guest';
 
 /** One customer: who signs tokens for its visits, and who may call `/v1` for it. */
 export const Tenant = z.strictObject({
@@ -83,6 +92,8 @@ export interface GatewayConfig {
   /** Control addresses of the nodes: ws: or wss: URLs. */
   nodes: readonly string[];
   controlSecret: string;
+  /** By which the gateways sign tokens for who comes by an invitation or a call. */
+  guestSecret: string;
   tenants: readonly Tenant[];
   /** Empty: any origin. The token is the credential, and no cookie is used. */
   allowedOrigins: readonly string[];
@@ -155,6 +166,13 @@ export const GATEWAY_VARIABLES = {
   BEDSIDE_CONTROL_SECRET: {
     description:
       'Secret shared with the nodes, at least 32 characters. May be left out where gateway and nodes all are on loopback addresses.',
+  },
+  BEDSIDE_GUEST_SECRET: {
+    description:
+      'Secret by which the gateways sign tokens for who is invited or called in, the same for all of them, at least 32 characters. May be left out as BEDSIDE_CONTROL_SECRET may.',
+  },
+  BEDSIDE_GUEST_SECRET_FILE: {
+    description: 'A file with that secret, in place of BEDSIDE_GUEST_SECRET.',
   },
   BEDSIDE_TENANTS: {
     description:
@@ -352,23 +370,24 @@ export function readConfig(env: Environment): GatewayConfig {
     return undefined;
   };
 
+  /** Null where it is set and can not be had: that is reported then. */
+  const textOrFile = (inlineName: VariableName, fileName: VariableName) => {
+    const [inline, file] = [text(inlineName), text(fileName)];
+    if (file === undefined) return inline;
+    if (inline !== undefined) wrong(fileName, `and ${inlineName} are both set`);
+    try {
+      if (inline === undefined) return readFileSync(file, 'utf8');
+    } catch {
+      wrong(fileName, 'names a file that can not be read');
+    }
+    return null;
+  };
+
   const readTenants = (): Tenant[] => {
-    const file = text('BEDSIDE_TENANTS_FILE');
-    const inline = text('BEDSIDE_TENANTS');
-    if (file !== undefined && inline !== undefined) {
-      wrong('BEDSIDE_TENANTS_FILE', 'and BEDSIDE_TENANTS are both set');
-      return [];
-    }
-    const name = file === undefined ? 'BEDSIDE_TENANTS' : 'BEDSIDE_TENANTS_FILE';
-    let source = inline;
-    if (file !== undefined) {
-      try {
-        source = readFileSync(file, 'utf8');
-      } catch {
-        wrong(name, 'names a file that can not be read');
-        return [];
-      }
-    }
+    const source = textOrFile('BEDSIDE_TENANTS', 'BEDSIDE_TENANTS_FILE');
+    const name =
+      text('BEDSIDE_TENANTS_FILE') === undefined ? 'BEDSIDE_TENANTS' : 'BEDSIDE_TENANTS_FILE';
+    if (source === null) return [];
     if (source === undefined) {
       wrong(name, 'is needed: who may sign tokens');
       return [];
@@ -381,6 +400,7 @@ export function readConfig(env: Environment): GatewayConfig {
     for (const { id, secrets, jwks, algorithms } of tenants) {
       const kids = secrets.map((secret) => secret.kid);
       if (new Set(kids).size !== kids.length) wrong(name, `gives tenant ${id} a kid twice`);
+      if (kids.includes(GUEST_KID)) wrong(name, `gives tenant ${id} the kid of the gateways`);
       const usable = algorithms.some((algorithm) =>
         algorithm === 'HS256' ? secrets.length > 0 : jwks !== undefined,
       );
@@ -392,6 +412,7 @@ export function readConfig(env: Environment): GatewayConfig {
     ]);
     if (new Set(credentials).size !== credentials.length)
       wrong(name, 'gives two tenants the same secret or API key');
+    if (credentials.includes(guestSecret)) wrong(name, 'gives a tenant the secret of the gateways');
     return tenants;
   };
 
@@ -402,18 +423,30 @@ export function readConfig(env: Environment): GatewayConfig {
   const onOneMachine =
     isLoopback(host) &&
     nodes.every((node) => URL.canParse(node) && isLoopback(new URL(node).hostname));
-  const controlSecret =
-    text('BEDSIDE_CONTROL_SECRET') ?? (onOneMachine ? LOOPBACK_CONTROL_SECRET : undefined);
-  if (controlSecret === undefined) {
-    wrong(
-      'BEDSIDE_CONTROL_SECRET',
-      'is needed where gateway or nodes are not on loopback addresses',
-    );
-  } else if (controlSecret.length < 32) {
-    wrong('BEDSIDE_CONTROL_SECRET', 'is shorter than 32 characters');
-  } else if (controlSecret === LOOPBACK_CONTROL_SECRET && !onOneMachine) {
-    wrong('BEDSIDE_CONTROL_SECRET', 'is the built-in one, which is for one machine only');
-  }
+  const secret = (name: VariableName, value: string | null | undefined, builtIn: string) => {
+    const chosen = value ?? (onOneMachine ? builtIn : undefined);
+    if (chosen === undefined) {
+      // A file that can not be read is reported already.
+      if (value === undefined)
+        wrong(name, 'is needed where gateway or nodes are not on loopback addresses');
+    } else if (chosen.length < 32) {
+      wrong(name, 'is shorter than 32 characters');
+    } else if (chosen === builtIn && !onOneMachine) {
+      wrong(name, 'is the built-in one, which is for one machine only');
+    }
+    return chosen ?? '';
+  };
+  const controlSecret = secret(
+    'BEDSIDE_CONTROL_SECRET',
+    text('BEDSIDE_CONTROL_SECRET'),
+    LOOPBACK_CONTROL_SECRET,
+  );
+  const guestSecret = secret(
+    'BEDSIDE_GUEST_SECRET',
+    // Editors end a file with a line break.
+    textOrFile('BEDSIDE_GUEST_SECRET', 'BEDSIDE_GUEST_SECRET_FILE')?.trim(),
+    LOOPBACK_GUEST_SECRET,
+  );
 
   const redisUrl = text('BEDSIDE_REDIS_URL') as string;
   if (!URL.canParse(redisUrl) || !['redis:', 'rediss:'].includes(new URL(redisUrl).protocol)) {
@@ -462,7 +495,8 @@ export function readConfig(env: Environment): GatewayConfig {
     opsPort: integer('BEDSIDE_GATEWAY_OPS_PORT', 0, 65535),
     redisUrl,
     nodes,
-    controlSecret: controlSecret ?? '',
+    controlSecret,
+    guestSecret,
     tenants: readTenants(),
     allowedOrigins,
     tls: readTls(),

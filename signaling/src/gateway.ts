@@ -1,3 +1,4 @@
+import { BedsideError } from '@bedside/protocol';
 import { Redis } from 'ioredis';
 import { createVisits, REDIS_OPTIONS } from './actor/index.ts';
 import { createServiceAuth } from './auth/services.ts';
@@ -164,6 +165,9 @@ function ownVisits(config: GatewayConfig, metrics: GatewayMetrics, log: Logger):
     telemetry: metrics.visits,
     log,
     graceMs: config.graceMs,
+    clinics: { entryChanged() {} },
+    guests: { mint: () => Promise.reject(new BedsideError('internal')) },
+    calls: { follow() {}, forget() {} },
   });
   let reachable = true;
   redis.on('ready', () => {

@@ -1,20 +1,28 @@
 import type {
+  CallId,
   ClientCommandName,
   ClientEventName,
   ClientEventPayload,
   ClientRequest,
   ClientResponse,
+  ClinicId,
   CloseReason,
   CreateVisit,
   Grant,
+  InviteId,
   LanguageTag,
   ParticipantId,
+  QueueEntry,
   Role,
   SessionId,
   TenantId,
   VisitId,
+  VisitKey,
+  VisitKind,
   VisitResource,
+  Wait,
 } from '@bedside/protocol';
+import type { Call } from './visit/call.ts';
 
 /**
  * Where the two halves of the gateway meet: `sockets/` and `rest/` (who speaks, and may they connect)
@@ -33,6 +41,53 @@ export interface Identity {
   grants?: readonly Grant[] | undefined;
   /** Milliseconds since 1970 at which the token expires. */
   expiresAt: number;
+  /** The token's id. */
+  jti: string;
+  /** The invitation that the token is for. */
+  invite?: InviteId | undefined;
+  /** Staff of this clinic, who act on the visit from outside: no participant of it. */
+  attendant?: { clinic: ClinicId } | undefined;
+}
+
+/** Signs tokens for who comes by an invitation. */
+export interface GuestTokens {
+  mint(guest: {
+    tenant: TenantId;
+    visit: VisitId;
+    participant: ParticipantId;
+    role: Role;
+    name?: string | undefined;
+    invite: InviteId;
+  }): Promise<string>;
+}
+
+/** Where the clinic's queue learns who waits. Never throws, and never holds a visit up. */
+export interface Clinics {
+  /** Undefined where nobody waits any more. */
+  entryChanged(
+    clinic: { tenant: TenantId; clinic: ClinicId },
+    visit: VisitKey,
+    entry: QueueEntry | undefined,
+  ): void;
+}
+
+/** Rings who is on call, for the visits that call. Never throws. */
+export interface CallDesk {
+  /**
+   * Rings, and stops ringing, as the calls of a visit say; called anew whenever they changed, and by a
+   * gateway that took the visit over. Each signal may come more than once, and late.
+   */
+  follow(
+    visit: { tenant: TenantId; clinic: ClinicId; visit: VisitId; key: VisitKey; kind: VisitKind },
+    calls: readonly Call[],
+    signals: {
+      accepted(call: CallId, person: ParticipantId): void;
+      /** Nobody of the group of that index is left to ask. */
+      exhausted(call: CallId, group: number): void;
+    },
+  ): void;
+  /** Another gateway owns the visit now: its calls ring on. */
+  forget(visit: VisitKey): void;
 }
 
 /** One page's socket, as the actor sees it. Never throws; a link that is gone ignores what is sent. */
@@ -80,6 +135,8 @@ export interface Visits {
   ): Promise<{ created: boolean; visit: VisitResource }>;
   read(tenant: TenantId, visit: VisitId): Promise<VisitResource>;
   end(tenant: TenantId, visit: VisitId): Promise<VisitResource>;
+  /** Shares with who waits what the clinic knows of the wait. */
+  share(tenant: TenantId, visit: VisitId, wait: Wait): Promise<VisitResource>;
   /** Whether a new visit could be opened now (a node is linked, Redis answers): for `/readyz`. */
   readiness(): { ready: boolean; reasons: string[] };
   /** Commits what is unwritten, releases the leases; media goes on at the nodes. */

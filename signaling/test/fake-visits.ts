@@ -85,6 +85,7 @@ export class FakeVisits implements Visits {
       visit: request.visit,
       kind: request.kind,
       state: 'open',
+      admission: request.admission ?? 'auto',
       createdAt: new Date(0).toISOString(),
       participants: [],
     };
@@ -102,6 +103,10 @@ export class FakeVisits implements Visits {
     const ended: VisitResource = { ...(await this.read(tenant, visit)), state: 'ended' };
     this.resources.set(`${tenant}/${visit}`, ended);
     return ended;
+  }
+
+  async share(tenant: TenantId, visit: VisitId): Promise<VisitResource> {
+    return this.read(tenant, visit);
   }
 
   readiness(): { ready: boolean; reasons: string[] } {
@@ -123,6 +128,8 @@ const viewOf = (visitId: VisitId): VisitView => ({
   visitId,
   kind: 'visit',
   state: 'open',
+  interpreting: 'simultaneous',
+  reactions: false,
   seq: 0,
   participants: [],
 });

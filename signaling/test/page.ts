@@ -24,12 +24,14 @@ import type {
 } from '../src/ports.ts';
 
 let requests = 0;
+let tokens = 0;
 
 export const identityOf = (participant: string, role: Role, visit = 'visit-1'): Identity => ({
   tenant: 'clinic' as TenantId,
   visit: visit as VisitId,
   participant: participant as ParticipantId,
   role,
+  jti: `token-${++tokens}`,
   expiresAt: Number.MAX_SAFE_INTEGER,
 });
 

@@ -3,6 +3,7 @@ import type { TenantId, VisitId, VisitKey } from '@bedside/protocol';
 import { pino } from 'pino';
 import { VisitRegistry } from '../src/actor/registry.ts';
 import { visitKey } from '../src/store/keys.ts';
+import { FakeClinics } from './fake-clinics.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeNode } from './fake-node.ts';
 import { FakeStore } from './fake-store.ts';
@@ -18,6 +19,7 @@ export function createTestVisits(parts: { store?: FakeStore; node?: FakeNode } =
   const { store = new FakeStore(), node = new FakeNode() } = parts;
   const clock = new FakeClock();
   const counts = new Counts();
+  const clinics = new FakeClinics();
   const logged: string[] = [];
   const log = pino(
     { level: 'warn' },
@@ -34,13 +36,16 @@ export function createTestVisits(parts: { store?: FakeStore; node?: FakeNode } =
     clock,
     log,
     telemetry: counts,
+    clinics,
+    guests: clinics,
+    calls: clinics,
     graceMs: GRACE_MS,
   });
   /** Tells the node's link anew, as after its return. */
   const link = () => {
     for (const each of node.linked()) visits.report({ type: 'linked', node: each });
   };
-  return { visits, store, node, clock, counts, logged, link };
+  return { clinics, visits, store, node, clock, counts, logged, link };
 }
 
 /** Past everything that is under way and waits for nothing but its turn. */

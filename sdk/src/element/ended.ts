@@ -18,6 +18,7 @@ const ENDINGS: Record<Exclude<DisconnectReason, 'idle'>, Ending> = {
   'visit-ended': { icon: 'check', title: 'endedTitle', hint: 'endedHint', rejoin: false },
   replaced: { icon: 'person', title: 'replacedTitle', rejoin: true },
   removed: { icon: 'door', title: 'removedTitle', rejoin: false },
+  denied: { icon: 'door', title: 'deniedTitle', rejoin: false },
   'token-expired': { icon: 'alert', title: 'expiredTitle', rejoin: true },
   failed: { icon: 'alert', title: 'failedTitle', rejoin: true },
 };
@@ -25,6 +26,7 @@ const ENDINGS: Record<Exclude<DisconnectReason, 'idle'>, Ending> = {
 const ERROR_OF = {
   replaced: 'replaced',
   removed: 'removed',
+  denied: 'removed',
   'token-expired': 'unauthorized',
 } as const;
 

@@ -98,6 +98,7 @@ export const en = {
     endedHint: 'You can close this page now.',
     replacedTitle: 'The visit goes on elsewhere',
     removedTitle: 'You are no longer in the visit',
+    deniedTitle: 'You were not let in',
     expiredTitle: 'Your link has expired',
     failedTitle: 'The visit could not be joined',
     rejoin: 'Join again',

@@ -93,6 +93,7 @@ export const es = {
     endedHint: 'Ya puede cerrar esta página.',
     replacedTitle: 'La visita continúa en otro lugar',
     removedTitle: 'Ya no está en la visita',
+    deniedTitle: 'No se le ha dado entrada',
     expiredTitle: 'Su enlace ha caducado',
     failedTitle: 'No se pudo unir a la visita',
     rejoin: 'Volver a unirse',
@@ -117,6 +118,9 @@ export const es = {
     'visit-ended': 'Esta visita ha terminado.',
     removed:
       'Ha salido de esta visita a petición de la clínica. Si es un error, póngase en contacto con la clínica.',
+    'already-admitted': 'Otra persona del equipo ya ha dado entrada a esta persona.',
+    'call-taken': 'Otra persona ya ha aceptado esta llamada.',
+    'invite-used': 'Esta invitación ya se ha usado o ya no es válida. Pida una nueva al centro.',
     replaced: 'La visita continúa en otra ventana o en otro dispositivo. Puede cerrar esta.',
     'session-expired':
       'La conexión estuvo interrumpida demasiado tiempo. Vuelva a unirse a la visita.',

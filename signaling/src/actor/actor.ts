@@ -1,9 +1,11 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import {
   BedsideError,
   type ClientRequest,
   type ClientResponse,
   type Grant,
+  HOLD,
   type NodeId,
   type ParticipantId,
   type PeerId,
@@ -14,14 +16,17 @@ import {
   type VisitChange,
   type VisitId,
   type VisitKey,
-  type VisitKind,
   type VisitResource,
+  type Wait,
 } from '@bedside/protocol';
 import type { Logger } from 'pino';
 import type { NodeClient, NodeReport } from '../nodes/client.ts';
 import { plan, replanned } from '../plan/plan.ts';
 import type {
+  CallDesk,
   ClientLink,
+  Clinics,
+  GuestTokens,
   Identity,
   VisitCommandName,
   VisitConnection,
@@ -29,8 +34,11 @@ import type {
 } from '../ports.ts';
 import type { Lease, VisitStore } from '../store/store.ts';
 import { VisitWriter } from '../store/writer.ts';
-import { type Command, type Decision, decide, type Effect } from '../visit/decide.ts';
+import type { Call } from '../visit/call.ts';
+import { nextDeadline } from '../visit/deadlines.ts';
+import { type By, type Command, type Decision, decide, type Effect } from '../visit/decide.ts';
 import { grantsOf } from '../visit/grants.ts';
+import { queueEntryOf } from '../visit/queue-entry.ts';
 import {
   findPresent,
   type Media,
@@ -38,10 +46,13 @@ import {
   type Person,
   present,
   type Visit,
+  type VisitPlan,
 } from '../visit/state.ts';
-import { changesFor, resourceOf, viewOf } from '../visit/view.ts';
+import { changesFor, resourceOf, viewClass, viewOf } from '../visit/view.ts';
+import { type Acts, createActs, done, isStaffCommand, mapActs } from './acts.ts';
 import type { Census } from './census.ts';
 import type { Clock } from './clock.ts';
+import { Conversation } from './conversation.ts';
 import { RESYNC_MIN_MS, VisitMedia } from './media.ts';
 import { Outbox } from './outbox.ts';
 import { Quality } from './quality.ts';
@@ -62,6 +73,9 @@ export interface ActorOptions {
   log: Logger;
   telemetry: VisitTelemetry;
   census: Census;
+  clinics: Clinics;
+  guests: GuestTokens;
+  calls: CallDesk;
   /** How long a session outlives its socket. */
   graceMs: number;
   /** The actor has ended; nothing of it remains. */
@@ -76,6 +90,8 @@ interface Session {
   outbox: Outbox | undefined;
   /** The page has all its consumers from an answer, so events may add to them. */
   reconciled: boolean;
+  /** Who the page was told speaks. */
+  speaker: ParticipantId | null;
   readonly requests: RequestMemory;
 }
 
@@ -95,7 +111,11 @@ export class VisitActor {
   readonly #quality = new Quality();
   readonly #media: VisitMedia;
   readonly #resolveClosed: () => void;
+  readonly #conversation = new Conversation();
   #visit: Visit | undefined;
+  #cancelAlarm: () => void = () => {};
+  #entry: ReturnType<typeof queueEntryOf>;
+  #calls: readonly Call[] | undefined;
   #speaker: ParticipantId | null = null;
   #closing = false;
 
@@ -157,12 +177,13 @@ export class VisitActor {
   create(
     tenant: TenantId,
     id: VisitId,
-    kind: VisitKind,
+    as: VisitPlan,
   ): Promise<{ created: boolean; visit: VisitResource }> {
     return this.#turn(async () => {
       const created = !this.#visit;
-      const visit = this.#ensure(tenant, id, kind);
-      if (visit.kind !== kind) throw new BedsideError('conflict', { field: 'kind' });
+      const visit = this.#ensure(tenant, id, as);
+      if (as.kind !== undefined && visit.kind !== as.kind)
+        throw new BedsideError('conflict', { field: 'kind' });
       // Asked again after a failure it may exist here, and here alone.
       if (!(await this.#writer.written())) throw new BedsideError('state-unavailable');
       return { created, visit: resourceOf(visit) };
@@ -179,7 +200,22 @@ export class VisitActor {
     return resourceOf(visit);
   }
 
+  /** What the clinic knows of the wait, for who waits. @throws BedsideError `not-found`, `visit-ended` */
+  async share({ ahead, expectedAt }: Wait): Promise<VisitResource> {
+    const { committed, visit } = await this.#turn(() =>
+      this.#apply({
+        type: 'wait',
+        now: this.#now(),
+        ahead,
+        expectedAt: expectedAt === undefined ? undefined : Date.parse(expectedAt),
+      }),
+    );
+    await committed;
+    return resourceOf(visit);
+  }
+
   connect(identity: Identity, link: ClientLink, sessionId?: SessionId): Promise<VisitConnection> {
+    if (identity.attendant) return this.#turn(() => this.#attend(identity));
     const outbox = new Outbox(link);
     return outbox.behind(() => this.#turn(() => this.#connect(identity, link, outbox, sessionId)));
   }
@@ -208,6 +244,7 @@ export class VisitActor {
         const participants = this.#quality.update(this.#visit, report.producers);
         if (participants.length > 0)
           this.#tellAdmitted((outbox) => outbox.send('quality', { participants }));
+        this.#tellQueue();
         return;
       }
       case 'speaker': {
@@ -221,6 +258,8 @@ export class VisitActor {
   async redisReturned(): Promise<void> {
     if (this.#closing || !this.#visit) return;
     await this.#writer.write(this.#visit, []).catch(() => {});
+    this.#entry = undefined;
+    this.#tellQueue();
   }
 
   /** Resolves after what is queued; a visit with nobody in it closes then. */
@@ -244,7 +283,7 @@ export class VisitActor {
   ): Promise<VisitConnection> {
     const rtpCapabilities = this.#options.nodes.rtpCapabilities();
     if (!rtpCapabilities) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
-    const visit = this.#ensure(identity.tenant, identity.visit, 'visit');
+    const visit = this.#ensure(identity.tenant, identity.visit);
     const person = personOf(identity);
     const before = this.#sessions.get(person.id);
     if (!before && this.#sessions.size >= SESSION_LIMIT) throw new BedsideError('limit-reached');
@@ -271,10 +310,18 @@ export class VisitActor {
     const session: Session =
       before?.hash === hash
         ? before
-        : { hash, person, outbox, reconciled: false, requests: new RequestMemory() };
+        : {
+            hash,
+            person,
+            outbox,
+            reconciled: false,
+            speaker: null,
+            requests: new RequestMemory(),
+          };
     session.person = person;
     session.outbox = outbox;
     session.reconciled = false;
+    session.speaker = null;
     this.#sessions.set(person.id, session);
 
     return {
@@ -290,6 +337,37 @@ export class VisitActor {
       command: (name, request) => this.#command(session, link, name, request),
       identify: (renewed) => this.#identify(session, link, personOf(renewed)),
       disconnected: () => this.#disconnected(session, link),
+    };
+  }
+
+  /** Staff of the clinic, who act on the visit without taking part in it. @throws BedsideError `unauthorized` */
+  #attend({ attendant, participant: staff, grants = [] }: Identity): VisitConnection {
+    const rtpCapabilities = this.#options.nodes.rtpCapabilities();
+    // One answer, whether there is no such visit or it is another clinic's.
+    if (!this.#visit || this.#visit.policy.clinic !== attendant?.clinic)
+      throw new BedsideError('unauthorized');
+    if (!rtpCapabilities) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
+    const requests = new RequestMemory();
+    const by: By = { staff, grants };
+    return {
+      welcome: {
+        participantId: staff,
+        sessionId: randomBytes(16).toString('base64url') as SessionId,
+        resumed: false,
+        grants: [...grants],
+        rtpCapabilities,
+        graceMs: this.#options.graceMs,
+        visit: viewOf(this.#state, staff),
+      },
+      command: (name, request) =>
+        this.#reported(name, () => {
+          if (!isStaffCommand(name)) throw new BedsideError('forbidden');
+          return requests.once(`${name} ${request.requestId}`, true, () =>
+            this.#turn(() => this.#acts[name](by, request)).then(done),
+          );
+        }),
+      identify: () => Promise.resolve([...grants]),
+      disconnected: () => {},
     };
   }
 
@@ -343,11 +421,7 @@ export class VisitActor {
     name: Name,
     request: ClientRequest<Name>,
   ): Promise<ClientResponse<Name>> {
-    const started = performance.now();
-    const { telemetry } = this.#options;
-    const report = (outcome: string) =>
-      telemetry.command(name, outcome, (performance.now() - started) / 1000);
-    try {
+    return this.#reported(name, () => {
       if (this.#closing) throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS });
       const { outbox } = session;
       this.#mustBeCurrent(session);
@@ -361,7 +435,17 @@ export class VisitActor {
           return this.#handlers[name](session, request);
         });
       // `end` closes its own socket, too: not before its answer is out.
-      const response = await (whole || name === 'end' ? outbox.behind(run) : run());
+      return whole || name === 'end' ? outbox.behind(run) : run();
+    });
+  }
+
+  /** Runs a command, and counts how it went. */
+  async #reported<Result>(name: VisitCommandName, run: () => Promise<Result>): Promise<Result> {
+    const started = performance.now();
+    const report = (outcome: string) =>
+      this.#options.telemetry.command(name, outcome, (performance.now() - started) / 1000);
+    try {
+      const response = await run();
       report('ok');
       return response;
     } catch (thrown) {
@@ -370,6 +454,13 @@ export class VisitActor {
       throw error;
     }
   }
+
+  readonly #acts: Acts = createActs({
+    now: () => this.#now(),
+    visit: () => this.#state,
+    did: (command) => this.#apply(command).committed,
+    mint: (guest) => this.#options.guests.mint(guest),
+  });
 
   readonly #handlers: {
     [Name in VisitCommandName]: (
@@ -438,10 +529,34 @@ export class VisitActor {
       return {};
     },
     end: async (session) => {
-      const { committed } = await this.#turnOf(session, () => this.#end(session.person));
+      const { committed } = await this.#turnOf(session, () => this.#end(session.person.id));
       await committed;
       return {};
     },
+    mute: async (session, { participantId }) => {
+      const { committed } = await this.#turnOf(session, async () => {
+        const decision = this.#decide({
+          type: 'mute',
+          now: this.#now(),
+          by: { participant: session.person.id },
+          participant: participantId,
+        });
+        for (const effect of decision.effects)
+          if (effect.type === 'pause-producer')
+            await this.#media.call('pause-producer', {
+              ...this.#media.scope,
+              producerId: effect.producer,
+              paused: true,
+            });
+        return this.#commit(decision);
+      });
+      await committed;
+      return {};
+    },
+    ...mapActs((name) => (session: Session, request) => {
+      const by = { participant: session.person.id };
+      return this.#turnOf(session, () => this.#acts[name](by, request)).then(done);
+    }),
     // These change nothing in the visit, so they don't wait for a turn.
     'connect-transport': (session, { transportId, dtlsParameters }) => {
       const { id: peer } = this.#media.peerOf(session.person.id, transportId);
@@ -465,7 +580,10 @@ export class VisitActor {
     },
   };
 
-  async #join(session: Session, { requestId, rtpCapabilities }: ClientRequest<'join'>) {
+  async #join(
+    session: Session,
+    { requestId, rtpCapabilities, messagesAfter = 0 }: ClientRequest<'join'>,
+  ) {
     const { telemetry } = this.#options;
     const started = performance.now();
     if (this.#media.hasRebooted) this.#mediaLost();
@@ -510,7 +628,11 @@ export class VisitActor {
     this.#tellLevels(session);
     return {
       committed,
-      response: { ...opened, visit: viewOf(visit, id) },
+      response: {
+        ...opened,
+        visit: viewOf(visit, id),
+        messages: this.#conversation.after(messagesAfter, id),
+      },
     };
   }
 
@@ -535,6 +657,7 @@ export class VisitActor {
       added: [...consumers.values()].filter(({ consumerId }) => !has.has(consumerId)),
       removed: request.consumerIds.filter((consumerId) => !consumers.has(consumerId)),
       visit: viewOf(this.#state, id),
+      messages: this.#conversation.after(request.messagesAfter ?? 0, id),
     };
   }
 
@@ -578,13 +701,8 @@ export class VisitActor {
     return { ...this.#commit(decision), producerId };
   }
 
-  #end(by?: Person) {
-    const ended = this.#apply({ type: 'end', now: this.#now(), ...(by ? { by } : {}) });
-    for (const { outbox } of this.#sessions.values()) outbox?.close('visit-ended');
-    this.#sessions.clear();
-    for (const cancel of this.#grace.values()) cancel();
-    this.#grace.clear();
-    return ended;
+  #end(by?: ParticipantId) {
+    return this.#apply({ type: 'end', now: this.#now(), ...(by === undefined ? {} : { by }) });
   }
 
   /** A command's turn. @throws BedsideError `moved` where the visit was closed meanwhile */
@@ -635,9 +753,9 @@ export class VisitActor {
     return this.#options.clock.now();
   }
 
-  #ensure(tenant: TenantId, id: VisitId, kind: VisitKind): Visit {
+  #ensure(tenant: TenantId, id: VisitId, as?: VisitPlan): Visit {
     if (this.#visit) return this.#visit;
-    const visit = newVisit(tenant, id, kind, this.#now());
+    const visit = newVisit(tenant, id, this.#now(), as);
     this.#visit = visit;
     this.#options.census.moved(undefined, visit);
     this.#writer.write(visit, [{ type: 'visit-created', at: visit.createdAt }]).catch(() => {});
@@ -661,17 +779,31 @@ export class VisitActor {
     const { visit, events, effects } = decision;
     // The visit may have gone to another gateway while the node did its part.
     if (this.#closing) throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS });
-    if (visit === before) return { visit, committed: Promise.resolve('written' as const) };
+    if (visit === before) {
+      this.#carryOut(effects);
+      return { visit, committed: Promise.resolve('written' as const) };
+    }
     this.#visit = visit;
     this.#options.census.moved(before, visit);
     const committed = this.#writer.write(visit, events);
     committed.catch(() => {});
     this.#broadcast(before, visit);
-    for (const { id } of visit.participants) {
+    this.#carryOut(effects);
+    for (const participant of visit.participants) {
+      const { id } = participant;
       if (findPresent(visit, id) || !findPresent(before, id)) continue;
       this.#cancelGrace(id);
-      if (!this.#sessions.get(id)?.outbox) this.#sessions.delete(id);
+      const outbox = this.#sessions.get(id)?.outbox;
+      const sentAway = participant.leftReason === 'removed' || participant.leftReason === 'denied';
+      if (sentAway) outbox?.close(participant.leftReason as 'removed' | 'denied');
+      if (sentAway || !outbox) this.#sessions.delete(id);
     }
+    if (visit.state === 'ended') this.#dismiss();
+    this.#setAlarm();
+    this.#tellQueue();
+    if (visit.calls) this.#followCalls();
+    if (this.#speaker !== null)
+      for (const session of this.#sessions.values()) this.#tellSpeaker(session);
     this.#media.changed(visit, replanned(before, visit));
     if (before.media) this.#media.tidy(effects, before.media);
     void this.#media.scheduleSync();
@@ -679,17 +811,77 @@ export class VisitActor {
   }
 
   #broadcast(before: Visit, after: Visit): void {
-    // All who were and are admitted see the same.
-    let shared: VisitChange[] | undefined;
+    const shared = new Map<string, VisitChange[]>();
     for (const [id, { outbox }] of this.#sessions) {
       if (!outbox) continue;
-      const sharing = [before, after].every(
-        (visit) => findPresent(visit, id)?.state === 'admitted',
-      );
-      const changes = (sharing && shared) || changesFor(before, after, id);
-      if (sharing) shared = changes;
-      if (changes.length > 0) outbox.send('changed', { seq: after.seq, changes });
+      const [was, is] = [viewClass(before, id), viewClass(after, id)];
+      const sharing = was !== undefined && is !== undefined ? `${was} ${is}` : undefined;
+      const known = sharing === undefined ? undefined : shared.get(sharing);
+      const changes = known ?? changesFor(before, after, id);
+      if (sharing !== undefined) shared.set(sharing, changes);
+      // An empty one, too, where others have some: numbers have no gaps.
+      outbox.send('changed', { seq: after.seq, changes });
     }
+  }
+
+  /** What a decision has others told of. */
+  #carryOut(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.type === 'tell') {
+        for (const id of effect.to)
+          this.#sessions.get(id)?.outbox?.send(effect.event, effect.payload as never);
+      } else if (effect.type === 'say') {
+        this.#conversation.add(effect.message, effect.audience);
+        for (const id of effect.audience)
+          this.#sessions.get(id)?.outbox?.send('message', effect.message);
+      }
+    }
+  }
+
+  /** Has the desk ring as the visit's calls say. */
+  #followCalls(): void {
+    const { tenant, visit, kind, policy, calls = [] } = this.#state;
+    if (policy.clinic === undefined || calls === this.#calls) return;
+    this.#calls = calls;
+    const where = { tenant, clinic: policy.clinic, visit, key: this.#options.key, kind };
+    const happen = (command: Command) => void this.#happen(() => void this.#apply(command));
+    this.#options.calls.follow(where, calls, {
+      accepted: (call, person) => happen({ type: 'call-accepted', now: this.#now(), call, person }),
+      exhausted: (call, group) => happen({ type: 'call-exhausted', now: this.#now(), call, group }),
+    });
+  }
+
+  /** The visit is over: everybody is told, and nothing is waited for. */
+  #dismiss(): void {
+    for (const { outbox } of this.#sessions.values()) outbox?.close('visit-ended');
+    this.#sessions.clear();
+    for (const cancel of this.#grace.values()) cancel();
+    this.#grace.clear();
+    this.#conversation.clear();
+  }
+
+  /** One timer for whatever the visit waits for next. */
+  #setAlarm(): void {
+    this.#cancelAlarm();
+    this.#cancelAlarm = () => {};
+    const at = this.#visit && nextDeadline(this.#visit);
+    if (at === undefined || this.#closing) return;
+    this.#cancelAlarm = this.#options.clock.after(Math.max(0, at - this.#now()), () => {
+      void this.#happen(() => {
+        this.#apply({ type: 'tick', now: this.#now() });
+      });
+    });
+  }
+
+  /** The clinic's queue hears of who waits, where that changed. */
+  #tellQueue(): void {
+    const visit = this.#visit;
+    if (visit?.policy.clinic === undefined) return;
+    const entry = queueEntryOf(visit, (id) => this.#quality.of(id));
+    if (isDeepStrictEqual(entry, this.#entry)) return;
+    this.#entry = entry;
+    const { clinic } = visit.policy;
+    this.#options.clinics.entryChanged({ tenant: visit.tenant, clinic }, this.#options.key, entry);
   }
 
   #tellAdmitted(tell: (outbox: Outbox) => void): void {
@@ -702,17 +894,29 @@ export class VisitActor {
   }
 
   /** What a page that comes in, or back, can't see in the visit: who is heard how well, and who speaks. */
-  #tellLevels({ person, outbox }: Session): void {
+  #tellLevels(session: Session): void {
+    const { person, outbox } = session;
     if (!outbox || !this.#isAdmitted(person.id)) return;
     const participants = this.#quality.all(this.#state);
     if (participants.length > 0) outbox.send('quality', { participants });
-    outbox.send('speaker', { participantId: this.#speaker });
+    outbox.send('speaker', { participantId: session.speaker });
   }
 
   #speaks(participantId: ParticipantId | null): void {
     if (participantId === this.#speaker) return;
     this.#speaker = participantId;
-    this.#tellAdmitted((outbox) => outbox.send('speaker', { participantId }));
+    for (const session of this.#sessions.values()) this.#tellSpeaker(session);
+  }
+
+  /** Who speaks is told in the same place alone. */
+  #tellSpeaker(session: Session): void {
+    const speaks = this.#speaker === null ? undefined : findPresent(this.#state, this.#speaker);
+    const listens = findPresent(this.#state, session.person.id);
+    const heard = speaks?.state === 'admitted' && speaks.place === listens?.place;
+    const participantId = heard && speaks.place !== HOLD ? speaks.id : null;
+    if (participantId === session.speaker) return;
+    session.speaker = participantId;
+    if (listens?.state === 'admitted') session.outbox?.send('speaker', { participantId });
   }
 
   #ownerOf(producerId: ProducerId | null): ParticipantId | null {
@@ -747,6 +951,9 @@ export class VisitActor {
   #recover(visit: Visit): void {
     this.#visit = visit;
     this.#options.census.moved(undefined, visit);
+    this.#setAlarm();
+    this.#tellQueue();
+    if (visit.calls) this.#followCalls();
     if (present(visit).length === 0) return;
     for (const { id, session } of present(visit)) this.#startGrace(id, session);
     this.#media.doubtNode();
@@ -784,6 +991,8 @@ export class VisitActor {
   #shut(): void {
     this.#closing = true;
     this.#media.stop();
+    this.#cancelAlarm();
+    if (this.#calls) this.#options.calls.forget(this.#options.key);
     for (const cancel of this.#grace.values()) cancel();
     this.#grace.clear();
   }
@@ -795,8 +1004,9 @@ export class VisitActor {
   }
 }
 
-function personOf({ participant, role, name, lang, grants }: Identity): Person {
-  return { id: participant, role, name, lang, grants: grantsOf(role, grants) };
+function personOf({ participant, role, name, lang, grants, jti, invite }: Identity): Person {
+  const token = createHash('sha256').update(jti).digest('base64url').slice(0, 8);
+  return { id: participant, role, name, lang, grants: grantsOf(role, grants), token, invite };
 }
 
 function hashOf(sessionId: SessionId): string {

@@ -4,7 +4,7 @@ import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { NodeReport } from '../nodes/client.ts';
 import { Nodes } from '../nodes/nodes.ts';
-import type { Visits, VisitTelemetry } from '../ports.ts';
+import type { CallDesk, Clinics, GuestTokens, Visits, VisitTelemetry } from '../ports.ts';
 import { RedisStore } from '../store/store.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { VisitRegistry } from './registry.ts';
@@ -25,6 +25,9 @@ export interface VisitsOptions {
   log: Logger;
   /** Milliseconds for which a session outlives its socket. */
   graceMs: number;
+  clinics: Clinics;
+  guests: GuestTokens;
+  calls: CallDesk;
   clock?: Clock;
 }
 
@@ -38,6 +41,9 @@ export function createVisits(options: VisitsOptions): Visits & { start(): Promis
     telemetry,
     log,
     graceMs,
+    clinics,
+    guests,
+    calls,
     clock = systemClock,
   } = options;
   const store = new RedisStore({
@@ -57,6 +63,9 @@ export function createVisits(options: VisitsOptions): Visits & { start(): Promis
     clock,
     log,
     telemetry,
+    clinics,
+    guests,
+    calls,
     graceMs,
   });
   return {
@@ -64,6 +73,7 @@ export function createVisits(options: VisitsOptions): Visits & { start(): Promis
     create: (tenant, request) => registry.create(tenant, request),
     read: (tenant, visit) => registry.read(tenant, visit),
     end: (tenant, visit) => registry.end(tenant, visit),
+    share: (tenant, visit, wait) => registry.share(tenant, visit, wait),
     readiness: () => registry.readiness(),
     start: async () => {
       await Promise.all([store.start(), nodes.start(FIRST_NODE_MS)]);

@@ -18,6 +18,7 @@ const visitOf = (producers: Record<string, [string, boolean][]>): Visit => ({
     connection: 'connected',
     place: 'main',
     session: 's',
+    tokens: [],
     joinedAt: 0,
     endpoint: {
       peer: `peer-${id}` as never,

@@ -39,6 +39,11 @@ export class Quality {
     return changed;
   }
 
+  /** 0 lost to 3 good; undefined where nothing was measured. */
+  of(participant: ParticipantId): number | undefined {
+    return this.#levels.get(participant);
+  }
+
   /** What is known, for who comes in. */
   all(visit: Visit): Levels {
     this.#forgetGone(visit);

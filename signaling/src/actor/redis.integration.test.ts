@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RedisServer } from '../../../load-tests/lib/redis-server.ts';
 import { TcpProxy } from '../../../load-tests/lib/tcp-proxy.ts';
+import { FakeClinics } from '../../test/fake-clinics.ts';
 import { FakeNode } from '../../test/fake-node.ts';
 import { Page } from '../../test/page.ts';
 import { Counts } from '../../test/telemetry.ts';
@@ -65,12 +66,16 @@ async function startGateway(id: string, node: FakeNode, graceMs = 20_000) {
       returned = Promise.withResolvers();
     },
   });
+  const clinics = new FakeClinics();
   const visits: VisitRegistry = new VisitRegistry({
     store,
     nodes: node,
     clock: systemClock,
     log,
     telemetry: counts,
+    clinics,
+    guests: clinics,
+    calls: clinics,
     graceMs,
   });
   open.push(() => redis.disconnect());

@@ -6,10 +6,20 @@ import {
   type VisitId,
   type VisitKey,
   type VisitResource,
+  type Wait,
 } from '@bedside/protocol';
 import type { Logger } from 'pino';
 import type { NodeClient, NodeReport } from '../nodes/client.ts';
-import type { ClientLink, Identity, VisitConnection, Visits, VisitTelemetry } from '../ports.ts';
+import type {
+  CallDesk,
+  ClientLink,
+  Clinics,
+  GuestTokens,
+  Identity,
+  VisitConnection,
+  Visits,
+  VisitTelemetry,
+} from '../ports.ts';
 import { visitKey } from '../store/keys.ts';
 import type { VisitStore } from '../store/store.ts';
 import { resourceOf } from '../visit/view.ts';
@@ -26,6 +36,9 @@ export interface RegistryOptions {
   clock: Clock;
   log: Logger;
   telemetry: VisitTelemetry;
+  clinics: Clinics;
+  guests: GuestTokens;
+  calls: CallDesk;
   graceMs: number;
 }
 
@@ -52,13 +65,17 @@ export class VisitRegistry implements Visits {
 
   create(
     tenant: TenantId,
-    { visit, kind }: CreateVisit,
+    { visit, ...plan }: CreateVisit,
   ): Promise<{ created: boolean; visit: VisitResource }> {
-    return this.#with(visitKey(tenant, visit), (actor) => actor.create(tenant, visit, kind));
+    return this.#with(visitKey(tenant, visit), (actor) => actor.create(tenant, visit, plan));
   }
 
   end(tenant: TenantId, visit: VisitId): Promise<VisitResource> {
     return this.#with(visitKey(tenant, visit), (actor) => actor.end());
+  }
+
+  share(tenant: TenantId, visit: VisitId, wait: Wait): Promise<VisitResource> {
+    return this.#with(visitKey(tenant, visit), (actor) => actor.share(wait));
   }
 
   /** Needs no ownership: what another gateway committed last is good enough to read. */

@@ -116,12 +116,13 @@ export async function verifyToken(
   const { claims, tenant } = await verifyJwt(keyrings, token, TOKEN_AUDIENCE);
   const parsed = TokenClaims.safeParse(claims);
   if (!parsed.success) throw new TokenRefused('claims');
-  const { iss, visit, sub, role, name, lang, grants, exp } = parsed.data;
+  const { iss, visit, sub, role, name, lang, grants, exp, jti } = parsed.data;
   return {
     tenant,
     identity: {
       tenant: iss,
       visit,
+      jti,
       participant: sub,
       role,
       name,

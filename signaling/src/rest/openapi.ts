@@ -8,6 +8,7 @@ import {
   VisitKind,
   VisitResource,
   VisitState,
+  Wait,
 } from '@bedside/protocol';
 import * as z from 'zod/mini';
 
@@ -21,6 +22,7 @@ const COMPONENTS = {
   VisitKind,
   VisitResource,
   VisitState,
+  Wait,
 };
 
 const ref = (name: keyof typeof COMPONENTS) => ({ $ref: `#/components/schemas/${name}` });
@@ -80,6 +82,19 @@ export function openApiDocument(): Record<string, unknown> {
           operationId: 'readVisit',
           summary: 'Read a visit.',
           parameters: [visitParameter],
+          responses: { 200: visitAnswer('The visit.'), default: problem },
+        },
+      },
+      '/v1/visits/{visit}/wait': {
+        put: {
+          operationId: 'shareWait',
+          summary:
+            'Share with who waits how many are before them, and when it is expected to begin.',
+          parameters: [visitParameter],
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: ref('Wait') } },
+          },
           responses: { 200: visitAnswer('The visit.'), default: problem },
         },
       },

@@ -6,6 +6,7 @@ import {
   type TenantId,
   toBedsideError,
   VisitId,
+  Wait,
 } from '@bedside/protocol';
 import * as z from 'zod/mini';
 import type { ServiceAuth } from '../auth/services.ts';
@@ -40,7 +41,7 @@ interface Call {
 }
 
 interface Route {
-  method: 'get' | 'post';
+  method: 'get' | 'post' | 'put';
   pattern: string;
   /** For metrics: the pattern as the OpenAPI document writes it. */
   label: string;
@@ -87,6 +88,14 @@ export function createRest(options: RestOptions): { mount(app: TemplatedApp): vo
       label: '/v1/visits/{visit}',
       hasBody: false,
       run: async (call) => json(200, await visits.read(call.tenant, visitOf(call))),
+    },
+    {
+      method: 'put',
+      pattern: '/v1/visits/:visit/wait',
+      label: '/v1/visits/{visit}/wait',
+      hasBody: true,
+      run: async (call) =>
+        json(200, await visits.share(call.tenant, visitOf(call), parse(Wait, jsonOf(call.body)))),
     },
     {
       method: 'post',

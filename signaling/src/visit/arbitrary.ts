@@ -16,13 +16,13 @@ import { findPresent, type Media, newVisit, type Person, type Visit } from './st
 
 export const NODE = { node: 'node-1', bootId: 'boot-1' } as Media;
 
-export const emptyVisit = (): Visit =>
-  newVisit('clinic' as TenantId, 'visit-1' as VisitId, 'visit', 1_000);
+export const emptyVisit = (): Visit => newVisit('clinic' as TenantId, 'visit-1' as VisitId, 1_000);
 
 export const personOf = (id: string, role: Role, grants?: readonly Grant[]): Person => ({
   id: id as ParticipantId,
   role,
   grants: grantsOf(role, grants),
+  token: `token of ${id}`,
 });
 
 const who = fc.integer({ min: 0, max: 3 });
@@ -143,7 +143,7 @@ export function commandOf(visit: Visit, each: Step, index: number): Command {
     case 'leave':
       return { type: 'leave', now, participant: id };
     case 'end':
-      return { type: 'end', now, by: person };
+      return { type: 'end', now, by: id };
     case 'recover':
     case 'media-lost':
       return { type: each.do, now };

@@ -1,19 +1,43 @@
-import type { Grant, MediaSource, ParticipantState, Role } from '@bedside/protocol';
+import type { Admission, Grant, MediaSource, Role } from '@bedside/protocol';
 
-const SPEAKS: readonly Grant[] = ['publish-audio', 'publish-video'];
-const TREATS: readonly Grant[] = [...SPEAKS, 'publish-screen', 'admit', 'remove', 'end'];
+const SPEAKS: readonly Grant[] = ['publish-audio', 'publish-video', 'chat'];
+const TREATS: readonly Grant[] = [
+  ...SPEAKS,
+  'publish-screen',
+  'admit',
+  'remove',
+  'mute',
+  'hold',
+  'private-room',
+  'invite',
+  'hand-over',
+  'end',
+  'see-roster',
+];
 
 /** What a role may do where its token names no grants. */
 export const GRANTS_OF_ROLE: Readonly<Record<Role, readonly Grant[]>> = {
   patient: [...SPEAKS, 'publish-screen'],
   provider: TREATS,
-  interpreter: SPEAKS,
-  specialist: [...SPEAKS, 'publish-screen'],
+  interpreter: [...SPEAKS, 'interpret', 'see-roster'],
+  specialist: [...SPEAKS, 'publish-screen', 'see-roster'],
   caregiver: SPEAKS,
-  observer: [],
+  observer: ['chat'],
   moderator: TREATS,
-  device: SPEAKS,
+  device: ['publish-audio', 'publish-video', 'publish-screen'],
 };
+
+/** Grants over others: who invites can give none of them that they lack. */
+export const OVER_OTHERS: ReadonlySet<Grant> = new Set<Grant>([
+  'admit',
+  'remove',
+  'mute',
+  'hold',
+  'private-room',
+  'invite',
+  'hand-over',
+  'end',
+]);
 
 /** The grant that each source needs. */
 export const GRANT_OF_SOURCE: Readonly<Record<MediaSource, Grant>> = {
@@ -23,17 +47,15 @@ export const GRANT_OF_SOURCE: Readonly<Record<MediaSource, Grant>> = {
   'screen-audio': 'publish-screen',
 };
 
-/** The admission policy `auto-admit`: the state in which a role starts when it joins. */
-export const AUTO_ADMIT: Readonly<Record<Role, Exclude<ParticipantState, 'left'>>> = {
-  patient: 'admitted',
-  provider: 'admitted',
-  interpreter: 'admitted',
-  specialist: 'admitted',
-  caregiver: 'admitted',
-  observer: 'admitted',
-  moderator: 'admitted',
-  device: 'admitted',
-};
+/** Whether somebody new has to wait. `attended`: somebody who may admit is in the visit. */
+export function mustWait(
+  admission: Admission,
+  grants: readonly Grant[],
+  attended: boolean,
+): boolean {
+  if (admission === 'auto' || grants.includes('admit')) return false;
+  return admission === 'on-admit' || !attended;
+}
 
 /** The token's grants where it names any, else those of the role. */
 export function grantsOf(role: Role, override: readonly Grant[] | undefined): readonly Grant[] {

@@ -1,8 +1,18 @@
 import {
+  Admission,
+  type CallId,
+  ClinicId,
   ConnectionState,
+  type CreateVisit,
   DisplayName,
   Grant,
+  HandOver,
+  Hold,
+  InterpretingMode,
+  InviteId,
+  isSigned,
   LanguageTag,
+  LanguageTags,
   LeaveReason,
   LIMITS,
   MediaKind,
@@ -21,6 +31,7 @@ import {
   VisitState,
 } from '@bedside/protocol';
 import * as z from 'zod/mini';
+import { Call } from './call.ts';
 
 /**
  * A visit as the gateway knows it, and as Redis keeps it: one declaration for both, so that what is
@@ -47,6 +58,9 @@ export const Endpoint = z.object({
 });
 export type Endpoint = z.infer<typeof Endpoint>;
 
+/** Tokens of a participant that are remembered. Older ones have expired: a token is renewed when it is about to. */
+export const TOKENS_LIMIT = 16;
+
 export const Participant = z.object({
   id: ParticipantId,
   role: Role,
@@ -56,10 +70,24 @@ export const Participant = z.object({
   state: ParticipantState,
   connection: ConnectionState,
   place: Place,
+  /** While `place` is `hold`. */
+  hold: z.optional(Hold),
+  speaks: z.optional(LanguageTags),
+  hears: z.optional(LanguageTags),
+  signs: z.optional(z.boolean()),
+  duckDb: z.optional(z.number()),
+  handRaisedAt: z.optional(z.int()),
+  /** Their microphone goes to this participant alone. */
+  whisperTo: z.optional(ParticipantId),
+  /** Hashes of the tokens that they have shown, newest last: none of them is good after a removal. */
+  tokens: z.array(z.string()).check(z.maxLength(TOKENS_LIMIT)),
+  /** The invitation that they came with. */
+  invite: z.optional(InviteId),
   /** SHA-256 of the session id, base64url: who holds the id may resume; Redis alone may not. */
   session: z.string(),
   endpoint: z.optional(Endpoint),
   joinedAt: z.int(),
+  admittedAt: z.optional(z.int()),
   leftAt: z.optional(z.int()),
   leftReason: z.optional(LeaveReason),
 });
@@ -68,6 +96,42 @@ export type Participant = z.infer<typeof Participant>;
 /** Where the media of the visit runs. Another boot of the same node has none of it. */
 export const Media = z.object({ node: NodeId, bootId: z.string() });
 export type Media = z.infer<typeof Media>;
+
+/** What the portal decided when it made the visit. Times in milliseconds. */
+export const Policy = z.object({
+  admission: Admission,
+  clinic: z.optional(ClinicId),
+  startsAt: z.optional(z.int()),
+  noShowAfterMs: z.optional(z.int()),
+  unattendedMs: z.int(),
+  preview: z.boolean(),
+  reactions: z.boolean(),
+});
+export type Policy = z.infer<typeof Policy>;
+
+export const Invite = z.object({
+  id: InviteId,
+  role: Role,
+  name: z.optional(DisplayName),
+  knock: z.boolean(),
+  by: ParticipantId,
+  /** Until when it can be used. */
+  expiresAt: z.int(),
+  state: z.enum(['open', 'used', 'revoked']),
+  /** Hash of the session that uses it: no other page may. */
+  session: z.optional(z.string()),
+});
+export type Invite = z.infer<typeof Invite>;
+
+/** Who was removed, with the hashes of the tokens that are good for nothing any more. */
+export const Barred = z.object({ id: ParticipantId, tokens: z.array(z.string()) });
+export type Barred = z.infer<typeof Barred>;
+
+/** Removed participants that are remembered, newest last. */
+export const BARRED_LIMIT = 64;
+
+/** For how long a visit goes on with nobody responsible, where the portal says nothing. */
+const UNATTENDED_MS = 15 * 60_000;
 
 /** Participants that are gone and still listed, newest last. */
 export const DEPARTED_LIMIT = LIMITS.departedParticipants;
@@ -83,6 +147,25 @@ export const Visit = z.object({
   startedAt: z.optional(z.int()),
   endedAt: z.optional(z.int()),
   media: z.optional(Media),
+  policy: Policy,
+  /** Whom who waits waits for. */
+  provider: z.optional(ParticipantId),
+  /** The colleague to whom who waits is offered. */
+  offeredTo: z.optional(ParticipantId),
+  responsible: z.optional(ParticipantId),
+  unattendedSince: z.optional(z.int()),
+  handOver: z.optional(HandOver),
+  interpreting: InterpretingMode,
+  /** Interpreters in the order in which they last took the turn, newest first. */
+  turns: z.optional(z.array(ParticipantId)),
+  wait: z.optional(z.object({ ahead: z.optional(z.int()), expectedAt: z.optional(z.int()) })),
+  invites: z.optional(z.array(Invite)),
+  calls: z.optional(z.array(Call)),
+  barred: z.optional(z.array(Barred)),
+  /** Messages so far; the last one's number. */
+  messages: z.optional(z.int()),
+  /** Who was reported as a no-show. */
+  noShows: z.optional(z.array(Role)),
   participants: z
     .array(Participant)
     .check(z.maxLength(LIMITS.participantsPerVisit + DEPARTED_LIMIT)),
@@ -96,6 +179,10 @@ export interface Person {
   name?: string | undefined;
   lang?: LanguageTag | undefined;
   grants: readonly Grant[];
+  /** Hash of the token's id. */
+  token: string;
+  /** The invitation that the token is for. */
+  invite?: InviteId | undefined;
 }
 
 /** What happened, for the ledger: opaque ids and roles, never names. */
@@ -110,24 +197,78 @@ export interface LedgerEvent {
     | 'participant-reconnecting'
     | 'participant-reconnected'
     | 'participant-left'
+    | 'no-show'
     | 'producer-opened'
     | 'producer-paused'
     | 'producer-resumed'
     | 'producer-closed'
     | 'media-placed'
-    | 'media-lost';
+    | 'media-lost'
+    | 'responsible-changed'
+    | 'unattended'
+    | 'hold-started'
+    | 'hold-ended'
+    | 'privacy-started'
+    | 'privacy-changed'
+    | 'privacy-ended'
+    | 'whisper-started'
+    | 'whisper-ended'
+    | 'invited'
+    | 'invite-used'
+    | 'invite-revoked'
+    | 'called'
+    | 'call-ended'
+    | 'hand-over-offered'
+    | 'hand-over-answered'
+    | 'reassign-offered'
+    | 'reassign-answered'
+    | 'interpreting-changed';
   /** Milliseconds since 1970. */
   at: number;
   participant?: ParticipantId;
   role?: Role;
   source?: MediaSource;
-  reason?: LeaveReason;
+  reason?: LeaveReason | 'unattended' | 'accepted' | 'refused' | 'unanswered' | 'cancelled';
+  /** Who did it to them. */
+  by?: ParticipantId;
+  /** The private room. */
+  place?: Place;
+  /** Everybody who is in the private room from now on, or was until now. */
+  participants?: ParticipantId[];
+  invite?: InviteId;
+  call?: CallId;
 }
 
 /** A visit that nobody has come to yet. */
-export function newVisit(tenant: TenantId, visit: VisitId, kind: VisitKind, now: number): Visit {
-  return { tenant, visit, kind, state: 'open', seq: 0, createdAt: now, participants: [] };
+export function newVisit(tenant: TenantId, visit: VisitId, now: number, as: VisitPlan = {}): Visit {
+  const kind = as.kind ?? 'visit';
+  return {
+    tenant,
+    visit,
+    kind,
+    state: 'open',
+    seq: 0,
+    createdAt: now,
+    policy: {
+      admission: as.admission ?? 'auto',
+      ...(as.clinic === undefined ? {} : { clinic: as.clinic }),
+      ...(as.startsAt === undefined ? {} : { startsAt: Date.parse(as.startsAt) }),
+      ...(as.noShowAfterMinutes === undefined
+        ? {}
+        : { noShowAfterMs: as.noShowAfterMinutes * 60_000 }),
+      unattendedMs:
+        as.unattendedMinutes === undefined ? UNATTENDED_MS : as.unattendedMinutes * 60_000,
+      preview: as.preview ?? false,
+      reactions: as.reactions ?? (kind === 'group' || kind === 'lecture'),
+    },
+    ...(as.provider === undefined ? {} : { provider: as.provider }),
+    interpreting: 'simultaneous',
+    participants: [],
+  };
 }
+
+/** What the portal says of a visit when it makes it. */
+export type VisitPlan = Partial<Omit<CreateVisit, 'visit'>>;
 
 /** The participant of that id who has not left. */
 export function findPresent(visit: Visit, id: ParticipantId): Participant | undefined {
@@ -138,4 +279,34 @@ export function findPresent(visit: Visit, id: ParticipantId): Participant | unde
 
 export function present(visit: Visit): Participant[] {
   return visit.participants.filter((participant) => participant.state !== 'left');
+}
+
+/** Those who take part. */
+export function admitted(visit: Visit): Participant[] {
+  return visit.participants.filter((participant) => participant.state === 'admitted');
+}
+
+/** Who may answer for the visit. */
+export const mayAttend = (participant: Participant): boolean =>
+  participant.state === 'admitted' && participant.grants.includes('admit');
+
+/** Whether somebody who may answer for the visit is there now. */
+export function isAttended(visit: Visit): boolean {
+  return visit.participants.some((each) => mayAttend(each) && each.connection === 'connected');
+}
+
+/** What somebody speaks, as far as it is known; the preferred language first. */
+export function speaksOf({ speaks, lang }: Participant): readonly LanguageTag[] {
+  return speaks ?? (lang === undefined ? [] : [lang]);
+}
+
+/** What somebody follows, as far as it is known. */
+export function hearsOf(participant: Participant): readonly LanguageTag[] {
+  return participant.hears ?? speaksOf(participant);
+}
+
+/** Whether the picture is their voice; an interpreter's is not. */
+export function signsOf(participant: Participant): boolean {
+  if (participant.grants.includes('interpret')) return false;
+  return participant.signs ?? speaksOf(participant).some(isSigned);
 }

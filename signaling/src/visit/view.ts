@@ -1,52 +1,141 @@
+import { isDeepStrictEqual } from 'node:util';
 import type {
   ParticipantId,
   ParticipantView,
   VisitChange,
+  VisitInfo,
   VisitResource,
   VisitView,
 } from '@bedside/protocol';
 import { findPresent, type Participant, present, type Visit } from './state.ts';
 
-/** Whom this viewer may see: nobody before they joined, themselves while they wait, everybody once admitted. */
+/** Whether this viewer sees who waits: who may admit or send them away. */
+const seesWaiting = ({ grants }: Participant): boolean =>
+  grants.includes('admit') || grants.includes('remove');
+
+/**
+ * Whom this viewer may see: nobody before they joined; themselves while they wait, and who takes part
+ * where that is granted; everybody who takes part once admitted, and who waits where they may admit.
+ */
 function visibleTo(visit: Visit, viewer: ParticipantId): Participant[] {
   const self = findPresent(visit, viewer);
   if (!self) return [];
-  return self.state === 'admitted' ? present(visit) : [self];
+  if (self.state === 'admitted')
+    return seesWaiting(self)
+      ? present(visit)
+      : present(visit).filter(({ state }) => state === 'admitted');
+  return self.grants.includes('see-roster')
+    ? present(visit).filter((each) => each === self || each.state === 'admitted')
+    : [self];
 }
 
-function participantView(participant: Participant): ParticipantView {
+/** Viewers of the same class see the same of a visit and of its changes. Undefined: nobody else sees that. */
+export function viewClass(visit: Visit, viewer: ParticipantId): string | undefined {
+  const self = findPresent(visit, viewer);
+  if (self?.state !== 'admitted') return undefined;
+  return `${seesWaiting(self)} ${self.grants.includes('invite')}`;
+}
+
+/** `full`: with what is sent and said; who waits learns no more of others than that they are there. */
+function participantView(participant: Participant, full: boolean): ParticipantView {
+  const { name, lang, hold, speaks, hears, signs, duckDb, handRaisedAt, whisperTo } = participant;
   return {
     participantId: participant.id,
     role: participant.role,
-    ...(participant.name === undefined ? {} : { name: participant.name }),
-    ...(participant.lang === undefined ? {} : { lang: participant.lang }),
+    ...(name === undefined ? {} : { name }),
+    ...(lang === undefined ? {} : { lang }),
     state: participant.state,
     connection: participant.connection,
     place: participant.place,
-    producers: (participant.endpoint?.producers ?? []).map(({ id, kind, source, paused }) => ({
-      producerId: id,
-      kind,
-      source,
-      paused,
-    })),
+    ...(hold === undefined ? {} : { hold }),
+    ...(speaks === undefined ? {} : { speaks }),
+    ...(hears === undefined ? {} : { hears }),
+    ...(signs === undefined ? {} : { signs }),
+    ...(duckDb === undefined ? {} : { duckDb }),
+    ...(handRaisedAt === undefined ? {} : { handRaisedAt }),
+    ...(whisperTo === undefined || !full ? {} : { whisperTo }),
+    ...(participant.state === 'waiting' ? { waitingSince: participant.joinedAt } : {}),
+    producers: full
+      ? (participant.endpoint?.producers ?? []).map(({ id, kind, source, paused }) => ({
+          producerId: id,
+          kind,
+          source,
+          paused,
+        }))
+      : [],
   };
 }
 
+function viewerOf(visit: Visit, viewer: ParticipantId) {
+  const self = findPresent(visit, viewer);
+  const isAdmitted = self?.state === 'admitted';
+  return {
+    isAdmitted,
+    mayInvite: isAdmitted && self.grants.includes('invite'),
+    see: (each: Participant) => participantView(each, isAdmitted || each === self),
+  };
+}
+
+function infoOf(visit: Visit, isAdmitted: boolean): VisitInfo {
+  const { responsible, handOver, unattendedSince, turns, wait } = visit;
+  return {
+    state: visit.state,
+    ...(responsible === undefined || !isAdmitted ? {} : { responsible }),
+    ...(unattendedSince === undefined ? {} : { unattendedSince }),
+    ...(handOver === undefined || !isAdmitted ? {} : { handOver }),
+    interpreting: visit.interpreting,
+    ...(turns === undefined || !isAdmitted ? {} : { turns }),
+    reactions: visit.policy.reactions,
+    ...(wait === undefined ? {} : { wait }),
+  };
+}
+
+const invitesOf = (visit: Visit) =>
+  (visit.invites ?? []).map(({ id, role, name, expiresAt, knock, state }) => ({
+    inviteId: id,
+    role,
+    ...(name === undefined ? {} : { name }),
+    expiresAt,
+    knock,
+    state,
+  }));
+
+const callsOf = (visit: Visit) =>
+  (visit.calls ?? []).map(({ id, role, state, index, until }) => ({
+    callId: id,
+    role,
+    state,
+    group: index,
+    until,
+  }));
+
 /** The visit as this participant may see it. */
 export function viewOf(visit: Visit, viewer: ParticipantId): VisitView {
+  const { isAdmitted, mayInvite, see } = viewerOf(visit, viewer);
   return {
     visitId: visit.visit,
     kind: visit.kind,
-    state: visit.state,
+    ...infoOf(visit, isAdmitted),
+    ...(mayInvite ? { invites: invitesOf(visit), calls: callsOf(visit) } : {}),
     seq: visit.seq,
-    participants: visibleTo(visit, viewer).map(participantView),
+    participants: visibleTo(visit, viewer).map(see),
   };
 }
 
 /** What changed for this viewer from one state of the visit to a later one. */
 export function changesFor(before: Visit, after: Visit, viewer: ParticipantId): VisitChange[] {
   const changes: VisitChange[] = [];
-  if (before.state !== after.state) changes.push({ type: 'visit', state: after.state });
+  const was = viewerOf(before, viewer);
+  const is = viewerOf(after, viewer);
+  const info = infoOf(after, is.isAdmitted);
+  if (!isDeepStrictEqual(infoOf(before, was.isAdmitted), info))
+    changes.push({ type: 'visit', ...info });
+  if (is.mayInvite) {
+    if (!was.mayInvite || before.invites !== after.invites)
+      changes.push({ type: 'invites', invites: invitesOf(after) });
+    if (!was.mayInvite || before.calls !== after.calls)
+      changes.push({ type: 'calls', calls: callsOf(after) });
+  }
   const seen = visibleTo(before, viewer);
   const sees = visibleTo(after, viewer);
   // Who has left hears of their own leaving, and no more of the others.
@@ -57,27 +146,40 @@ export function changesFor(before: Visit, after: Visit, viewer: ParticipantId): 
     changes.push({ type: 'participant-left', participantId: id, reason });
   }
   for (const participant of sees) {
-    if (!seen.includes(participant))
-      changes.push({ type: 'participant', participant: participantView(participant) });
+    if (!seen.includes(participant) || was.isAdmitted !== is.isAdmitted)
+      changes.push({ type: 'participant', participant: is.see(participant) });
   }
   return changes;
 }
 
+const iso = (time: number) => new Date(time).toISOString();
+const when = <Key extends string>(key: Key, time: number | undefined) =>
+  (time === undefined ? {} : { [key]: iso(time) }) as { [K in Key]?: string };
+
 /** The visit as `/v1` shows it: without names. */
 export function resourceOf(visit: Visit): VisitResource {
-  const iso = (time: number) => new Date(time).toISOString();
+  const { policy, provider, responsible } = visit;
   return {
     visit: visit.visit,
     kind: visit.kind,
     state: visit.state,
+    admission: policy.admission,
+    ...(policy.clinic === undefined ? {} : { clinic: policy.clinic }),
+    ...(provider === undefined ? {} : { provider }),
     createdAt: iso(visit.createdAt),
-    ...(visit.startedAt === undefined ? {} : { startedAt: iso(visit.startedAt) }),
-    ...(visit.endedAt === undefined ? {} : { endedAt: iso(visit.endedAt) }),
-    participants: visit.participants.map(({ id, role, state, connection }) => ({
-      participant: id,
-      role,
-      state,
-      connection,
+    ...when('startsAt', policy.startsAt),
+    ...when('startedAt', visit.startedAt),
+    ...when('endedAt', visit.endedAt),
+    ...(responsible === undefined ? {} : { responsible }),
+    participants: visit.participants.map((each) => ({
+      participant: each.id,
+      role: each.role,
+      state: each.state,
+      connection: each.connection,
+      joinedAt: iso(each.joinedAt),
+      ...when('admittedAt', each.admittedAt),
+      ...when('leftAt', each.leftAt),
+      ...(each.leftReason === undefined ? {} : { leftReason: each.leftReason }),
     })),
   };
 }

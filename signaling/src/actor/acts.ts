@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import type {
+  CallId,
+  ClientCommandName,
+  ClientRequest,
+  ClientResponse,
+  InviteId,
+} from '@bedside/protocol';
+import type { GuestTokens } from '../ports.ts';
+import type { By, Command } from '../visit/decide.ts';
+import { guestOf } from '../visit/invites.ts';
+import { placeOf } from '../visit/places.ts';
+import type { Visit } from '../visit/state.ts';
+
+/** For how long an invitation can be used, milliseconds. */
+const INVITE_TTL_MS = 15 * 60_000;
+/** For how long each group of a call rings, milliseconds. */
+const RING_MS = 30_000;
+
+/** Commands that the visit decides by itself: the node has no part in them but the plan that follows. */
+const ACTS = [
+  'admit',
+  'remove',
+  'move',
+  'ask-unmute',
+  'invite',
+  'revoke-invite',
+  'call',
+  'cancel-call',
+  'hand-over',
+  'answer-hand-over',
+  'reassign',
+  'answer-reassign',
+  'set-languages',
+  'set-interpreting',
+  'take-turn',
+  'cue',
+  'whisper',
+  'send-message',
+  'raise-hand',
+  'react',
+] as const satisfies readonly ClientCommandName[];
+export type Act = (typeof ACTS)[number];
+
+/** Those that the clinic's staff may give from outside of the visit. */
+const OF_STAFF = ['admit', 'remove', 'send-message', 'reassign', 'answer-reassign'] as const;
+
+export const isStaffCommand = (name: ClientCommandName): name is (typeof OF_STAFF)[number] =>
+  (OF_STAFF as readonly string[]).includes(name);
+
+/** Done in its turn; acknowledged once it is committed. */
+export interface Acted<Response> {
+  committed: Promise<unknown>;
+  response: Response | Promise<Response>;
+}
+
+export async function done<Response>({ committed, response }: Acted<Response>): Promise<Response> {
+  // Both are awaited from the start: neither may fail unheard.
+  const [answer] = await Promise.all([response, committed]);
+  return answer;
+}
+
+export type Acts = {
+  [Name in Act]: (by: By, request: ClientRequest<Name>) => Acted<ClientResponse<Name>>;
+};
+
+/** One handler for each act; `Context` is who acts. */
+export function mapActs<Context>(
+  make: <Name extends Act>(
+    name: Name,
+  ) => (context: Context, request: ClientRequest<Name>) => Promise<ClientResponse<Name>>,
+) {
+  return Object.fromEntries(ACTS.map((name) => [name, make(name)])) as {
+    [Name in Act]: (
+      context: Context,
+      request: ClientRequest<Name>,
+    ) => Promise<ClientResponse<Name>>;
+  };
+}
+
+type WithoutNow<Each> = Each extends Command ? Omit<Each, 'now'> : never;
+
+export interface ActsHost {
+  /** Milliseconds since 1970. */
+  now(): number;
+  visit(): Visit;
+  /** Decides and commits. @throws BedsideError */
+  did(command: Command): Promise<unknown>;
+  mint: GuestTokens['mint'];
+}
+
+export function createActs({ now, visit, did, mint }: ActsHost): Acts {
+  const act = (command: WithoutNow<Command>): Acted<Record<string, never>> => ({
+    committed: did({ ...command, now: now() } as Command),
+    response: {},
+  });
+  return {
+    admit: (by, { participantIds: participants }) =>
+      act({ type: 'admit', by, ...(participants ? { participants } : {}) }),
+    remove: (by, { participantId: participant }) => act({ type: 'remove', by, participant }),
+    move: (by, { participantIds: participants, to }) => {
+      const room = `room.${randomBytes(6).toString('base64url')}`;
+      const { committed } = act({ type: 'move', by, participants, to, room });
+      return { committed, response: { place: placeOf({ to, room }) } };
+    },
+    'ask-unmute': (by, { participantId: participant }) =>
+      act({ type: 'ask-unmute', by, participant }),
+    invite: (by, { role, name, ttlMs = INVITE_TTL_MS, knock }) => {
+      const invite = randomBytes(12).toString('base64url') as InviteId;
+      const expiresAt = now() + ttlMs;
+      const { committed } = act({ type: 'invite', by, invite, role, name, ttlMs, knock });
+      const { tenant, visit: id } = visit();
+      const guest = { tenant, visit: id, participant: guestOf(invite), role, name, invite };
+      const response = mint(guest).then((token) => ({ inviteId: invite, token, expiresAt }));
+      return { committed, response };
+    },
+    'revoke-invite': (by, { inviteId: invite }) => act({ type: 'revoke-invite', by, invite }),
+    call: (by, { role, groups, ringMs = RING_MS }) => {
+      const call = randomBytes(12).toString('base64url') as CallId;
+      const { committed } = act({ type: 'call', by, call, role, groups, ringMs });
+      return { committed, response: { callId: call } };
+    },
+    'cancel-call': (by, { callId: call }) => act({ type: 'cancel-call', by, call }),
+    'hand-over': (by, { to }) => act({ type: 'hand-over', by, to }),
+    'answer-hand-over': (by, { accept }) => act({ type: 'answer-hand-over', by, accept }),
+    reassign: (by, { to }) => act({ type: 'reassign', by, to }),
+    'answer-reassign': (by, { accept }) => act({ type: 'answer-reassign', by, accept }),
+    'set-languages': (by, { requestId, ...languages }) =>
+      act({ type: 'set-languages', by, ...languages }),
+    'set-interpreting': (by, { mode }) => act({ type: 'set-interpreting', by, mode }),
+    'take-turn': (by) => act({ type: 'take-turn', by }),
+    cue: (by, { participantId: participant, cue }) => act({ type: 'cue', by, participant, cue }),
+    whisper: (by, { to }) => act({ type: 'whisper', by, to }),
+    'send-message': (by, { to, kind, text }) => {
+      const { committed } = act({ type: 'send-message', by, to, kind, text });
+      return { committed, response: { number: visit().messages ?? 0 } };
+    },
+    'raise-hand': (by, { raised }) => act({ type: 'raise-hand', by, raised }),
+    react: (by, { reaction }) => act({ type: 'react', by, reaction }),
+  };
+}

@@ -1,0 +1,18 @@
+import type { MediaSource } from '@bedside/protocol';
+import { GRANT_OF_SOURCE } from './grants.ts';
+import type { Participant, Person, Producer } from './state.ts';
+
+export function withoutEndpoint(participant: Participant): Participant {
+  if (!participant.endpoint) return participant;
+  const { endpoint, ...rest } = participant;
+  return rest;
+}
+
+export function withProducers(participant: Participant, producers: Producer[]): Participant {
+  return participant.endpoint
+    ? { ...participant, endpoint: { ...participant.endpoint, producers } }
+    : participant;
+}
+
+export const mayProduce = ({ grants }: Pick<Person, 'grants'>, source: MediaSource): boolean =>
+  grants.includes(GRANT_OF_SOURCE[source]);

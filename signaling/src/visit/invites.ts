@@ -1,0 +1,155 @@
+import { type InviteId, LIMITS, type ParticipantId } from '@bedside/protocol';
+import { acceptCall, type Call, cancelCall, exhaustCall, startCall } from './call.ts';
+import {
+  change,
+  type Decision,
+  giverOf,
+  idOf,
+  type Of,
+  refusal,
+  refuse,
+  unchanged,
+} from './decision.ts';
+import { GRANTS_OF_ROLE, OVER_OTHERS } from './grants.ts';
+import type { Invite, LedgerEvent, Visit } from './state.ts';
+
+/** Calling somebody in: by an invitation, or by ringing who is on call. */
+
+/** For how long who accepted a call may take to come, milliseconds. */
+const ACCEPTED_MS = 10 * 60_000;
+
+export function invite(visit: Visit, command: Of<'invite'>): Decision {
+  const { now, by, invite: id, role, name, ttlMs, knock } = command;
+  const refused = refusedFor(visit, by, role);
+  if (refused) return refuse(refused);
+  const invites = withInvite(visit, now, {
+    id,
+    role,
+    ...(name === undefined ? {} : { name }),
+    knock,
+    by: idOf(by),
+    expiresAt: now + ttlMs,
+    state: 'open',
+  });
+  if (!invites) return refuse('limit-reached');
+  return change(visit, { invites }, [{ type: 'invited', at: now, invite: id, role, by: idOf(by) }]);
+}
+
+/** Nobody can give what they lack. */
+function refusedFor(visit: Visit, by: Of<'invite'>['by'], role: Of<'invite'>['role']) {
+  const refused = refusal(visit, by, 'invite');
+  if (refused) return refused;
+  const grants = giverOf(visit, by)?.grants ?? [];
+  return GRANTS_OF_ROLE[role].every((grant) => !OVER_OTHERS.has(grant) || grants.includes(grant))
+    ? undefined
+    : 'forbidden';
+}
+
+/** With one more; those that are good for nothing any more make room, the oldest first. */
+function withInvite(visit: Visit, now: number, added: Invite): Invite[] | undefined {
+  const invites = [...(visit.invites ?? [])];
+  const isSpent = (each: Invite) =>
+    each.state === 'revoked' ||
+    (each.state === 'open' && each.expiresAt < now) ||
+    (each.state === 'used' &&
+      !visit.participants.some(({ state, invite: of }) => of === each.id && state !== 'left'));
+  while (invites.length >= LIMITS.invites) {
+    const spent = invites.findIndex(isSpent);
+    if (spent === -1) return undefined;
+    invites.splice(spent, 1);
+  }
+  return [...invites, added];
+}
+
+export function revokeInvite(visit: Visit, { now, by, invite: id }: Of<'revoke-invite'>): Decision {
+  const refused = refusal(visit, by, 'invite');
+  if (refused) return refuse(refused);
+  const found = visit.invites?.find((each) => each.id === id);
+  if (!found) return refuse('not-found');
+  if (found.state === 'used') return refuse('invite-used');
+  if (found.state === 'revoked') return unchanged(visit);
+  const invites = visit.invites?.map((each) =>
+    each === found ? { ...each, state: 'revoked' as const } : each,
+  );
+  return change(visit, { invites }, [
+    { type: 'invite-revoked', at: now, invite: id, by: idOf(by) },
+  ]);
+}
+
+export function call(visit: Visit, command: Of<'call'>): Decision {
+  const { now, by, call: id, role, groups, ringMs } = command;
+  const refused = refusedFor(visit, by, role);
+  if (refused) return refuse(refused);
+  // Without a clinic there is nobody on call.
+  if (visit.policy.clinic === undefined) return refuse('conflict');
+  const calls = [...(visit.calls ?? [])];
+  while (calls.length >= LIMITS.calls) {
+    const done = calls.findIndex(({ state }) => state !== 'ringing');
+    if (done === -1) return refuse('limit-reached');
+    calls.splice(done, 1);
+  }
+  const started = startCall({ id, by: idOf(by), role, groups: [...groups], ringMs }, now);
+  return change(visit, { calls: [...calls, started] }, [
+    { type: 'called', at: now, call: id, role, by: idOf(by) },
+  ]);
+}
+
+export function cancel(visit: Visit, { now, by, call: id }: Of<'cancel-call'>): Decision {
+  const refused = refusal(visit, by, 'invite');
+  if (refused) return refuse(refused);
+  const found = callOf(visit, id);
+  return found ? advanced(visit, found, cancelCall(found), now) : refuse('not-found');
+}
+
+export function callAccepted(
+  visit: Visit,
+  { now, call: id, person }: Of<'call-accepted'>,
+): Decision {
+  const found = callOf(visit, id);
+  return found && visit.state !== 'ended'
+    ? advanced(visit, found, acceptCall(found, person), now)
+    : unchanged(visit);
+}
+
+export function callExhausted(
+  visit: Visit,
+  { now, call: id, group }: Of<'call-exhausted'>,
+): Decision {
+  const found = callOf(visit, id);
+  return found && visit.state !== 'ended'
+    ? advanced(visit, found, exhaustCall(found, group, now), now)
+    : unchanged(visit);
+}
+
+/** Calls whose group has rung for its time. */
+export function callTimeouts(visit: Visit, now: number): Call[] {
+  return (visit.calls ?? []).filter(({ state, until }) => state === 'ringing' && until <= now);
+}
+
+/** The invitation of who accepted a call: it is called as the call is. */
+export const inviteOfCall = (id: Call['id']): InviteId => id as string as InviteId;
+
+/** The participant that the invitation of a call makes of who accepted. */
+export const guestOf = (invite: InviteId): ParticipantId => `guest.${invite}` as ParticipantId;
+
+const callOf = (visit: Visit, id: Call['id']) => visit.calls?.find((each) => each.id === id);
+
+function advanced(visit: Visit, before: Call, after: Call, now: number): Decision {
+  if (after === before) return unchanged(visit);
+  const calls = visit.calls?.map((each) => (each === before ? after : each)) ?? [];
+  const { id, role, state, by } = after;
+  if (state === 'ringing') return change(visit, { calls }, []);
+  const ended: LedgerEvent = { type: 'call-ended', at: now, call: id, reason: state };
+  if (state !== 'accepted') return change(visit, { calls }, [ended]);
+  // Who was rung and says yes comes with this; where all are in use the oldest makes room.
+  const added: Invite = {
+    id: inviteOfCall(id),
+    role,
+    knock: false,
+    by,
+    expiresAt: now + ACCEPTED_MS,
+    state: 'open',
+  };
+  const invites = withInvite(visit, now, added) ?? [...(visit.invites ?? []).slice(1), added];
+  return change(visit, { calls, invites }, [ended]);
+}

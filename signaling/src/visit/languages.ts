@@ -1,0 +1,68 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  change,
+  type Decision,
+  giverOf,
+  type Of,
+  refusal,
+  refuse,
+  swap,
+  unchanged,
+  without,
+} from './decision.ts';
+import { findPresent, type Participant, type Visit } from './state.ts';
+
+/** What people speak and follow, and how they are interpreted. */
+
+export function setLanguages(visit: Visit, command: Of<'set-languages'>): Decision {
+  const participant = 'participant' in command.by && findPresent(visit, command.by.participant);
+  if (!participant) return refuse('not-joined');
+  const { speaks, hears, signs, duckDb } = command;
+  const after: Participant = {
+    ...participant,
+    ...(speaks === undefined ? {} : { speaks: [...speaks] }),
+    ...(hears === undefined ? {} : { hears: [...hears] }),
+    ...(signs === undefined ? {} : { signs }),
+    ...(duckDb === undefined ? {} : { duckDb }),
+  };
+  return isDeepStrictEqual(participant, after)
+    ? unchanged(visit)
+    : change(visit, { participants: swap(visit, after) }, []);
+}
+
+export function setInterpreting(visit: Visit, { now, by, mode }: Of<'set-interpreting'>): Decision {
+  const refused = refusal(visit, by, 'interpret', 'admit');
+  if (refused) return refuse(refused);
+  if (visit.interpreting === mode) return unchanged(visit);
+  return change(visit, { interpreting: mode }, [{ type: 'interpreting-changed', at: now }]);
+}
+
+export function takeTurn(visit: Visit, { now, by }: Of<'take-turn'>): Decision {
+  const refused = refusal(visit, by, 'interpret');
+  const giver = giverOf(visit, by);
+  if (refused || !giver) return refuse(refused ?? 'not-joined');
+  if (visit.turns?.[0] === giver.id) return unchanged(visit);
+  const turns = [giver.id, ...(visit.turns ?? []).filter((id) => id !== giver.id)];
+  return change(visit, { turns }, [
+    { type: 'interpreting-changed', at: now, participant: giver.id },
+  ]);
+}
+
+export function whisper(visit: Visit, { now, by, to }: Of<'whisper'>): Decision {
+  const refused = refusal(visit, by, 'whisper');
+  const giver = giverOf(visit, by);
+  if (refused || !giver) return refuse(refused ?? 'not-joined');
+  if (to === null) {
+    if (giver.whisperTo === undefined) return unchanged(visit);
+    return change(visit, { participants: swap(visit, without(giver, 'whisperTo')) }, [
+      { type: 'whisper-ended', at: now, participant: giver.id },
+    ]);
+  }
+  const listener = findPresent(visit, to);
+  if (listener?.state !== 'admitted' || listener.place !== giver.place || to === giver.id)
+    return refuse('not-found');
+  if (giver.whisperTo === to) return unchanged(visit);
+  return change(visit, { participants: swap(visit, { ...giver, whisperTo: to }) }, [
+    { type: 'whisper-started', at: now, participant: giver.id, participants: [to] },
+  ]);
+}

@@ -1,0 +1,105 @@
+import { HOLD, LIMITS, MAIN_ROOM, type ParticipantId, type Place } from '@bedside/protocol';
+import {
+  change,
+  type Decision,
+  idOf,
+  type Of,
+  refusal,
+  refuse,
+  swap,
+  unchanged,
+  without,
+} from './decision.ts';
+import { admitted, findPresent, type LedgerEvent, type Participant, type Visit } from './state.ts';
+
+/** Main room, hold and private rooms. */
+
+/** Private rooms of one visit. */
+export const ROOMS_LIMIT = LIMITS.participantsPerVisit;
+
+const isRoom = (place: Place): boolean => place !== MAIN_ROOM && place !== HOLD;
+
+/** Who is in which private room. */
+export function roomsOf(visit: Visit): Map<Place, ParticipantId[]> {
+  const rooms = new Map<Place, ParticipantId[]>();
+  for (const { id, place } of admitted(visit))
+    if (isRoom(place)) rooms.set(place, [...(rooms.get(place) ?? []), id]);
+  return rooms;
+}
+
+export function move(visit: Visit, command: Of<'move'>): Decision {
+  const { by, participants: ids, to } = command;
+  const refused = refusal(visit, by, 'hold', 'private-room');
+  if (refused) return refuse(refused);
+  const moved = [...new Set(ids)].map((id) => findPresent(visit, id));
+  if (!moved.every((each) => each?.state === 'admitted')) return refuse('not-found');
+  const people = moved as Participant[];
+  const place = placeOf(command);
+  if (to.type === 'room' && to.room !== undefined && !roomsOf(visit).has(to.room))
+    return refuse('not-found');
+  for (const { place: from } of people)
+    for (const each of [from, place]) {
+      if (each === MAIN_ROOM) continue;
+      const lacks = refusal(visit, by, each === HOLD ? 'hold' : 'private-room');
+      if (lacks) return refuse(lacks);
+    }
+  const hold = to.type === 'hold' ? { audio: to.audio, ...notice(to) } : undefined;
+  const changed = people.filter(
+    (each) =>
+      each.place !== place ||
+      each.hold?.notice !== hold?.notice ||
+      each.hold?.audio !== hold?.audio,
+  );
+  if (changed.length === 0) return unchanged(visit);
+  return change(
+    visit,
+    {
+      participants: swap(
+        visit,
+        ...changed.map((each) => ({ ...without(each, 'hold'), place, ...(hold ? { hold } : {}) })),
+      ),
+    },
+    [],
+  );
+}
+
+const notice = ({ notice: text }: { notice?: string | undefined }) =>
+  text === undefined ? {} : { notice: text };
+
+/** Where a `move` leads. */
+export function placeOf({ to, room }: Pick<Of<'move'>, 'to' | 'room'>): Place {
+  if (to.type === 'main') return MAIN_ROOM;
+  return to.type === 'hold' ? HOLD : (to.room ?? room);
+}
+
+/**
+ * Every beginning, change and end of hold and privacy between two states, whatever caused it: the record
+ * can prove from these alone who could hear whom.
+ */
+export function privacyEvents(before: Visit, after: Visit, now: number, by?: Of<'move'>['by']) {
+  const events: LedgerEvent[] = [];
+  const who = by ? { by: idOf(by) } : {};
+  const held = (visit: Visit) => new Set(admitted(visit).flatMap(onHold));
+  const [wasHeld, isHeld] = [held(before), held(after)];
+  for (const participant of isHeld)
+    if (!wasHeld.has(participant))
+      events.push({ type: 'hold-started', at: now, participant, ...who });
+  for (const participant of wasHeld)
+    if (!isHeld.has(participant)) events.push({ type: 'hold-ended', at: now, participant, ...who });
+  const [were, are] = [roomsOf(before), roomsOf(after)];
+  for (const [place, participants] of were)
+    if (!are.has(place))
+      events.push({ type: 'privacy-ended', at: now, place, participants, ...who });
+  for (const [place, participants] of are) {
+    const members = were.get(place);
+    if (members && sameMembers(members, participants)) continue;
+    const type = members ? 'privacy-changed' : 'privacy-started';
+    events.push({ type, at: now, place, participants, ...who });
+  }
+  return events;
+}
+
+const onHold = ({ id, place }: Participant) => (place === HOLD ? [id] : []);
+
+const sameMembers = (some: readonly ParticipantId[], others: readonly ParticipantId[]): boolean =>
+  some.length === others.length && some.every((id) => others.includes(id));

@@ -1,0 +1,334 @@
+import { isDeepStrictEqual } from 'node:util';
+import { HOLD, type LeaveReason, LIMITS, MAIN_ROOM, type ParticipantId } from '@bedside/protocol';
+import {
+  change,
+  type Decision,
+  type Effect,
+  type Of,
+  refusal,
+  refuse,
+  swap,
+  unchanged,
+  without,
+} from './decision.ts';
+import { mayProduce, withoutEndpoint, withProducers } from './endpoint.ts';
+import { mustWait } from './grants.ts';
+import {
+  findPresent,
+  type Invite,
+  isAttended,
+  type LedgerEvent,
+  type Participant,
+  type Person,
+  present,
+  TOKENS_LIMIT,
+  type Visit,
+} from './state.ts';
+
+/** Who comes, drops, comes back and goes. */
+
+export function connect(visit: Visit, { now, person, session }: Of<'connect'>): Decision {
+  if (visit.state === 'ended') return refuse('visit-ended');
+  if (isBarred(visit, person)) return refuse('removed');
+  const participant = findPresent(visit, person.id);
+  if (!isInvited(visit, person, session, now)) return refuse('invite-used');
+  // Who has not joined yet has no part in the visit; their session lives in the shell until `join`.
+  if (!participant) return unchanged(visit);
+  const event = { at: now, participant: person.id, role: person.role };
+  const { identified, events, effects } = withIdentity(participant, person, now);
+  // A session is one of a role: under another one it is not resumed.
+  if (participant.session === session && participant.role === person.role) {
+    if (participant.connection === 'connected') return identify(visit, { now, person });
+    return change(
+      visit,
+      { participants: swap(visit, { ...identified, connection: 'connected' }) },
+      [{ type: 'participant-reconnected', ...event }, ...events],
+      effects,
+    );
+  }
+  const { endpoint } = participant;
+  const replaced: Participant = {
+    ...withoutEndpoint(identified),
+    session,
+    connection: 'connected',
+  };
+  return change(
+    visit,
+    { participants: swap(visit, replaced) },
+    [{ type: 'participant-replaced', ...event }],
+    endpoint ? [{ type: 'close-peer', peer: endpoint.peer }] : [],
+  );
+}
+
+export function identify(visit: Visit, { now, person }: Omit<Of<'identify'>, 'type'>): Decision {
+  const participant = findPresent(visit, person.id);
+  if (!participant) return unchanged(visit);
+  const { identified, events, effects } = withIdentity(participant, person, now);
+  return identified === participant
+    ? unchanged(visit)
+    : change(visit, { participants: swap(visit, identified) }, events, effects);
+}
+
+export function disconnect(
+  visit: Visit,
+  { now, participant: id, session }: Of<'disconnect'>,
+): Decision {
+  const participant = findPresent(visit, id);
+  if (
+    !participant ||
+    participant.session !== session ||
+    participant.connection === 'reconnecting'
+  ) {
+    return unchanged(visit);
+  }
+  return change(
+    visit,
+    { participants: swap(visit, { ...participant, connection: 'reconnecting' }) },
+    [{ type: 'participant-reconnecting', at: now, participant: id, role: participant.role }],
+  );
+}
+
+export function expire(visit: Visit, { now, participant: id, session }: Of<'expire'>): Decision {
+  const participant = findPresent(visit, id);
+  if (!participant || participant.session !== session || participant.connection === 'connected') {
+    return unchanged(visit);
+  }
+  return depart(visit, id, 'connection-lost', now);
+}
+
+export function join(
+  visit: Visit,
+  { now, person, session, request, peer, media }: Of<'join'>,
+): Decision {
+  if (visit.state === 'ended') return refuse('visit-ended');
+  if (isBarred(visit, person)) return refuse('removed');
+  if (!isInvited(visit, person, session, now)) return refuse('invite-used');
+  const before = findPresent(visit, person.id);
+  if (before?.endpoint?.request === request) {
+    return unchanged(visit, { type: 'open-peer', peer: before.endpoint.peer });
+  }
+  if (!before && present(visit).length >= LIMITS.participantsPerVisit)
+    return refuse('limit-reached');
+
+  const participant: Participant = {
+    ...(before ?? newcomer(visit, person, now)),
+    ...identityOf(person),
+    tokens: withToken(before, person),
+    connection: 'connected',
+    session,
+    endpoint: { peer, request, producers: [] },
+  };
+  const events: LedgerEvent[] = [];
+  if (!visit.media) events.push({ type: 'media-placed', at: now });
+  if (!before && participant.state === 'waiting')
+    events.push({
+      type: 'participant-waiting',
+      at: now,
+      participant: person.id,
+      role: person.role,
+    });
+  const effects: Effect[] = [{ type: 'open-peer', peer }];
+  if (before?.endpoint) effects.push({ type: 'close-peer', peer: before.endpoint.peer });
+  return change(
+    visit,
+    {
+      participants: swap(visit, participant),
+      media: visit.media ?? media,
+      ...usedBy(visit, person, session, now, events),
+    },
+    events,
+    effects,
+  );
+}
+
+/** How somebody who is not in the visit comes in. */
+function newcomer(visit: Visit, person: Person, now: number): Omit<Participant, 'session'> {
+  const earlier = visit.participants.find(({ id }) => id === person.id);
+  const waits =
+    inviteOf(visit, person)?.knock ||
+    mustWait(visit.policy.admission, person.grants, isAttended(visit));
+  return {
+    ...identityOf(person),
+    id: person.id,
+    state: waits ? 'waiting' : 'admitted',
+    connection: 'connected',
+    // To leave and come back is no way out of hold.
+    ...(earlier?.hold ? { place: HOLD, hold: earlier.hold } : { place: MAIN_ROOM }),
+    tokens: [],
+    joinedAt: now,
+  };
+}
+
+/** Whether a removal has made this token useless. */
+function isBarred(visit: Visit, { id, token }: Person): boolean {
+  return visit.barred?.some((each) => each.id === id && each.tokens.includes(token)) ?? false;
+}
+
+function inviteOf(visit: Visit, { invite: id }: Person): Invite | undefined {
+  return id === undefined ? undefined : visit.invites?.find((each) => each.id === id);
+}
+
+/** Whether the invitation that the token names, if it does, is still good for this page. */
+function isInvited(visit: Visit, person: Person, session: string, now: number): boolean {
+  if (person.invite === undefined) return true;
+  const invite = inviteOf(visit, person);
+  if (invite?.state === 'used') return invite.session === session;
+  return invite?.state === 'open' && now <= invite.expiresAt;
+}
+
+function usedBy(
+  visit: Visit,
+  person: Person,
+  session: string,
+  now: number,
+  events: LedgerEvent[],
+): Pick<Visit, 'invites'> {
+  const invite = inviteOf(visit, person);
+  if (invite?.state !== 'open') return {};
+  events.push({ type: 'invite-used', at: now, participant: person.id, invite: invite.id });
+  return {
+    invites: visit.invites?.map((each) =>
+      each === invite ? { ...each, state: 'used' as const, session } : each,
+    ),
+  };
+}
+
+function withToken(participant: Participant | undefined, { token }: Person): string[] {
+  const tokens = participant?.tokens ?? [];
+  return tokens.includes(token) ? tokens : [...tokens, token].slice(-TOKENS_LIMIT);
+}
+
+export function end(visit: Visit, { now, by }: Of<'end'>): Decision {
+  if (by !== undefined && visit.state !== 'ended') {
+    const refused = refusal(visit, { participant: by }, 'end');
+    if (refused) return refuse(refused);
+  }
+  return visit.state === 'ended'
+    ? unchanged(visit)
+    : over(visit, now, by === undefined ? {} : { by });
+}
+
+/** The visit ends for everybody. */
+export function over(visit: Visit, now: number, why: Pick<LedgerEvent, 'by' | 'reason'>): Decision {
+  const { media } = visit;
+  return change(
+    without(visit, 'media', 'responsible', 'unattendedSince', 'handOver', 'offeredTo', 'turns'),
+    {
+      state: 'ended',
+      endedAt: now,
+      participants: visit.participants.map((each) =>
+        each.state === 'left' ? each : left(each, 'visit-ended', now),
+      ),
+    },
+    [
+      ...present(visit).map((each) => leftEvent(each, 'visit-ended', now)),
+      { type: 'visit-ended', at: now, ...why },
+    ],
+    media ? [{ type: 'close-visit' }] : [],
+  );
+}
+
+export function recover(visit: Visit): Decision {
+  if (
+    !visit.participants.some((each) => each.state !== 'left' && each.connection === 'connected')
+  ) {
+    return unchanged(visit);
+  }
+  const participants = visit.participants.map((each) =>
+    each.state === 'left' ? each : { ...each, connection: 'reconnecting' as const },
+  );
+  // No ledger event: the participants lost nothing, it is the gateway that is new.
+  return change(visit, { participants }, []);
+}
+
+/** A participant goes. With the last one the media goes too; the visit stays open for whoever comes back. */
+export function depart(
+  visit: Visit,
+  id: ParticipantId,
+  reason: LeaveReason,
+  now: number,
+  by?: ParticipantId,
+): Decision {
+  const participant = findPresent(visit, id);
+  if (!participant) return unchanged(visit);
+  const participants = swap(visit, left(participant, reason, now));
+  const events = [{ ...leftEvent(participant, reason, now), ...(by ? { by } : {}) }];
+  if (present(visit).length === 1) {
+    const { media, ...rest } = visit;
+    return change(rest, { participants }, events, media ? [{ type: 'close-visit' }] : []);
+  }
+  const { endpoint } = participant;
+  return change(
+    visit,
+    { participants },
+    events,
+    endpoint ? [{ type: 'close-peer', peer: endpoint.peer }] : [],
+  );
+}
+
+function left(participant: Participant, reason: LeaveReason, now: number): Participant {
+  return {
+    ...without(withoutEndpoint(participant), 'whisperTo', 'handRaisedAt'),
+    // What they were on hold with is kept for their coming back.
+    place: MAIN_ROOM,
+    state: 'left',
+    leftAt: now,
+    leftReason: reason,
+  };
+}
+
+function leftEvent(participant: Participant, reason: LeaveReason, now: number): LedgerEvent {
+  return {
+    type: 'participant-left',
+    at: now,
+    participant: participant.id,
+    role: participant.role,
+    reason,
+  };
+}
+
+/**
+ * The participant as the latest token has them, without the producers that it does not grant; the same
+ * one where nothing differs.
+ */
+function withIdentity(
+  participant: Participant,
+  person: Person,
+  now: number,
+): { identified: Participant; events: LedgerEvent[]; effects: Effect[] } {
+  const producers = participant.endpoint?.producers ?? [];
+  const withdrawn = producers.filter(({ source }) => !mayProduce(person, source));
+  const tokens = withToken(participant, person);
+  if (
+    withdrawn.length === 0 &&
+    tokens === participant.tokens &&
+    isDeepStrictEqual(identityOf(participant), identityOf(person))
+  )
+    return { identified: participant, events: [], effects: [] };
+  // The new token may be without a name or a language.
+  return {
+    identified: withProducers(
+      { ...without(participant, 'name', 'lang'), ...identityOf(person), tokens },
+      producers.filter((producer) => !withdrawn.includes(producer)),
+    ),
+    events: withdrawn.map(({ source }) => ({
+      type: 'producer-closed',
+      at: now,
+      participant: participant.id,
+      source,
+    })),
+    effects: withdrawn.map(({ id: producer }) => ({ type: 'close-producer', producer })),
+  };
+}
+
+function identityOf(
+  person: Person | Participant,
+): Pick<Participant, 'role' | 'grants' | 'name' | 'lang' | 'invite'> {
+  return {
+    role: person.role,
+    grants: [...person.grants],
+    ...(person.invite === undefined ? {} : { invite: person.invite }),
+    ...(person.name === undefined ? {} : { name: person.name }),
+    ...(person.lang === undefined ? {} : { lang: person.lang }),
+  };
+}
