@@ -9,9 +9,9 @@ const STEP_MS = 10;
 
 /**
  * One remote sound. An audio element plays it, out of sight. From the first time that it is to be
- * played at less than its full level, a gain of the graph plays it, and the element is muted: it goes
- * on playing, because Chromium feeds a remote track into a graph only while an element plays it too.
- * While the graph does not run, the element is heard again, at its volume. See docs/adr/0006.
+ * played at less than its full level, a gain of the graph plays it, and the element is muted: it
+ * keeps the track, because Chromium feeds a graph only with remote tracks that an element has too.
+ * While the graph does not run, the element is heard again, at its volume. See docs/adr/0008.
  */
 export class Voice {
   readonly #element = new Audio();
@@ -117,6 +117,8 @@ export class Voice {
       clearInterval(this.#fade);
       // Where volume has no effect, as on iOS, this alone silences the element.
       element.muted = target === 0;
+      // Muted it may play, and the graph is heard: nothing is held back any more.
+      if (element.muted && this.#blocked) this.play().catch(() => {});
     }, STEP_MS);
   }
 
