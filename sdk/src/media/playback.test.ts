@@ -102,4 +102,15 @@ describe('AudioRenderer', () => {
     expect(told).toEqual([false]);
     renderer.clear();
   });
+
+  it('a voice that is silenced while it has only begun to be heard is muted again', () => {
+    mayPlay = true;
+    const renderer = new AudioRenderer(() => {});
+    renderer.add('a', {} as MediaStreamTrack, 0);
+    renderer.setGain('a', 1);
+    expect(elements[0]?.muted).toBe(false);
+    renderer.setGain('a', 0);
+    expect(elements[0]?.muted).toBe(true);
+    renderer.clear();
+  });
 });

@@ -102,7 +102,10 @@ export class Voice {
     clearInterval(this.#fade);
     const element = this.#element;
     const from = element.muted ? 0 : element.volume;
-    if (from === target) return;
+    if (from === target) {
+      element.muted = target === 0;
+      return;
+    }
     if (element.muted) {
       element.volume = 0;
       element.muted = false;
