@@ -41,6 +41,7 @@ cat > "$folder/.env" <<ENV
 BEDSIDE_PUBLIC_ADDRESS=$address
 BEDSIDE_REDIS_PASSWORD=$(random)
 BEDSIDE_CONTROL_SECRET=$(random)
+BEDSIDE_GUEST_SECRET=$(random)
 PORTAL_TENANT_SECRET=$tenant_secret
 PORTAL_API_KEY=$api_key
 ENV

@@ -45,10 +45,6 @@ export type TokenClaims = z.infer<typeof TokenClaims>;
 export const ClinicGrant = z.enum(['queue', 'on-call']);
 export type ClinicGrant = z.infer<typeof ClinicGrant>;
 
-const tags = z
-  .array(z.string().check(z.minLength(1), z.maxLength(LIMITS.idLength)))
-  .check(z.maxLength(LIMITS.skills));
-
 /** Claims of the JWT with which the staff of a clinic see its queue and are on call. */
 export const ClinicClaims = z.object({
   /** The tenant's id. */

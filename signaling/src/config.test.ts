@@ -2,13 +2,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LOOPBACK_CONTROL_SECRET } from '@bedside/protocol';
+import { LOOPBACK_CONTROL_SECRET, LOOPBACK_GUEST_SECRET } from '@bedside/protocol';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
   ConfigError,
   type Environment,
   GATEWAY_VARIABLES,
+  GUEST_KID,
   readConfig,
   unknownVariables,
 } from './config.ts';
@@ -46,6 +47,7 @@ test('tenants are all that must be set, and the gateway is for one machine then'
     redisUrl: 'redis://127.0.0.1:6379',
     nodes: ['ws://127.0.0.1:7100'],
     controlSecret: LOOPBACK_CONTROL_SECRET,
+    guestSecret: LOOPBACK_GUEST_SECRET,
     allowedOrigins: [],
     tls: undefined,
     turn: undefined,
@@ -84,6 +86,7 @@ const WRONG = {
   BEDSIDE_REDIS_URL: 'http://user:MARKED-password@redis.example.org',
   BEDSIDE_NODES: 'ws://127.0.0.1:7100,http://MARKED.example.org',
   BEDSIDE_CONTROL_SECRET: 'MARKED-too-short',
+  BEDSIDE_GUEST_SECRET: 'MARKED-too-short',
   BEDSIDE_TENANTS: '[{"id":"clinic","secrets":[{"kid":"k1","secret":"MARKED-too-short"}]}]',
   BEDSIDE_ALLOWED_ORIGINS: 'https://portal.example.org/MARKED-path',
   BEDSIDE_ICE_SERVERS: '[{"urls":"turn:x","credential":["MARKED"]}]',
@@ -116,7 +119,10 @@ test('any subset of wrong variables is reported, and nothing else', () => {
   fc.assert(
     fc.property(fc.subarray(names), (subset) => {
       const wrong = Object.fromEntries(subset.map((name) => [name, WRONG[name]]));
-      const secret = { BEDSIDE_CONTROL_SECRET: 's'.repeat(32) };
+      const secret = {
+        BEDSIDE_CONTROL_SECRET: 's'.repeat(32),
+        BEDSIDE_GUEST_SECRET: 'g'.repeat(32),
+      };
       const reported = problemsOf({ ...GOOD, ...secret, ...wrong }).map(
         (problem) => problem.split(' ')[0],
       );
@@ -134,7 +140,23 @@ test('what is reported never shows a value', () => {
   expect(problemsOf({ BEDSIDE_TENANTS: `{"MARKED` }).join('\n')).not.toContain('MARKED');
 });
 
-describe('the control secret', () => {
+const SECRETS = [
+  {
+    name: 'BEDSIDE_CONTROL_SECRET',
+    field: 'controlSecret',
+    builtIn: LOOPBACK_CONTROL_SECRET,
+    other: { BEDSIDE_GUEST_SECRET: 'g'.repeat(32) },
+  },
+  {
+    name: 'BEDSIDE_GUEST_SECRET',
+    field: 'guestSecret',
+    builtIn: LOOPBACK_GUEST_SECRET,
+    other: { BEDSIDE_CONTROL_SECRET: 's'.repeat(32) },
+  },
+] as const;
+
+describe.each(SECRETS)('$name', ({ name, field, builtIn, other }) => {
+  const good = { ...GOOD, ...other };
   const elsewhere: [string, Environment][] = [
     ['a gateway on all addresses', { BEDSIDE_GATEWAY_HOST: '0.0.0.0' }],
     ['a gateway on all IPv6 addresses', { BEDSIDE_GATEWAY_HOST: '::' }],
@@ -145,21 +167,58 @@ describe('the control secret', () => {
   ];
 
   test.each(elsewhere)('must be set for %s', (_name, env) => {
-    expect(problemsOf({ ...GOOD, ...env })).toEqual([
-      expect.stringMatching(/^BEDSIDE_CONTROL_SECRET is needed/),
+    expect(problemsOf({ ...good, ...env })).toEqual([
+      expect.stringMatching(new RegExp(`^${name} is needed`)),
     ]);
   });
 
   test.each(elsewhere)('may not be the built-in one for %s', (_name, env) => {
-    const builtIn = { BEDSIDE_CONTROL_SECRET: LOOPBACK_CONTROL_SECRET };
-    expect(problemsOf({ ...GOOD, ...env, ...builtIn })).toEqual([
-      expect.stringMatching(/^BEDSIDE_CONTROL_SECRET is the built-in one/),
+    expect(problemsOf({ ...good, ...env, [name]: builtIn })).toEqual([
+      expect.stringMatching(new RegExp(`^${name} is the built-in one`)),
     ]);
   });
 
   test.each(['localhost', '127.0.0.1', '127.8.8.8', '::1'])('is built in on %s', (host) => {
     const env = { BEDSIDE_GATEWAY_HOST: host, BEDSIDE_NODES: 'ws://[::1]:7100' };
-    expect(readConfig({ ...GOOD, ...env }).controlSecret).toBe(LOOPBACK_CONTROL_SECRET);
+    expect(readConfig({ ...good, ...env })[field]).toBe(builtIn);
+  });
+});
+
+describe('the guest secret', () => {
+  const elsewhere = {
+    ...GOOD,
+    BEDSIDE_GATEWAY_HOST: '0.0.0.0',
+    BEDSIDE_CONTROL_SECRET: 's'.repeat(32),
+  };
+
+  test('comes from a file as well', () => {
+    const BEDSIDE_GUEST_SECRET_FILE = fileOf('guest-secret', `${'g'.repeat(32)}\n`);
+    expect(readConfig({ ...elsewhere, BEDSIDE_GUEST_SECRET_FILE }).guestSecret).toBe(
+      'g'.repeat(32),
+    );
+  });
+
+  test('from a file that is not there, or from two places, is reported once', () => {
+    const there = fileOf('guest-secret', 'g'.repeat(32));
+    expect(problemsOf({ ...elsewhere, BEDSIDE_GUEST_SECRET_FILE: '/nowhere' })).toEqual([
+      'BEDSIDE_GUEST_SECRET_FILE names a file that can not be read',
+    ]);
+    const both = { BEDSIDE_GUEST_SECRET: 'g'.repeat(32), BEDSIDE_GUEST_SECRET_FILE: there };
+    expect(problemsOf({ ...elsewhere, ...both })).toEqual([
+      'BEDSIDE_GUEST_SECRET_FILE and BEDSIDE_GUEST_SECRET are both set',
+    ]);
+  });
+
+  test('and its kid are no tenant’s', () => {
+    const secret = 'g'.repeat(32);
+    const same = tenants({ id: 'clinic', secrets: [{ kid: 'k1', secret }] });
+    expect(
+      problemsOf({ ...elsewhere, BEDSIDE_GUEST_SECRET: secret, BEDSIDE_TENANTS: same }),
+    ).toEqual(['BEDSIDE_TENANTS gives a tenant the secret of the gateways']);
+    const kid = tenants({ id: 'clinic', secrets: [{ kid: GUEST_KID, secret: SECRET }] });
+    expect(problemsOf({ ...GOOD, BEDSIDE_TENANTS: kid })).toEqual([
+      'BEDSIDE_TENANTS gives tenant clinic the kid of the gateways',
+    ]);
   });
 });
 

@@ -376,7 +376,8 @@ export function readConfig(env: Environment): GatewayConfig {
     if (file === undefined) return inline;
     if (inline !== undefined) wrong(fileName, `and ${inlineName} are both set`);
     try {
-      if (inline === undefined) return readFileSync(file, 'utf8');
+      // Editors end a file with a line break.
+      if (inline === undefined) return readFileSync(file, 'utf8').trim();
     } catch {
       wrong(fileName, 'names a file that can not be read');
     }
@@ -443,8 +444,7 @@ export function readConfig(env: Environment): GatewayConfig {
   );
   const guestSecret = secret(
     'BEDSIDE_GUEST_SECRET',
-    // Editors end a file with a line break.
-    textOrFile('BEDSIDE_GUEST_SECRET', 'BEDSIDE_GUEST_SECRET_FILE')?.trim(),
+    textOrFile('BEDSIDE_GUEST_SECRET', 'BEDSIDE_GUEST_SECRET_FILE'),
     LOOPBACK_GUEST_SECRET,
   );
 

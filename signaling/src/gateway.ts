@@ -1,14 +1,14 @@
-import { BedsideError } from '@bedside/protocol';
 import { Redis } from 'ioredis';
 import { createVisits, REDIS_OPTIONS } from './actor/index.ts';
+import { GuestKeys } from './auth/guest-tokens.ts';
 import { createServiceAuth } from './auth/services.ts';
-import { createKeyrings } from './auth/tokens.ts';
+import { createKeyrings, type OnKeysFetched } from './auth/tokens.ts';
 import type { GatewayConfig } from './config.ts';
 import { Listener } from './listener.ts';
 import { createLog, type Logger } from './log.ts';
 import { createMetrics, type GatewayMetrics } from './metrics.ts';
 import { createOps } from './ops.ts';
-import type { Visits } from './ports.ts';
+import type { GuestTokens, Visits } from './ports.ts';
 import { createRest } from './rest/routes.ts';
 import { withDeadline } from './sockets/deadline.ts';
 import { createSocketServer } from './sockets/server.ts';
@@ -54,15 +54,17 @@ export function createGateway(
   const log = parts.log ?? createLog(config.logLevel);
   const metrics = parts.metrics ?? createMetrics();
   const telemetry = metrics.gateway;
-  const visits = parts.visits ?? ownVisits(config, metrics, log);
+  const guests = new GuestKeys(config.guestSecret);
+  const visits = parts.visits ?? ownVisits(config, metrics, log, guests);
 
   let state: 'starting' | 'running' | 'stopping' = 'starting';
   let stopped: Promise<void> | undefined;
 
-  const keyrings = createKeyrings(config.tenants, (tenant, error) => {
+  const onKeysFetched: OnKeysFetched = (tenant, error) => {
     telemetry.keysFetched(error === undefined ? 'ok' : 'error');
     if (error !== undefined) log.warn({ tenant, err: error }, 'keys of a tenant not fetched');
-  });
+  };
+  const keyrings = createKeyrings(config.tenants, onKeysFetched, guests);
   const sockets = createSocketServer({ config, visits, keyrings, telemetry, log });
   const auth = createServiceAuth(config.tenants, keyrings, telemetry);
   const stopping = () => state === 'stopping';
@@ -155,7 +157,12 @@ export function createGateway(
 }
 
 /** Visits on Redis and the configured nodes; the connection to Redis ends with them. */
-function ownVisits(config: GatewayConfig, metrics: GatewayMetrics, log: Logger): StartableVisits {
+function ownVisits(
+  config: GatewayConfig,
+  metrics: GatewayMetrics,
+  log: Logger,
+  guests: GuestTokens,
+): StartableVisits {
   const redis = new Redis(config.redisUrl, { ...REDIS_OPTIONS, lazyConnect: true });
   const visits = createVisits({
     gatewayId: config.gatewayId,
@@ -166,7 +173,7 @@ function ownVisits(config: GatewayConfig, metrics: GatewayMetrics, log: Logger):
     log,
     graceMs: config.graceMs,
     clinics: { entryChanged() {} },
-    guests: { mint: () => Promise.reject(new BedsideError('internal')) },
+    guests,
     calls: { follow() {}, forget() {} },
   });
   let reachable = true;

@@ -96,6 +96,7 @@ describe('a good token', () => {
     expect(identity).toEqual({
       tenant: 'clinic',
       visit: 'v1',
+      jti: 'j1',
       participant: 'p1',
       role: 'patient',
       name: 'Ana',

@@ -14,9 +14,11 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose';
-import type { Algorithm, Tenant } from '../config.ts';
+import type * as z from 'zod/mini';
+import { type Algorithm, GUEST_KID, type Tenant } from '../config.ts';
 import type { TokenFailure } from '../metrics.ts';
 import type { Identity } from '../ports.ts';
+import { GuestClaims, type GuestKeys } from './guest-tokens.ts';
 import { RemoteKeys } from './remote-keys.ts';
 
 /** A refused token. The reason is for metrics; the client gets `unauthorized`, whatever the reason. */
@@ -35,6 +37,8 @@ export interface Keyring {
   tenant: Tenant;
   secrets: ReadonlyMap<string, Uint8Array>;
   publicKeys: JWTVerifyGetKey | undefined;
+  /** The gateways' own, for the audience of visits alone. */
+  guests: GuestKeys | undefined;
 }
 
 /** What happened to the fetch of a tenant's keys; `error` is undefined where they came. */
@@ -43,6 +47,7 @@ export type OnKeysFetched = (tenant: TenantId, error: unknown) => void;
 export function createKeyrings(
   tenants: readonly Tenant[],
   onFetched: OnKeysFetched,
+  guests?: GuestKeys,
 ): ReadonlyMap<string, Keyring> {
   return new Map(
     tenants.map((tenant) => [
@@ -53,6 +58,7 @@ export function createKeyrings(
           tenant.secrets.map(({ kid, secret }) => [kid, new TextEncoder().encode(secret)]),
         ),
         publicKeys: publicKeysOf(tenant, onFetched),
+        guests,
       },
     ]),
   );
@@ -108,30 +114,65 @@ export async function verifyJwt(
   }
 }
 
+/** What a gateway of this cluster signed, for one of the tenants' visits. */
+async function verifyGuest(
+  keyrings: ReadonlyMap<string, Keyring>,
+  token: string,
+): Promise<{ claims: JWTPayload; tenant: Tenant }> {
+  const { tenant, guests } = keyrings.get(readUnverified(token).issuer) ?? {};
+  if (tenant === undefined) throw new TokenRefused('unknown-tenant');
+  if (guests === undefined) throw new TokenRefused('unknown-key');
+  try {
+    return { claims: await guests.verify(token), tenant };
+  } catch (error) {
+    throw refusalOf(error);
+  }
+}
+
 /** Who a client is. @throws as verifyJwt */
 export async function verifyToken(
   keyrings: ReadonlyMap<string, Keyring>,
   token: string,
 ): Promise<{ identity: Identity; tenant: Tenant }> {
+  if (readUnverified(token).kid === GUEST_KID) {
+    const { claims, tenant } = await verifyGuest(keyrings, token);
+    const guest = parseClaims(GuestClaims, claims);
+    return { tenant, identity: { ...identityOf(guest), invite: guest.invite } };
+  }
   const { claims, tenant } = await verifyJwt(keyrings, token, TOKEN_AUDIENCE);
-  const parsed = TokenClaims.safeParse(claims);
-  if (!parsed.success) throw new TokenRefused('claims');
-  const { iss, visit, sub, role, name, lang, grants, exp, jti } = parsed.data;
-  return {
-    tenant,
-    identity: {
-      tenant: iss,
-      visit,
-      jti,
-      participant: sub,
-      role,
-      name,
-      lang,
-      grants,
-      expiresAt: exp * 1000,
-    },
-  };
+  return { tenant, identity: identityOf(parseClaims(TokenClaims, claims)) };
 }
+
+function parseClaims<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  claims: JWTPayload,
+): z.infer<Schema> {
+  const parsed = schema.safeParse(claims);
+  if (!parsed.success) throw new TokenRefused('claims');
+  return parsed.data as z.infer<Schema>;
+}
+
+const identityOf = ({
+  iss,
+  visit,
+  sub,
+  role,
+  name,
+  lang,
+  grants,
+  exp,
+  jti,
+}: TokenClaims): Identity => ({
+  tenant: iss,
+  visit,
+  jti,
+  participant: sub,
+  role,
+  name,
+  lang,
+  grants,
+  expiresAt: exp * 1000,
+});
 
 function readUnverified(token: string): { alg: string; kid: string | undefined; issuer: string } {
   try {
