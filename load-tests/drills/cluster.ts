@@ -1,11 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Role } from '@bedside/protocol';
+import {
+  CONTROL_AUDIENCE,
+  type ControlResponse,
+  type CreateVisit,
+  controlCommands,
+  type Role,
+  SUPPORTED_VERSIONS,
+  unwrap,
+} from '@bedside/protocol';
+import { SignJWT } from 'jose';
+import { io } from 'socket.io-client';
 import { freePort } from '../../scripts/lib/ports.mjs';
 import { plan, type Stack, startStack } from '../../scripts/lib/stack.mjs';
 import { scrape, sum } from '../lib/metrics.ts';
 import { childrenOf } from '../lib/processes.ts';
+import { redisCommand } from '../lib/redis.ts';
 import { ONE_SOURCE } from '../lib/target.ts';
 import { TcpProxy } from '../lib/tcp-proxy.ts';
 import { type Bearer, mintToken } from '../lib/token.ts';
@@ -125,6 +137,57 @@ export class Cluster {
     const visitor = await Visitor.connect({ url, visit, token });
     this.#open.push(() => visitor.close());
     return visitor;
+  }
+
+  /** Makes a visit, as a portal's server does. */
+  async create({ url }: DrillGateway, visit: CreateVisit): Promise<void> {
+    const answer = await fetch(`${url}/v1/visits`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${this.#stack.secrets.apiKey}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify(visit),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+
+  /** What the node does for a visit, peer by peer, in its own words. */
+  async describe(visit: string): Promise<ControlResponse<'describe-visit'>['peers']> {
+    const { secrets, urls, ports } = this.#stack;
+    const key = createHash('sha256')
+      .update(`${secrets.tenant.id}\0${visit}`)
+      .digest('base64url')
+      .slice(0, 22);
+    // The node answers who owns the visit: the onlooker shows itself as that gateway.
+    const lease = await redisCommand(
+      urls.redis,
+      'HMGET',
+      `bedside:{${key}}:lease`,
+      'gateway',
+      'epoch',
+    );
+    const [gatewayId, epoch] = lease as [string, string];
+    const token = await new SignJWT()
+      .setProtectedHeader({ alg: 'HS256' })
+      .setIssuer(gatewayId)
+      .setAudience(CONTROL_AUDIENCE)
+      .setIssuedAt()
+      .setExpirationTime('1m')
+      .sign(new TextEncoder().encode(secrets.control));
+    const socket = io(`http://${host}:${ports.node}`, {
+      transports: ['websocket'],
+      forceNew: true,
+      auth: { token, versions: SUPPORTED_VERSIONS, gatewayId },
+    });
+    try {
+      const request = { visit: key, epoch: Number(epoch) };
+      const answer = await socket.timeout(10_000).emitWithAck('describe-visit', request);
+      const { response } = controlCommands['describe-visit'];
+      return (unwrap(response, answer) as ControlResponse<'describe-visit'>).peers;
+    } finally {
+      socket.close();
+    }
   }
 
   /** What the node has now. */

@@ -314,7 +314,7 @@ export const clientCommands = {
   remove: defineCommand({
     request: z.object({ ...request, participantId: ParticipantId }),
     response: Empty,
-    errors: ['forbidden', 'not-found'],
+    errors: ['forbidden', 'not-found', 'media-unavailable'],
   }),
   /**
    * Bring participants together in another place of the visit: the main room, hold, or a private
@@ -326,7 +326,7 @@ export const clientCommands = {
       /** Where they are now. */
       place: Place,
     }),
-    errors: ['forbidden', 'not-joined', 'not-found', 'limit-reached'],
+    errors: ['forbidden', 'not-joined', 'not-found', 'limit-reached', 'media-unavailable'],
   }),
   /** Mute a participant’s microphone. They alone can unmute it. Needs the grant `mute`. */
   mute: defineCommand({
@@ -469,7 +469,7 @@ export const clientCommands = {
       to: z.nullable(ParticipantId),
     }),
     response: Empty,
-    errors: ['forbidden', 'not-joined', 'not-found'],
+    errors: ['forbidden', 'not-joined', 'not-found', 'media-unavailable'],
   }),
   /**
    * Write to others. Needs the grant `chat` or `caption`; who waits may write to who may admit, and be

@@ -247,7 +247,15 @@ export const controlCommands = {
             producers: z
               .array(z.object({ producerId: ProducerId, kind: MediaKind, paused: z.boolean() }))
               .check(z.maxLength(LIMITS.producersPerPeer)),
-            consumers,
+            consumers: z
+              .array(
+                z.object({
+                  ...NodeConsumer.shape,
+                  /** Nothing is sent: by the plan, by the page’s wish, or because it is not ready. */
+                  paused: z.boolean(),
+                }),
+              )
+              .check(z.maxLength(LIMITS.consumersPerParticipant)),
           }),
         )
         .check(z.maxLength(LIMITS.peersPerVisit)),

@@ -180,7 +180,7 @@ export class FakeNode implements NodeClient {
           producerId,
           ...producer,
         })),
-        consumers: consumersOf(visit, peer),
+        consumers: consumersOf(visit, peer).map((consumer) => ({ ...consumer, paused: false })),
       })),
     }),
   };

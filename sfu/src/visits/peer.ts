@@ -91,7 +91,10 @@ export class Peer {
         kind,
         paused,
       })),
-      consumers: [...this.#listening.values()].map(describeConsumer),
+      consumers: [...this.#listening.values()].map((listening) => ({
+        ...describeConsumer(listening),
+        paused: listening.consumer.paused,
+      })),
     };
   }
 

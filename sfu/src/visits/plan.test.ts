@@ -90,6 +90,16 @@ describe('settingsOf', () => {
     );
   });
 
+  test('from a protected flow a tile takes nothing', () => {
+    fc.assert(
+      fc.property(flow, fc.boolean(), preference, (planned, started, wish) => {
+        expect(settingsOf({ ...planned, protected: true }, started, wish)).toEqual(
+          settingsOf(planned, started, undefined),
+        );
+      }),
+    );
+  });
+
   test('nobody asking for less means no limit', () => {
     const planned: Flow = { producerId: ProducerId.parse('p'), paused: false, priority: 1 };
     expect(settingsOf(planned, true, undefined)).toMatchObject({

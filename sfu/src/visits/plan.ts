@@ -41,18 +41,20 @@ export function diffPlan(planned: readonly Flow[], present: ReadonlySet<Producer
 
 /**
  * Plan, readiness of the listener and its tile's wish, in one. Each can only take away:
- * a consumer runs where none of them holds it, in the lowest of the layers they allow.
+ * a consumer runs where none of them holds it, in the lowest of the layers they allow. From a
+ * protected flow the tile takes nothing.
  */
 export function settingsOf(
   flow: Flow,
   started: boolean,
   preference: Preference | undefined,
 ): ConsumerSettings {
+  const wish = flow.protected ? undefined : preference;
   return {
-    paused: flow.paused || !started || (preference?.paused ?? false),
+    paused: flow.paused || !started || (wish?.paused ?? false),
     priority: flow.priority,
-    spatialLayer: lowest(flow.maxSpatialLayer, preference?.spatialLayer),
-    temporalLayer: lowest(flow.maxTemporalLayer, preference?.temporalLayer),
+    spatialLayer: lowest(flow.maxSpatialLayer, wish?.spatialLayer),
+    temporalLayer: lowest(flow.maxTemporalLayer, wish?.temporalLayer),
   };
 }
 

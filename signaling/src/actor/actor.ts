@@ -459,6 +459,7 @@ export class VisitActor {
     now: () => this.#now(),
     visit: () => this.#state,
     did: (command) => this.#apply(command).committed,
+    inLine: () => this.#media.inLine(),
     mint: (guest) => this.#options.guests.mint(guest),
   });
 

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type {
-  CallId,
-  ClientCommandName,
-  ClientRequest,
-  ClientResponse,
-  InviteId,
+import {
+  BedsideError,
+  type CallId,
+  type ClientCommandName,
+  type ClientRequest,
+  type ClientResponse,
+  type InviteId,
 } from '@bedside/protocol';
 import type { GuestTokens } from '../ports.ts';
 import type { By, Command } from '../visit/decide.ts';
@@ -86,22 +87,33 @@ export interface ActsHost {
   visit(): Visit;
   /** Decides and commits. @throws BedsideError */
   did(command: Command): Promise<unknown>;
+  /** Whether the node does as the plan says, once it was asked to. */
+  inLine(): Promise<boolean>;
   mint: GuestTokens['mint'];
 }
 
-export function createActs({ now, visit, did, mint }: ActsHost): Acts {
+export function createActs({ now, visit, did, inLine, mint }: ActsHost): Acts {
   const act = (command: WithoutNow<Command>): Acted<Record<string, never>> => ({
     committed: did({ ...command, now: now() } as Command),
     response: {},
   });
+  /** Privacy is not acknowledged before the node keeps it. */
+  const privately = <Response>(committed: Promise<unknown>, response: Response) => ({
+    committed,
+    response: inLine().then((applied) => {
+      if (!applied) throw new BedsideError('media-unavailable', { retryAfterMs: 1_000 });
+      return response;
+    }),
+  });
   return {
     admit: (by, { participantIds: participants }) =>
       act({ type: 'admit', by, ...(participants ? { participants } : {}) }),
-    remove: (by, { participantId: participant }) => act({ type: 'remove', by, participant }),
+    remove: (by, { participantId: participant }) =>
+      privately(act({ type: 'remove', by, participant }).committed, {}),
     move: (by, { participantIds: participants, to }) => {
       const room = `room.${randomBytes(6).toString('base64url')}`;
       const { committed } = act({ type: 'move', by, participants, to, room });
-      return { committed, response: { place: placeOf({ to, room }) } };
+      return privately(committed, { place: placeOf({ to, room }) });
     },
     'ask-unmute': (by, { participantId: participant }) =>
       act({ type: 'ask-unmute', by, participant }),
@@ -130,7 +142,7 @@ export function createActs({ now, visit, did, mint }: ActsHost): Acts {
     'set-interpreting': (by, { mode }) => act({ type: 'set-interpreting', by, mode }),
     'take-turn': (by) => act({ type: 'take-turn', by }),
     cue: (by, { participantId: participant, cue }) => act({ type: 'cue', by, participant, cue }),
-    whisper: (by, { to }) => act({ type: 'whisper', by, to }),
+    whisper: (by, { to }) => privately(act({ type: 'whisper', by, to }).committed, {}),
     'send-message': (by, { to, kind, text }) => {
       const { committed } = act({ type: 'send-message', by, to, kind, text });
       return { committed, response: { number: visit().messages ?? 0 } };

@@ -215,6 +215,15 @@ export class VisitMedia {
     });
   }
 
+  /** Has everything that differs from the plan applied, in a turn at the end of the queue; whether it was. */
+  async inLine(): Promise<boolean> {
+    let applied = false;
+    await this.#host.happen(async () => {
+      applied = await this.trySync();
+    });
+    return applied;
+  }
+
   /** Whether the node's part is in line now; if not, it is tried again later. */
   async trySync(): Promise<boolean> {
     try {

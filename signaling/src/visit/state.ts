@@ -80,7 +80,7 @@ export const Participant = z.object({
   /** Their microphone goes to this participant alone. */
   whisperTo: z.optional(ParticipantId),
   /** Hashes of the tokens that they have shown, newest last: none of them is good after a removal. */
-  tokens: z.array(z.string()).check(z.maxLength(TOKENS_LIMIT)),
+  tokens: z._default(z.array(z.string()).check(z.maxLength(TOKENS_LIMIT)), []),
   /** The invitation that they came with. */
   invite: z.optional(InviteId),
   /** SHA-256 of the session id, base64url: who holds the id may resume; Redis alone may not. */
@@ -132,6 +132,13 @@ export const BARRED_LIMIT = 64;
 
 /** For how long a visit goes on with nobody responsible, where the portal says nothing. */
 const UNATTENDED_MS = 15 * 60_000;
+/** Of a visit that a token alone made. Where a snapshot of the version before lacks it, of that, too. */
+const DEFAULT_POLICY: Policy = {
+  admission: 'auto',
+  unattendedMs: UNATTENDED_MS,
+  preview: false,
+  reactions: false,
+};
 
 /** Participants that are gone and still listed, newest last. */
 export const DEPARTED_LIMIT = LIMITS.departedParticipants;
@@ -147,7 +154,7 @@ export const Visit = z.object({
   startedAt: z.optional(z.int()),
   endedAt: z.optional(z.int()),
   media: z.optional(Media),
-  policy: Policy,
+  policy: z._default(Policy, DEFAULT_POLICY),
   /** Whom who waits waits for. */
   provider: z.optional(ParticipantId),
   /** The colleague to whom who waits is offered. */
@@ -155,7 +162,7 @@ export const Visit = z.object({
   responsible: z.optional(ParticipantId),
   unattendedSince: z.optional(z.int()),
   handOver: z.optional(HandOver),
-  interpreting: InterpretingMode,
+  interpreting: z._default(InterpretingMode, 'simultaneous'),
   /** Interpreters in the order in which they last took the turn, newest first. */
   turns: z.optional(z.array(ParticipantId)),
   wait: z.optional(z.object({ ahead: z.optional(z.int()), expectedAt: z.optional(z.int()) })),
