@@ -22,13 +22,13 @@ import {
 } from '@bedside/protocol';
 import { GATEWAY_VARIABLES } from '../../signaling/src/config.ts';
 import { MAX_IN_FLIGHT } from '../../signaling/src/sockets/commands.ts';
+import { COMMAND_DEADLINE_MS } from '../../signaling/src/sockets/namespace.ts';
 import {
-  COMMAND_DEADLINE_MS,
   FRAMES_PER_COMMAND,
-  HANDSHAKE_DEADLINE_MS,
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
 } from '../../signaling/src/sockets/server.ts';
+import { HANDSHAKE_DEADLINE_MS } from '../../signaling/src/sockets/visit-door.ts';
 import { type Comments, mergeComments, readComments } from './comments.ts';
 import { code, list, NOTICE, number, table } from './markdown.ts';
 import { SchemaTables } from './schemas.ts';

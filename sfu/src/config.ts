@@ -277,7 +277,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
 /** Names of other components begin like this: in an environment that several share, they are right. */
 const ELSEWHERE =
-  /^BEDSIDE_(GATEWAY_|NODES$|REDIS_|TENANT|ALLOWED_|TLS_|ICE_|TURN_|GRACE_|TRUSTED_|MAX_SOCKETS|MAX_BACKPRESSURE_|ADDRESS_|SOCKET_|REST_|LOAD$|LOAD_(GATEWAY|SUMMARY|TENANT)|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS)/;
+  /^BEDSIDE_(GATEWAY_|NODES$|REDIS_|TENANT|ALLOWED_|TLS_|ICE_|TURN_|GRACE_|GUEST_|QUEUE_|TRUSTED_|MAX_SOCKETS|MAX_BACKPRESSURE_|ADDRESS_|SOCKET_|REST_|LOAD$|LOAD_(GATEWAY|SUMMARY|TENANT)|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS)/;
 
 /** Variables that look like ours and that nobody reads: misspelt, in all likelihood. */
 export const unknownVariables = (env: Present): string[] =>

@@ -101,6 +101,7 @@ export interface GatewayConfig {
   iceServers: readonly IceServer[];
   turn: { urls: readonly string[]; secret: string; ttlSeconds: number } | undefined;
   graceMs: number;
+  queueEntryLifeMs: number;
   shutdownMs: number;
   logLevel: (typeof LOG_LEVELS)[number];
   /** Addresses and networks whose X-Forwarded-For is believed. */
@@ -207,6 +208,11 @@ export const GATEWAY_VARIABLES = {
   BEDSIDE_GRACE_MS: {
     default: '20000',
     description: 'Milliseconds for which a session outlives its socket.',
+  },
+  BEDSIDE_QUEUE_ENTRY_LIFE_MS: {
+    default: '60000',
+    description:
+      'Milliseconds for which a visit stays in the queue of its clinic after its gateway was killed, unless another takes it up.',
   },
   BEDSIDE_SHUTDOWN_MS: {
     default: '10000',
@@ -512,6 +518,7 @@ export function readConfig(env: Environment): GatewayConfig {
       ttlSeconds: integer('BEDSIDE_TURN_TTL_SECONDS', 60, 86_400),
     },
     graceMs: integer('BEDSIDE_GRACE_MS', 0, 600_000),
+    queueEntryLifeMs: integer('BEDSIDE_QUEUE_ENTRY_LIFE_MS', 1_000, 3_600_000),
     shutdownMs: integer('BEDSIDE_SHUTDOWN_MS', 100, 600_000),
     logLevel,
     trustedProxies,

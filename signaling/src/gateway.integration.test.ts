@@ -3,6 +3,7 @@ import { Agent, get } from 'node:http';
 import { SUPPORTED_VERSIONS, TOKEN_AUDIENCE } from '@bedside/protocol';
 import { exportJWK, SignJWT, UnsecuredJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { FakeDoor } from '../test/fake-door.ts';
 import { FakeVisits } from '../test/fake-visits.ts';
 import {
   clientOf,
@@ -295,7 +296,9 @@ test('a gateway that is stopped while it starts lets nobody in', async () => {
       return ready.promise;
     },
   });
-  const gateway = createGateway(testConfig({ BEDSIDE_LOG_LEVEL: 'silent' }), { visits });
+  const gateway = createGateway(testConfig({ BEDSIDE_LOG_LEVEL: 'silent' }), {
+    core: { visits, clinics: new FakeDoor() },
+  });
   const started = gateway.start();
   await begun.promise;
   await gateway.stop();

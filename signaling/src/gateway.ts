@@ -3,12 +3,13 @@ import { createVisits, REDIS_OPTIONS } from './actor/index.ts';
 import { GuestKeys } from './auth/guest-tokens.ts';
 import { createServiceAuth } from './auth/services.ts';
 import { createKeyrings, type OnKeysFetched } from './auth/tokens.ts';
+import { createClinics, SUBSCRIBER_OPTIONS } from './clinic/index.ts';
 import type { GatewayConfig } from './config.ts';
 import { Listener } from './listener.ts';
 import { createLog, type Logger } from './log.ts';
 import { createMetrics, type GatewayMetrics } from './metrics.ts';
 import { createOps } from './ops.ts';
-import type { GuestTokens, Visits } from './ports.ts';
+import type { ClinicDoor, GuestTokens, Visits } from './ports.ts';
 import { createRest } from './rest/routes.ts';
 import { withDeadline } from './sockets/deadline.ts';
 import { createSocketServer } from './sockets/server.ts';
@@ -38,13 +39,17 @@ const VISITS_SHARE = 0.6;
 /** Share of the shutdown time after which visits are not waited for any more, so that the rest is done in time. */
 const VISITS_DEADLINE_SHARE = 0.8;
 
-type StartableVisits = Visits & { start?(): Promise<void> };
+/** What the gateway opens its doors to. */
+export interface Core {
+  visits: Visits & { start?(): Promise<void> };
+  clinics: ClinicDoor;
+}
 
 /** A gateway that can run in any process, several in one too. `parts`: in place of its own, for tests. */
 export function createGateway(
   config: GatewayConfig,
   parts: {
-    visits?: StartableVisits;
+    core?: Core;
     log?: Logger;
     metrics?: GatewayMetrics;
     /** Milliseconds between two looks at the certificate files. */
@@ -55,7 +60,7 @@ export function createGateway(
   const metrics = parts.metrics ?? createMetrics();
   const telemetry = metrics.gateway;
   const guests = new GuestKeys(config.guestSecret);
-  const visits = parts.visits ?? ownVisits(config, metrics, log, guests);
+  const { visits, clinics } = parts.core ?? ownCore(config, metrics, log, guests);
 
   let state: 'starting' | 'running' | 'stopping' = 'starting';
   let stopped: Promise<void> | undefined;
@@ -65,7 +70,7 @@ export function createGateway(
     if (error !== undefined) log.warn({ tenant, err: error }, 'keys of a tenant not fetched');
   };
   const keyrings = createKeyrings(config.tenants, onKeysFetched, guests);
-  const sockets = createSocketServer({ config, visits, keyrings, telemetry, log });
+  const sockets = createSocketServer({ config, visits, clinics, keyrings, telemetry, log });
   const auth = createServiceAuth(config.tenants, keyrings, telemetry);
   const stopping = () => state === 'stopping';
   const rest = createRest({ config, visits, auth, telemetry, log, stopping });
@@ -156,14 +161,22 @@ export function createGateway(
   };
 }
 
-/** Visits on Redis and the configured nodes; the connection to Redis ends with them. */
-function ownVisits(
+/** Visits and clinics on Redis and the configured nodes; the connections to Redis end with the visits. */
+function ownCore(
   config: GatewayConfig,
   metrics: GatewayMetrics,
   log: Logger,
   guests: GuestTokens,
-): StartableVisits {
+): Core {
   const redis = new Redis(config.redisUrl, { ...REDIS_OPTIONS, lazyConnect: true });
+  const subscriber = new Redis(config.redisUrl, { ...SUBSCRIBER_OPTIONS, lazyConnect: true });
+  const clinics = createClinics({
+    redis,
+    subscriber,
+    telemetry: metrics.clinics,
+    log,
+    entryLifeMs: config.queueEntryLifeMs,
+  });
   const visits = createVisits({
     gatewayId: config.gatewayId,
     redis,
@@ -172,7 +185,7 @@ function ownVisits(
     telemetry: metrics.visits,
     log,
     graceMs: config.graceMs,
-    clinics: { entryChanged() {} },
+    clinics,
     guests,
     calls: { follow() {}, forget() {} },
   });
@@ -186,19 +199,26 @@ function ownVisits(
     if (reachable) log.error({ err: error }, 'redis is not reachable');
     reachable = false;
   });
+  // The other one says it.
+  subscriber.on('error', () => undefined);
   return {
-    ...visits,
-    async start() {
-      // It goes on trying by itself; a gateway starts without Redis and is not ready until it is there.
-      await redis.connect().catch(() => undefined);
-      await visits.start();
-    },
-    async stop(deadlineMs) {
-      try {
-        await visits.stop(deadlineMs);
-      } finally {
-        redis.disconnect();
-      }
+    clinics,
+    visits: {
+      ...visits,
+      async start() {
+        // They go on trying by themselves; a gateway starts without Redis and is not ready until it is there.
+        await Promise.allSettled([redis.connect(), subscriber.connect()]);
+        await visits.start();
+      },
+      async stop(deadlineMs) {
+        try {
+          await visits.stop(deadlineMs);
+          await clinics.stop();
+        } finally {
+          redis.disconnect();
+          subscriber.disconnect();
+        }
+      },
     },
   };
 }

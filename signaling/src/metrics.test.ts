@@ -3,7 +3,10 @@ import { beforeAll, expect, test } from 'vitest';
 import { createMetrics, TOKEN_FAILURES } from './metrics.ts';
 
 /** What gauges count; anything else needs a unit in its name. */
-const COUNTED = ['sockets', 'node_links', 'visits', 'participants', 'unwritten_changes'];
+const COUNTED = [
+  ...['sockets', 'clinic_sockets', 'node_links', 'visits', 'participants', 'unwritten_changes'],
+  ...['queue_entries', 'unwritten_queue_entries'],
+];
 const LABELS = [
   ...['command', 'operation', 'outcome', 'phase', 'reason', 'role', 'route'],
   ...['scope', 'state', 'status', 'where'],

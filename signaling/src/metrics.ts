@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { VisitTelemetry } from './ports.ts';
+import type { ClinicTelemetry, VisitTelemetry } from './ports.ts';
 
 export const METRIC_PREFIX = 'bedside_gateway_';
 
@@ -18,6 +18,8 @@ export const TOKEN_FAILURES = [
   'audience',
   'claims',
   'visit',
+  'clinic',
+  'grant',
   'origin',
   'identity',
 ] as const;
@@ -36,6 +38,7 @@ export type LimitScope =
 /** What the socket and REST layers report. Labels are from fixed sets: never a visit, person or address. */
 export interface GatewayTelemetry {
   sockets(count: number): void;
+  clinicSockets(count: number): void;
   connection(outcome: string): void;
   tokenFailure(reason: TokenFailure): void;
   /** A command that the socket layer answered itself: refused, or `renew-token`. */
@@ -52,6 +55,7 @@ export interface GatewayTelemetry {
 export interface GatewayMetrics {
   registry: Registry;
   visits: VisitTelemetry;
+  clinics: ClinicTelemetry;
   gateway: GatewayTelemetry;
 }
 
@@ -96,7 +100,11 @@ export function createMetrics(): GatewayMetrics {
       registers,
     });
 
-  const sockets = gauge('sockets', 'Sockets that were welcomed and are open.');
+  const sockets = gauge('sockets', 'Sockets of visits that were welcomed and are open.');
+  const clinicSockets = gauge(
+    'clinic_sockets',
+    'Sockets of clinics that were welcomed and are open.',
+  );
   const connections = counter(
     'connections_total',
     'Handshakes by outcome: ok, or the code of the error.',
@@ -155,6 +163,14 @@ export function createMetrics(): GatewayMetrics {
   const visits = gauge('visits', 'Visits that this gateway owns.');
   const participants = gauge('participants', 'Participants of those visits by role.', ['role']);
   const unwritten = gauge('unwritten_changes', 'Changes of visits that Redis does not have yet.');
+  const queueEntries = gauge(
+    'queue_entries',
+    'Visits of this gateway that stand in the queue of a clinic.',
+  );
+  const unwrittenEntries = gauge(
+    'unwritten_queue_entries',
+    'Changed entries of queues that Redis does not have yet.',
+  );
   const restRequests = counter('rest_requests_total', 'REST requests by route and HTTP status.', [
     'route',
     'status',
@@ -168,18 +184,21 @@ export function createMetrics(): GatewayMetrics {
   // Prometheus sees no increase in a counter that appears with its first event.
   for (const where of ['command', 'handshake', 'rest']) internalErrors.inc({ where }, 0);
 
+  const command = (name: string, outcome: string, seconds: number): void => {
+    commands.inc({ command: name, outcome });
+    commandSeconds.observe({ command: name }, seconds);
+  };
+  const redis = (operation: string, outcome: 'ok' | 'error', seconds: number): void => {
+    redisSeconds.observe({ operation }, seconds);
+    if (outcome === 'error') redisErrors.inc({ operation });
+  };
+
   return {
     registry,
     visits: {
-      command(command, outcome, seconds) {
-        commands.inc({ command, outcome });
-        commandSeconds.observe({ command }, seconds);
-      },
+      command,
       joinPhase: (phase, seconds) => joinPhases.observe({ phase }, seconds),
-      redis(operation, outcome, seconds) {
-        redisSeconds.observe({ operation }, seconds);
-        if (outcome === 'error') redisErrors.inc({ operation });
-      },
+      redis,
       nodeCall(command, outcome, seconds) {
         nodeCalls.inc({ command, outcome });
         nodeSeconds.observe({ command }, seconds);
@@ -189,8 +208,15 @@ export function createMetrics(): GatewayMetrics {
       participants: (role, count) => participants.set({ role }, count),
       unwrittenChanges: (count) => unwritten.set(count),
     },
+    clinics: {
+      command,
+      redis,
+      queueEntries: (count) => queueEntries.set(count),
+      unwrittenEntries: (count) => unwrittenEntries.set(count),
+    },
     gateway: {
       sockets: (count) => sockets.set(count),
+      clinicSockets: (count) => clinicSockets.set(count),
       connection: (outcome) => connections.inc({ outcome }),
       tokenFailure: (reason) => tokenFailures.inc({ reason }),
       answered: (command, outcome) => commands.inc({ command, outcome }),

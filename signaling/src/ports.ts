@@ -5,7 +5,13 @@ import type {
   ClientEventPayload,
   ClientRequest,
   ClientResponse,
+  ClinicCommandName,
+  ClinicEventName,
+  ClinicEventPayload,
+  ClinicGrant,
   ClinicId,
+  ClinicRequest,
+  ClinicResponse,
   CloseReason,
   CreateVisit,
   Grant,
@@ -15,6 +21,7 @@ import type {
   QueueEntry,
   Role,
   SessionId,
+  Skills,
   TenantId,
   VisitId,
   VisitKey,
@@ -63,12 +70,20 @@ export interface GuestTokens {
 
 /** Where the clinic's queue learns who waits. Never throws, and never holds a visit up. */
 export interface Clinics {
-  /** Undefined where nobody waits any more. */
+  /**
+   * To be called when the entry changed, when a visit was taken up, and when Redis is back. While it
+   * is away the newest entry of each visit is kept, and written when it returns.
+   */
   entryChanged(
     clinic: { tenant: TenantId; clinic: ClinicId },
     visit: VisitKey,
+    /** Undefined where nobody waits any more. */
     entry: QueueEntry | undefined,
+    /** Of the visit's lease: what an owner of a lower one says is not believed. */
+    epoch: number,
   ): void;
+  /** Another gateway owns the visit now, and speaks for it. */
+  forget(visit: VisitKey): void;
 }
 
 /** Rings who is on call, for the visits that call. Never throws. */
@@ -154,4 +169,56 @@ export interface VisitTelemetry {
   visits(count: number): void;
   participants(role: Role, count: number): void;
   unwrittenChanges(count: number): void;
+}
+
+/** What a verified token of a clinic says. */
+export interface Staff {
+  tenant: TenantId;
+  clinic: ClinicId;
+  participant: ParticipantId;
+  role: Role;
+  name?: string | undefined;
+  /** Those of the token, or of the role. */
+  grants: readonly ClinicGrant[];
+  skills: Skills;
+  /** Milliseconds since 1970 at which the token expires. */
+  expiresAt: number;
+}
+
+/** One socket of a clinic's staff. Never throws; a link that is gone ignores what is sent. */
+export interface ClinicLink {
+  send<Name extends Exclude<ClinicEventName, 'welcome' | 'closing'>>(
+    name: Name,
+    payload: ClinicEventPayload<Name>,
+  ): void;
+}
+
+/** Commands that a clinic answers; `renew-token` stays with the socket layer, which calls `identify`. */
+export type StaffCommandName = Exclude<ClinicCommandName, 'renew-token'>;
+
+/** One socket of a clinic's staff, from the handshake to its end. */
+export interface ClinicConnection {
+  /** @throws BedsideError */
+  command<Name extends StaffCommandName>(
+    name: Name,
+    request: ClinicRequest<Name>,
+  ): Promise<ClinicResponse<Name>>;
+  /** The token was renewed. */
+  identify(staff: Staff): void;
+  /** The socket is gone. Idempotent. */
+  disconnected(): void;
+}
+
+/** The clinics, as the socket layer sees them. */
+export interface ClinicDoor {
+  connect(staff: Staff, link: ClinicLink): ClinicConnection;
+}
+
+/** What clinics report to metrics; `metrics.ts` implements it. Durations in seconds. */
+export interface ClinicTelemetry {
+  command(name: StaffCommandName, outcome: 'ok' | string, seconds: number): void;
+  redis(operation: string, outcome: 'ok' | 'error', seconds: number): void;
+  /** Present counts; called when they change. */
+  queueEntries(count: number): void;
+  unwrittenEntries(count: number): void;
 }

@@ -1,11 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
-import { SUPPORTED_VERSIONS, TOKEN_AUDIENCE } from '@bedside/protocol';
+import {
+  CLINIC_AUDIENCE,
+  CLINIC_NAMESPACE,
+  SUPPORTED_VERSIONS,
+  TOKEN_AUDIENCE,
+} from '@bedside/protocol';
 import { type JWTPayload, SignJWT } from 'jose';
 import { io, type Socket } from 'socket.io-client';
 import { type Environment, type GatewayConfig, readConfig } from '../src/config.ts';
 import { createGateway, type Gateway } from '../src/gateway.ts';
 import { createLog } from '../src/log.ts';
+import { FakeDoor } from './fake-door.ts';
 import { FakeVisits } from './fake-visits.ts';
 
 export const SECRET = 'a-secret-of-the-clinic-for-tests-0001';
@@ -34,6 +40,7 @@ export const testConfig = (environment: Environment = {}): GatewayConfig =>
 export interface Running {
   gateway: Gateway;
   visits: FakeVisits;
+  clinics: FakeDoor;
   url: string;
   opsUrl: string;
   /** Everything logged so far. */
@@ -41,12 +48,13 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** A gateway in this process, on free ports, with fake visits behind it. */
+/** A gateway in this process, on free ports, with fake visits and clinics behind it. */
 export async function startGateway(
   environment: Environment = {},
   parts: { certificatePollMs?: number } = {},
 ): Promise<Running> {
   const visits = new FakeVisits();
+  const clinics = new FakeDoor();
   let text = '';
   const destination = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -55,12 +63,17 @@ export async function startGateway(
     },
   });
   const config = testConfig(environment);
-  const gateway = createGateway(config, { ...parts, visits, log: createLog('debug', destination) });
+  const gateway = createGateway(config, {
+    ...parts,
+    core: { visits, clinics },
+    log: createLog('debug', destination),
+  });
   await gateway.start();
   const { host, port, opsPort } = gateway.address();
   return {
     gateway,
     visits,
+    clinics,
     url: `${config.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
     opsUrl: `http://${host}:${opsPort}`,
     logged: () => text,
@@ -95,20 +108,44 @@ export async function mintToken(
     .sign(new TextEncoder().encode(options.secret ?? SECRET));
 }
 
+/** A token of a provider that is good for clinic `c1` of `clinic`; every part can be changed. */
+export const mintClinicToken = (claims: Record<string, unknown> = {}): Promise<string> =>
+  mintToken({
+    aud: CLINIC_AUDIENCE,
+    sub: 's1',
+    visit: undefined,
+    clinic: 'c1',
+    role: 'provider',
+    ...claims,
+  });
+
+interface ClientOptions {
+  visit?: string;
+  headers?: Record<string, string>;
+}
+
 /** A client that has not connected yet: call `connect()`. */
-export function clientOf(
+export const clientOf = (url: string, auth: object, options: ClientOptions = {}): Socket =>
+  socketOf(url, auth, { visit: options.visit ?? 'v1' }, options.headers);
+
+/** A client of a clinic that has not connected yet. */
+export const clinicClientOf = (url: string, auth: object, clinic = 'c1'): Socket =>
+  socketOf(url + CLINIC_NAMESPACE, auth, { clinic });
+
+function socketOf(
   url: string,
   auth: object,
-  options: { visit?: string; headers?: Record<string, string> } = {},
+  query: Record<string, string>,
+  headers?: Record<string, string>,
 ): Socket {
   return io(url, {
     transports: ['websocket'],
     autoConnect: false,
     reconnection: false,
     forceNew: true,
-    query: { visit: options.visit ?? 'v1' },
+    query,
     auth,
-    ...(options.headers === undefined ? {} : { extraHeaders: options.headers }),
+    ...(headers === undefined ? {} : { extraHeaders: headers }),
   });
 }
 
@@ -125,7 +162,13 @@ export async function join(
 ): Promise<{ socket: Socket; welcome: Record<string, unknown> }> {
   const token = await mintToken(claims);
   const visit = typeof claims.visit === 'string' ? claims.visit : 'v1';
-  const socket = clientOf(running.url, handshake(token), { visit });
+  return welcomed(clientOf(running.url, handshake(token), { visit }));
+}
+
+/** Connects. @throws Error where it is refused */
+export async function welcomed(
+  socket: Socket,
+): Promise<{ socket: Socket; welcome: Record<string, unknown> }> {
   const welcome = new Promise<Record<string, unknown>>((resolve, reject) => {
     socket.once('welcome', resolve);
     socket.once('connect_error', reject);

@@ -881,8 +881,9 @@ export class VisitActor {
     const entry = queueEntryOf(visit, (id) => this.#quality.of(id));
     if (isDeepStrictEqual(entry, this.#entry)) return;
     this.#entry = entry;
-    const { clinic } = visit.policy;
-    this.#options.clinics.entryChanged({ tenant: visit.tenant, clinic }, this.#options.key, entry);
+    const { clinics, key, lease } = this.#options;
+    const where = { tenant: visit.tenant, clinic: visit.policy.clinic };
+    clinics.entryChanged(where, key, entry, lease.epoch);
   }
 
   #tellAdmitted(tell: (outbox: Outbox) => void): void {
@@ -994,6 +995,7 @@ export class VisitActor {
     this.#media.stop();
     this.#cancelAlarm();
     if (this.#calls) this.#options.calls.forget(this.#options.key);
+    if (this.#entry) this.#options.clinics.forget(this.#options.key);
     for (const cancel of this.#grace.values()) cancel();
     this.#grace.clear();
   }

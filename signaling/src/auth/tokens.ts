@@ -1,9 +1,12 @@
 import {
   BedsideError,
+  CLINIC_AUDIENCE,
   CLOCK_SKEW_SECONDS,
+  ClinicClaims,
   type TenantId,
   TOKEN_AUDIENCE,
   TokenClaims,
+  VisitId,
 } from '@bedside/protocol';
 import {
   createLocalJWKSet,
@@ -15,9 +18,10 @@ import {
   jwtVerify,
 } from 'jose';
 import type * as z from 'zod/mini';
+import { ATTENDANT_GRANTS, clinicGrantsOf } from '../clinic/grants.ts';
 import { type Algorithm, GUEST_KID, type Tenant } from '../config.ts';
 import type { TokenFailure } from '../metrics.ts';
-import type { Identity } from '../ports.ts';
+import type { Identity, Staff } from '../ports.ts';
 import { GuestClaims, type GuestKeys } from './guest-tokens.ts';
 import { RemoteKeys } from './remote-keys.ts';
 
@@ -77,13 +81,13 @@ function publicKeysOf({ id, jwks }: Tenant, onFetched: OnKeysFetched): JWTVerify
 const ASYMMETRIC: readonly Algorithm[] = ['EdDSA', 'ES256', 'RS256'];
 
 /**
- * The claims of a JWT that one of the tenants signed for this audience.
+ * The claims of a JWT that one of the tenants signed for one of these audiences.
  * @throws TokenRefused; BedsideError `deadline` where the tenant's keys can not be fetched.
  */
 export async function verifyJwt(
   keyrings: ReadonlyMap<string, Keyring>,
   token: string,
-  audience: string,
+  ...audience: string[]
 ): Promise<{ claims: JWTPayload; tenant: Tenant }> {
   const { alg, kid, issuer } = readUnverified(token);
   const keyring = keyrings.get(issuer);
@@ -129,19 +133,39 @@ async function verifyGuest(
   }
 }
 
-/** Who a client is. @throws as verifyJwt */
+/**
+ * Who comes to a visit: a participant with a token of the visit, or an attendant with one of a clinic.
+ * `visit`: the one that was asked for, as it came; a clinic's token names none.
+ * @throws as verifyJwt
+ */
 export async function verifyToken(
   keyrings: ReadonlyMap<string, Keyring>,
   token: string,
+  visit?: unknown,
 ): Promise<{ identity: Identity; tenant: Tenant }> {
   if (readUnverified(token).kid === GUEST_KID) {
     const { claims, tenant } = await verifyGuest(keyrings, token);
     const guest = parseClaims(GuestClaims, claims);
     return { tenant, identity: { ...identityOf(guest), invite: guest.invite } };
   }
-  const { claims, tenant } = await verifyJwt(keyrings, token, TOKEN_AUDIENCE);
-  return { tenant, identity: identityOf(parseClaims(TokenClaims, claims)) };
+  const { claims, tenant } = await verifyJwt(keyrings, token, TOKEN_AUDIENCE, CLINIC_AUDIENCE);
+  const identity = isFor(claims, TOKEN_AUDIENCE)
+    ? identityOf(parseClaims(TokenClaims, claims))
+    : attendantOf(parseClaims(ClinicClaims, claims), visit);
+  return { tenant, identity };
 }
+
+/** Who comes to a clinic. @throws as verifyJwt */
+export async function verifyClinicToken(
+  keyrings: ReadonlyMap<string, Keyring>,
+  token: string,
+): Promise<{ identity: Staff; tenant: Tenant }> {
+  const { claims, tenant } = await verifyJwt(keyrings, token, CLINIC_AUDIENCE);
+  return { identity: staffOf(parseClaims(ClinicClaims, claims)), tenant };
+}
+
+const isFor = ({ aud }: JWTPayload, audience: string): boolean =>
+  aud === audience || (Array.isArray(aud) && aud.includes(audience));
 
 function parseClaims<Schema extends z.ZodMiniType>(
   schema: Schema,
@@ -173,6 +197,36 @@ const identityOf = ({
   grants,
   expiresAt: exp * 1000,
 });
+
+const staffOf = ({ iss, clinic, sub, role, name, grants, skills, exp }: ClinicClaims): Staff => ({
+  tenant: iss,
+  clinic,
+  participant: sub,
+  role,
+  name,
+  grants: clinicGrantsOf(role, grants),
+  skills: skills ?? { specialties: [], languages: [], regions: [] },
+  expiresAt: exp * 1000,
+});
+
+/** Whether the visit is one of the clinic's, the visit itself must say. */
+function attendantOf(claims: ClinicClaims, asked: unknown): Identity {
+  const { tenant, clinic, participant, role, name, grants, expiresAt } = staffOf(claims);
+  if (!grants.includes('queue')) throw new TokenRefused('grant');
+  const visit = VisitId.safeParse(asked);
+  if (!visit.success) throw new TokenRefused('visit');
+  return {
+    tenant,
+    visit: visit.data,
+    jti: claims.jti,
+    participant,
+    role,
+    name,
+    grants: ATTENDANT_GRANTS,
+    attendant: { clinic },
+    expiresAt,
+  };
+}
 
 function readUnverified(token: string): { alg: string; kid: string | undefined; issuer: string } {
   try {

@@ -11,6 +11,7 @@ function deskOf(run: Run = async () => ({}), take: () => number = () => 0) {
   const lines: string[] = [];
   const metrics = createMetrics();
   const desk = new CommandDesk({
+    commands: clientCommands,
     take,
     run: async (name, request) => {
       ran.push({ name, request });

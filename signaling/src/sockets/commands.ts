@@ -1,8 +1,7 @@
 import {
   type Ack,
   BedsideError,
-  type ClientCommandName,
-  clientCommands,
+  type CommandMap,
   type ErrorBody,
   parse,
   toBedsideError,
@@ -10,29 +9,30 @@ import {
 import type { Logger } from '../log.ts';
 import type { GatewayTelemetry } from '../metrics.ts';
 
-/** A command that came in, checked. */
-export type Run = (name: ClientCommandName, request: unknown) => Promise<unknown>;
+/** Runs a command whose name is known and whose request has its shape. */
+export type Run = (name: string, request: unknown) => Promise<unknown>;
 
-const isCommand = (name: unknown): name is ClientCommandName =>
-  typeof name === 'string' && Object.hasOwn(clientCommands, name);
+export interface CommandDeskOptions {
+  /** Those that the socket may send. */
+  commands: CommandMap;
+  /** Of the socket's token bucket: milliseconds to wait, 0 for none. */
+  take: () => number;
+  /** May throw anything; what is no BedsideError is `internal`. */
+  run: Run;
+  telemetry: GatewayTelemetry;
+  log: Logger;
+}
 
 /** Commands of one socket that may be under way; the SDK has a handful. */
 export const MAX_IN_FLIGHT = 64;
 
 /** Answers the events of one socket: checks name, rate and shape, runs the command, acknowledges once. */
 export class CommandDesk {
-  readonly #take: () => number;
-  readonly #run: Run;
-  readonly #telemetry: GatewayTelemetry;
-  readonly #log: Logger;
+  readonly #options: CommandDeskOptions;
   #inFlight = 0;
 
-  /** `take`: of the socket's token bucket. `run` may throw anything; what is no BedsideError is `internal`. */
-  constructor(options: { take: () => number; run: Run; telemetry: GatewayTelemetry; log: Logger }) {
-    this.#take = options.take;
-    this.#run = options.run;
-    this.#telemetry = options.telemetry;
-    this.#log = options.log;
+  constructor(options: CommandDeskOptions) {
+    this.#options = options;
   }
 
   /** `event`: name, arguments and, where the sender waits for an answer, a callback as the last. Never throws. */
@@ -40,30 +40,33 @@ export class CommandDesk {
     const ack = event.at(-1);
     if (event.length < 2 || typeof ack !== 'function') {
       // Nobody waits for an answer, and an unacknowledged command might be half of one: not carried out.
-      this.#take();
-      this.#telemetry.ignoredEvent();
+      this.#options.take();
+      this.#options.telemetry.ignoredEvent();
       return;
     }
     ack(await this.#answer(event[0], event.length === 2 ? undefined : event[1]));
   }
 
   async #answer(name: unknown, argument: unknown): Promise<Ack<unknown>> {
-    const label = isCommand(name) ? name : 'unknown';
+    const { commands, take, run, telemetry } = this.#options;
+    const known = typeof name === 'string' && Object.hasOwn(commands, name);
+    const command = known ? commands[name] : undefined;
+    const label = known ? name : 'unknown';
     let request: unknown;
     try {
-      const retryAfterMs = this.#take();
+      const retryAfterMs = take();
       if (retryAfterMs > 0) throw this.#limited('socket', retryAfterMs);
-      if (!isCommand(name)) throw new BedsideError('unknown-command');
+      if (command === undefined) throw new BedsideError('unknown-command');
       if (this.#inFlight >= MAX_IN_FLIGHT) throw this.#limited('in-flight', 1000);
-      request = parse(clientCommands[name].request, argument);
+      request = parse(command.request, argument);
     } catch (error) {
       const body = this.#bodyOf(error, label);
-      this.#telemetry.answered(label, body.code);
+      telemetry.answered(label, body.code);
       return { ok: false, error: body };
     }
     this.#inFlight += 1;
     try {
-      return { ok: true, data: await this.#run(name, request) };
+      return { ok: true, data: await run(label, request) };
     } catch (error) {
       return { ok: false, error: this.#bodyOf(error, label) };
     } finally {
@@ -72,15 +75,15 @@ export class CommandDesk {
   }
 
   #limited(scope: 'socket' | 'in-flight', retryAfterMs: number): BedsideError {
-    this.#telemetry.limited(scope);
+    this.#options.telemetry.limited(scope);
     return new BedsideError('rate-limited', { retryAfterMs });
   }
 
   #bodyOf(thrown: unknown, command: string): ErrorBody {
     const error = toBedsideError(thrown);
     if (error.kind === 'internal') {
-      this.#telemetry.internalError('command');
-      this.#log.error({ err: error, command }, 'command failed');
+      this.#options.telemetry.internalError('command');
+      this.#options.log.error({ err: error, command }, 'command failed');
     }
     return error.toBody();
   }

@@ -1,93 +1,137 @@
 import {
   BedsideError,
   ClientHandshake,
+  ClinicHandshake,
   negotiateVersion,
   parse,
   type SessionId,
-  type VersionRange,
+  SignedToken,
 } from '@bedside/protocol';
-import { type Keyring, TokenRefused, verifyToken } from '../auth/tokens.ts';
+import { type Keyring, TokenRefused, verifyClinicToken, verifyToken } from '../auth/tokens.ts';
+import type { Tenant } from '../config.ts';
 import type { GatewayTelemetry } from '../metrics.ts';
-import type { Identity } from '../ports.ts';
+import type { Identity, Staff } from '../ports.ts';
 
 export interface Handshake {
   /** Socket.IO `auth`, as it came. */
   auth: unknown;
-  /** Query parameter `visit`, as it came. */
-  visit: unknown;
+  /** Query parameter `visit` or `clinic`, as it came. */
+  place: unknown;
   origin: string | undefined;
 }
 
-export interface Admitted {
-  identity: Identity;
+export interface Admitted<Bearer> {
+  identity: Bearer;
   version: number;
-  sessionId: SessionId | undefined;
 }
 
+type Keyrings = ReadonlyMap<string, Keyring>;
+type Telemetry = Pick<GatewayTelemetry, 'tokenFailure'>;
+
 /**
- * Who is at the door. Every fault of the token, its absence and a visit that is not its own included,
- * is answered with the same `unauthorized`: the answer must reveal nothing, of visits above all.
+ * Who is at the door of a visit. Every fault of the token, its absence and a visit that is not its own
+ * included, is answered with the same `unauthorized`: the answer must reveal nothing, of visits above all.
  * @throws BedsideError `unauthorized`, `unsupported-version`, `invalid-request`, `deadline` (a tenant's keys can not be fetched)
  */
-export async function admit(
+export function admitToVisit(
   handshake: Handshake,
-  keyrings: ReadonlyMap<string, Keyring>,
-  telemetry: Pick<GatewayTelemetry, 'tokenFailure'>,
-): Promise<Admitted> {
-  try {
-    const { token, versions, sessionId } = readHandshake(handshake.auth);
-    const version = negotiateVersion(versions);
-    if (version === undefined) throw new BedsideError('unsupported-version');
-    const { identity, tenant } = await verifyToken(keyrings, token);
-    if (handshake.visit !== identity.visit) throw new TokenRefused('visit');
-    if (
-      handshake.origin !== undefined &&
-      tenant.allowedOrigins?.includes(handshake.origin) === false
-    ) {
-      throw new TokenRefused('origin');
-    }
+  keyrings: Keyrings,
+  telemetry: Telemetry,
+): Promise<Admitted<Identity> & { sessionId: SessionId | undefined }> {
+  return answering(telemetry, async () => {
+    const token = tokenOf(handshake.auth);
+    const { versions, sessionId } = parse(ClientHandshake, handshake.auth);
+    const version = versionOf(versions);
+    const { identity, tenant } = await verifyToken(keyrings, token, handshake.place);
+    if (handshake.place !== identity.visit) throw new TokenRefused('visit');
+    checkOrigin(handshake.origin, tenant);
     return { identity, version, sessionId };
-  } catch (error) {
-    throw answerTo(error, telemetry);
-  }
+  });
 }
 
-/**
- * A fresh token for the same person, visit and role. @throws BedsideError `unauthorized`, `deadline`
- */
-export async function renew(
+/** Who is at the door of a clinic. @throws as admitToVisit */
+export function admitToClinic(
+  handshake: Handshake,
+  keyrings: Keyrings,
+  telemetry: Telemetry,
+): Promise<Admitted<Staff>> {
+  return answering(telemetry, async () => {
+    const token = tokenOf(handshake.auth);
+    const { versions } = parse(ClinicHandshake, handshake.auth);
+    const version = versionOf(versions);
+    const { identity, tenant } = await verifyClinicToken(keyrings, token);
+    if (handshake.place !== identity.clinic) throw new TokenRefused('clinic');
+    checkOrigin(handshake.origin, tenant);
+    return { identity, version };
+  });
+}
+
+/** A fresh token for the same person, visit and role. @throws BedsideError `unauthorized`, `deadline` */
+export function renewForVisit(
   token: string,
   present: Identity,
-  keyrings: ReadonlyMap<string, Keyring>,
-  telemetry: Pick<GatewayTelemetry, 'tokenFailure'>,
+  keyrings: Keyrings,
+  telemetry: Telemetry,
 ): Promise<Identity> {
-  try {
-    const { identity } = await verifyToken(keyrings, token);
-    const same = (['tenant', 'visit', 'participant', 'role'] as const).every(
-      (key) => identity[key] === present[key],
-    );
-    if (!same) throw new TokenRefused('identity');
+  return answering(telemetry, async () => {
+    const { identity } = await verifyToken(keyrings, token, present.visit);
+    checkSame(identity, present, ['tenant', 'visit', 'participant', 'role']);
+    if (identity.attendant?.clinic !== present.attendant?.clinic)
+      throw new TokenRefused('identity');
     return identity;
-  } catch (error) {
-    throw answerTo(error, telemetry);
-  }
+  });
 }
 
-function readHandshake(auth: unknown): {
-  token: string;
-  versions: VersionRange;
-  sessionId: SessionId | undefined;
-} {
+/** A fresh token for the same person, clinic and role. @throws BedsideError `unauthorized`, `deadline` */
+export function renewForClinic(
+  token: string,
+  present: Staff,
+  keyrings: Keyrings,
+  telemetry: Telemetry,
+): Promise<Staff> {
+  return answering(telemetry, async () => {
+    const { identity } = await verifyClinicToken(keyrings, token);
+    checkSame(identity, present, ['tenant', 'clinic', 'participant', 'role']);
+    return identity;
+  });
+}
+
+function tokenOf(auth: unknown): string {
   const token: unknown =
     typeof auth === 'object' && auth !== null ? Reflect.get(auth, 'token') : undefined;
   if (typeof token !== 'string' || token === '') throw new TokenRefused('missing');
-  if (!ClientHandshake.shape.token.safeParse(token).success) throw new TokenRefused('malformed');
-  const { versions, sessionId } = parse(ClientHandshake, auth);
-  return { token, versions, sessionId };
+  if (!SignedToken.safeParse(token).success) throw new TokenRefused('malformed');
+  return token;
 }
 
-function answerTo(error: unknown, telemetry: Pick<GatewayTelemetry, 'tokenFailure'>): unknown {
-  if (!(error instanceof TokenRefused)) return error;
-  telemetry.tokenFailure(error.reason);
-  return new BedsideError('unauthorized');
+function versionOf(offered: ClientHandshake['versions']): number {
+  const version = negotiateVersion(offered);
+  if (version === undefined) throw new BedsideError('unsupported-version');
+  return version;
+}
+
+function checkOrigin(origin: string | undefined, { allowedOrigins }: Tenant): void {
+  if (origin !== undefined && allowedOrigins?.includes(origin) === false)
+    throw new TokenRefused('origin');
+}
+
+function checkSame<Bearer>(
+  one: Bearer,
+  other: Bearer,
+  properties: readonly (keyof Bearer)[],
+): void {
+  if (!properties.every((key) => one[key] === other[key])) throw new TokenRefused('identity');
+}
+
+async function answering<Result>(
+  telemetry: Telemetry,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof TokenRefused)) throw error;
+    telemetry.tokenFailure(error.reason);
+    throw new BedsideError('unauthorized');
+  }
 }

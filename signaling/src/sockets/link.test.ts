@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { ClientEventPayload, CloseReason } from '@bedside/protocol';
+import type { Socket } from 'socket.io';
 import { expect, test } from 'vitest';
-import { type ClientSocket, MAX_HELD, SocketLink } from './link.ts';
+import { MAX_HELD, VisitLink } from './link.ts';
 
 /** A socket at its port: notes what is emitted, and can be closed from the other end. */
 class FakeSocket {
@@ -40,7 +41,7 @@ const SILENCE = { participantId: null };
 function linkOf() {
   const socket = new FakeSocket();
   const closes: CloseReason[] = [];
-  const link = new SocketLink(socket as unknown as ClientSocket, (reason) => closes.push(reason));
+  const link = new VisitLink(socket as unknown as Socket, (reason) => closes.push(reason));
   return { socket, link, closes };
 }
 

@@ -1,31 +1,29 @@
 import type {
-  ClientEventName,
+  ClientEventMap,
   ClientEventPayload,
-  ClientToGateway,
   CloseReason,
-  GatewayToClient,
+  EventMap,
+  PayloadOf,
 } from '@bedside/protocol';
 import type { Socket } from 'socket.io';
 import type { ClientLink } from '../ports.ts';
 
-export type ClientSocket = Socket<ClientToGateway, GatewayToClient, Record<string, never>, unknown>;
-
-/** What the actor may send before `welcome` is out: it opens a visit while the handshake still runs. A page that would miss some of it is closed, and comes back. */
+/** What may be sent before `welcome` is out: an actor opens a visit while the handshake still runs. A page that would miss some of it is closed, and comes back. */
 export const MAX_HELD = 256;
 
 /**
- * ClientLink over one Socket.IO socket. Before `open()` it holds what is sent, so that `welcome` is
- * the first message on every socket; after the socket's end it drops what is sent.
+ * One Socket.IO socket, as those behind it see it. Before `open()` it holds what is sent, so that
+ * `welcome` is the first message on every socket; after the socket's end it drops what is sent.
  */
-export class SocketLink implements ClientLink {
-  readonly #socket: ClientSocket;
+export class SocketLink<Events extends EventMap> {
+  readonly #socket: Socket;
   readonly #onClose: (reason: CloseReason) => void;
   #held: Array<() => void> | undefined = [];
   #closed = false;
-  /** Ends of the `consumers` that wait for their acknowledgement. */
+  /** Ends of the events that wait for their acknowledgement. */
   readonly #waiting = new Set<(acted: boolean) => void>();
 
-  constructor(socket: ClientSocket, onClose: (reason: CloseReason) => void) {
+  constructor(socket: Socket, onClose: (reason: CloseReason) => void) {
     this.#socket = socket;
     this.#onClose = onClose;
     socket.conn.once('close', () => {
@@ -38,26 +36,22 @@ export class SocketLink implements ClientLink {
   }
 
   /** Says `welcome`, then everything held. */
-  open(welcome: ClientEventPayload<'welcome'>): void {
+  open(welcome: PayloadOf<Events, 'welcome'>): void {
     this.#socket.emit('welcome', welcome);
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const send of held) send();
   }
 
-  send<Name extends Exclude<ClientEventName, 'consumers' | 'welcome' | 'closing'>>(
-    name: Name,
-    payload: ClientEventPayload<Name>,
-  ): void {
-    // The pair of name and payload is checked by this method's signature; Socket.IO's overloads lose it.
-    const emit = this.#socket.emit.bind(this.#socket) as (
-      name: string,
-      payload: unknown,
-    ) => boolean;
-    this.#whenOpen(() => emit(name, payload));
+  send<Name extends keyof Events & string>(name: Name, payload: PayloadOf<Events, Name>): void {
+    this.#whenOpen(() => this.#socket.emit(name, payload));
   }
 
-  sendConsumers(payload: ClientEventPayload<'consumers'>): Promise<boolean> {
+  /** Resolves true once the page has acted on the event, false when it is gone. */
+  protected sendAcknowledged<Name extends keyof Events & string>(
+    name: Name,
+    payload: PayloadOf<Events, Name>,
+  ): Promise<boolean> {
     return new Promise((resolve) => {
       const settle = (acted: boolean) => {
         this.#waiting.delete(settle);
@@ -65,13 +59,14 @@ export class SocketLink implements ClientLink {
       };
       this.#waiting.add(settle);
       const emit = () => {
-        // However late: a page that was blocked for long sets them up when it wakes.
-        this.#socket.emit('consumers', payload, () => settle(true));
+        // However late: a page that was blocked for long acts on it when it wakes.
+        this.#socket.emit(name, payload, () => settle(true));
       };
       if (!this.#whenOpen(emit)) settle(false);
     });
   }
 
+  /** Says `closing` and closes the socket. */
   close(reason: CloseReason, retryAfterMs?: number): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -97,5 +92,12 @@ export class SocketLink implements ClientLink {
     if (this.#held === undefined) action();
     else this.#held.push(action);
     return true;
+  }
+}
+
+/** A page of a visit. */
+export class VisitLink extends SocketLink<ClientEventMap> implements ClientLink {
+  sendConsumers(payload: ClientEventPayload<'consumers'>): Promise<boolean> {
+    return this.sendAcknowledged('consumers', payload);
   }
 }

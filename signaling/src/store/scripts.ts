@@ -5,7 +5,7 @@ export interface Script {
   sha1: string;
 }
 
-const script = (source: string): Script => ({
+export const script = (source: string): Script => ({
   source,
   sha1: createHash('sha1').update(source).digest('hex'),
 });

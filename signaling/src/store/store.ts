@@ -5,9 +5,10 @@ import * as z from 'zod/mini';
 import type { Clock } from '../actor/clock.ts';
 import type { VisitTelemetry } from '../ports.ts';
 import { type LedgerEvent, Visit } from '../visit/state.ts';
+import { RETRY_AFTER_MS, RedisCalls } from './calls.ts';
 import { gatewayKeys, visitKeys } from './keys.ts';
 import { pack, unpack } from './packing.ts';
-import { ACQUIRE, COMMIT, RELEASE, type Script, UNREGISTER } from './scripts.ts';
+import { ACQUIRE, COMMIT, RELEASE, UNREGISTER } from './scripts.ts';
 
 /** Everything of a visit expires by itself this long after its last change. */
 const VISIT_TTL_MS = 24 * 60 * 60 * 1000;
@@ -16,13 +17,9 @@ const LEDGER_LENGTH = 10_000;
 /** A gateway that was killed is gone for the others after this long. */
 const REGISTRATION_TTL_MS = 5_000;
 const HEARTBEAT_MS = 1_500;
-/** Bound of every call. */
-const CALL_DEADLINE_MS = 1_000;
 /** While Redis is away it is tried again after these delays, with jitter. */
 const PROBE_MIN_MS = 100;
 const PROBE_MAX_MS = 1_000;
-/** When a page should try again while the lease is another gateway's, or Redis is away. */
-const RETRY_AFTER_MS = 1_000;
 
 /** How the client that is passed in should be set up: calls fail fast, this module decides what to do then. */
 export const REDIS_OPTIONS = {
@@ -85,6 +82,7 @@ const AcquireReply = z.union([
 export class RedisStore implements VisitStore {
   available = false;
   readonly #options: RedisStoreOptions;
+  readonly #calls: RedisCalls;
   #stopped = false;
   #failures = 0;
   /** Leases that were given up while Redis was away; without this, others would be sent here for them. */
@@ -93,6 +91,7 @@ export class RedisStore implements VisitStore {
 
   constructor(options: RedisStoreOptions) {
     this.#options = options;
+    this.#calls = new RedisCalls({ ...options, onFailed: (cause) => this.#failed(cause) });
   }
 
   /** Registers this gateway, and keeps it registered until `stop`. Resolves after the first try, whatever came of it. */
@@ -105,13 +104,15 @@ export class RedisStore implements VisitStore {
     this.#stopped = true;
     this.#cancelBeat();
     const { registration } = gatewayKeys(this.#options.gatewayId);
-    await this.#run('unregister', UNREGISTER, [registration], [this.#options.boot]).catch(() => {});
+    await this.#calls
+      .run('unregister', UNREGISTER, [registration], [this.#options.boot])
+      .catch(() => {});
   }
 
   async acquire(key: VisitKey): Promise<Lease> {
     this.#unreleased.delete(key);
     const { visits } = gatewayKeys(this.#options.gatewayId);
-    const tracked = this.#call('track', () =>
+    const tracked = this.#calls.call('track', () =>
       this.#options.redis.pipeline().sadd(visits, key).pexpire(visits, VISIT_TTL_MS).exec(),
     );
     const [lease] = await Promise.all([this.#take(key), tracked]);
@@ -123,7 +124,9 @@ export class RedisStore implements VisitStore {
     if (reply[0] === 'owned') {
       const [, gateway, boot, epoch] = reply;
       const { registration } = gatewayKeys(gateway as GatewayId);
-      const live = await this.#call('find-owner', () => this.#options.redis.get(registration));
+      const live = await this.#calls.call('find-owner', () =>
+        this.#options.redis.get(registration),
+      );
       if (live === boot) throw new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS });
       reply = await this.#tryAcquire(key, epoch);
       if (reply[0] === 'owned') throw new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS });
@@ -134,7 +137,7 @@ export class RedisStore implements VisitStore {
 
   async read(key: VisitKey): Promise<Visit | undefined> {
     return this.#parse(
-      await this.#call('read', () => this.#options.redis.getBuffer(visitKeys(key).snapshot)),
+      await this.#calls.call('read', () => this.#options.redis.getBuffer(visitKeys(key).snapshot)),
     );
   }
 
@@ -144,7 +147,7 @@ export class RedisStore implements VisitStore {
   ): Promise<'written' | 'stale'> {
     const { lease, snapshot, ledger } = visitKeys(key);
     const { gatewayId, boot } = this.#options;
-    const reply = await this.#run(
+    const reply = await this.#calls.run(
       'commit',
       COMMIT,
       [lease, snapshot, ledger],
@@ -165,17 +168,17 @@ export class RedisStore implements VisitStore {
   async release(key: VisitKey, epoch: number): Promise<void> {
     const { lease, snapshot } = visitKeys(key);
     this.#unreleased.set(key, epoch);
-    await this.#run('release', RELEASE, [lease, snapshot], [epoch]);
+    await this.#calls.run('release', RELEASE, [lease, snapshot], [epoch]);
     // Where the visit was opened again meanwhile, that is what is tracked.
     if (this.#unreleased.get(key) !== epoch) return;
     this.#unreleased.delete(key);
-    await this.#call('untrack', () =>
+    await this.#calls.call('untrack', () =>
       this.#options.redis.srem(gatewayKeys(this.#options.gatewayId).visits, key),
     );
   }
 
   async abandoned(): Promise<VisitKey[]> {
-    const keys = await this.#call('abandoned', () =>
+    const keys = await this.#calls.call('abandoned', () =>
       this.#options.redis.smembers(gatewayKeys(this.#options.gatewayId).visits),
     );
     return keys as VisitKey[];
@@ -184,7 +187,7 @@ export class RedisStore implements VisitStore {
   async #tryAcquire(key: VisitKey, abandonedEpoch: string): Promise<z.infer<typeof AcquireReply>> {
     const { lease, snapshot } = visitKeys(key);
     const { gatewayId, boot, clock } = this.#options;
-    const reply = await this.#run(
+    const reply = await this.#calls.run(
       'acquire',
       ACQUIRE,
       [lease, snapshot],
@@ -207,53 +210,7 @@ export class RedisStore implements VisitStore {
     }
   }
 
-  /** The script's reply, its texts as bytes: a snapshot is not text. */
-  async #run(
-    operation: string,
-    script: Script,
-    keys: readonly string[],
-    args: readonly (string | number | Buffer)[],
-  ): Promise<unknown> {
-    const { redis } = this.#options;
-    return this.#call(operation, async () => {
-      try {
-        return await redis.callBuffer('evalsha', script.sha1, keys.length, ...keys, ...args);
-      } catch (error) {
-        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-        return await redis.callBuffer('eval', script.source, keys.length, ...keys, ...args);
-      }
-    });
-  }
-
-  /**
-   * One call with its deadline. A failure means that Redis is away, until a heartbeat gets through;
-   * but not an answer that finds fault with one visit's data: Redis is there for the others.
-   */
-  async #call<Result>(operation: string, run: () => Promise<Result>): Promise<Result> {
-    const started = performance.now();
-    const seconds = () => (performance.now() - started) / 1000;
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      const deadline = new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(new Error('Redis did not answer in time')),
-          CALL_DEADLINE_MS,
-        );
-      });
-      const result = await Promise.race([run(), deadline]);
-      this.#options.telemetry.redis(operation, 'ok', seconds());
-      return result;
-    } catch (cause) {
-      this.#options.telemetry.redis(operation, 'error', seconds());
-      if (cause instanceof Error && cause.message.startsWith('WRONGTYPE'))
-        throw new BedsideError('internal', { cause });
-      this.#failed(cause);
-      throw new BedsideError('state-unavailable', { retryAfterMs: RETRY_AFTER_MS, cause });
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
+  /** Redis is away, until a heartbeat gets through. */
   #failed(cause: unknown): void {
     if (!this.available) return;
     this.available = false;
@@ -267,7 +224,7 @@ export class RedisStore implements VisitStore {
   async #beat(): Promise<void> {
     const { redis, gatewayId, boot, log } = this.#options;
     try {
-      await this.#call('heartbeat', () =>
+      await this.#calls.call('heartbeat', () =>
         redis.set(gatewayKeys(gatewayId).registration, boot, 'PX', REGISTRATION_TTL_MS),
       );
     } catch {

@@ -1,0 +1,30 @@
+import type { ClinicGrant, Grant, Role } from '@bedside/protocol';
+import type { StaffCommandName } from '../ports.ts';
+
+/** What a role may do at its clinic where the token names no grants. */
+export const CLINIC_GRANTS_OF_ROLE: Readonly<Record<Role, readonly ClinicGrant[]>> = {
+  patient: [],
+  provider: ['queue', 'on-call'],
+  interpreter: ['on-call'],
+  specialist: ['on-call'],
+  caregiver: [],
+  observer: [],
+  moderator: ['queue'],
+  device: [],
+};
+
+/** What the grant `queue` allows in each visit of the clinic, from outside of it. */
+export const ATTENDANT_GRANTS: readonly Grant[] = ['admit', 'remove', 'hand-over', 'chat'];
+
+/** The grant that each command needs. */
+export const GRANT_OF_COMMAND: Readonly<Record<StaffCommandName, ClinicGrant>> = {
+  'watch-queue': 'queue',
+};
+
+/** The token's grants where it names any, else those of the role. */
+export function clinicGrantsOf(
+  role: Role,
+  override: readonly ClinicGrant[] | undefined,
+): readonly ClinicGrant[] {
+  return override ?? CLINIC_GRANTS_OF_ROLE[role];
+}

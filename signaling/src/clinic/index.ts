@@ -1,0 +1,60 @@
+import type { Cluster, Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { type Clock, systemClock } from '../actor/clock.ts';
+import type { ClinicDoor, Clinics, ClinicTelemetry } from '../ports.ts';
+import { RedisCalls } from '../store/calls.ts';
+import { REDIS_OPTIONS } from '../store/store.ts';
+import { Bus } from './bus.ts';
+import { StaffConnection } from './connection.ts';
+import { clinicKey } from './keys.ts';
+import { Queues } from './queue/queues.ts';
+import { QueueSeat } from './queue/seat.ts';
+import { RedisQueueStore } from './queue/store.ts';
+import { QueueWriter } from './queue/writer.ts';
+
+/** Of an entry's life: after this share of it, owners write it again and watchers look for what has expired. */
+const REFRESH_SHARE = 1 / 3;
+
+/** How the client that listens to channels should be set up. */
+export const SUBSCRIBER_OPTIONS = { ...REDIS_OPTIONS, autoResubscribe: false } as const;
+
+export interface ClinicServiceOptions {
+  /** Made with REDIS_OPTIONS; the caller closes both connections, after `stop`. */
+  redis: Redis | Cluster;
+  /** One more, with SUBSCRIBER_OPTIONS: it listens to channels. */
+  subscriber: Redis;
+  telemetry: ClinicTelemetry;
+  log: Logger;
+  /** Milliseconds for which a queue's entry outlives the gateway that wrote it. */
+  entryLifeMs: number;
+  clock?: Clock;
+}
+
+/** The clinics of this gateway's visits and sockets, on real Redis. */
+export interface ClinicService extends Clinics, ClinicDoor {
+  /** Writes what is unwritten, if Redis is there. */
+  stop(): Promise<void>;
+}
+
+export function createClinics(options: ClinicServiceOptions): ClinicService {
+  const { redis, subscriber, telemetry, log, entryLifeMs, clock = systemClock } = options;
+  const refreshMs = entryLifeMs * REFRESH_SHARE;
+  const store = new RedisQueueStore(new RedisCalls({ redis, telemetry }), entryLifeMs, log);
+  const writer = new QueueWriter({ store, clock, telemetry, refreshMs });
+  const bus = new Bus(subscriber, clock);
+  const queues = new Queues({ store, bus, clock, rereadMs: refreshMs });
+  return {
+    entryChanged: (...position) => writer.entryChanged(...position),
+    forget: (visit) => writer.forget(visit),
+    connect: (staff, link) =>
+      new StaffConnection({
+        staff,
+        queue: new QueueSeat(queues, clinicKey(staff.tenant, staff.clinic), link),
+        telemetry,
+      }),
+    async stop() {
+      bus.close();
+      await writer.stop();
+    },
+  };
+}
