@@ -82,6 +82,29 @@ export const Wait = z.object({
 });
 export type Wait = z.infer<typeof Wait>;
 
+/** One thing that happened in a visit: ids and roles, no names. Fields are there where they apply. */
+export const LedgerEntry = z.object({
+  type: code,
+  at: time,
+  participant: z.optional(ParticipantId),
+  role: z.optional(Role),
+  source: z.optional(code),
+  reason: z.optional(code),
+  /** Who did it to them. */
+  by: z.optional(ParticipantId),
+  /** The private room. */
+  place: z.optional(code),
+  /** Everybody in the private room from then on; where it ended, until then. */
+  participants: z.optional(z.array(ParticipantId)),
+  invite: z.optional(code),
+  call: z.optional(code),
+});
+export type LedgerEntry = z.infer<typeof LedgerEntry>;
+
+/** Answer of `GET /v1/visits/{visit}/events`: the oldest first, the last 10,000. */
+export const LedgerResource = z.object({ events: z.array(LedgerEntry) });
+export type LedgerResource = z.infer<typeof LedgerResource>;
+
 /** What requests to `/v1` are refused with. */
 export const REST_ERRORS = [
   'unauthorized',

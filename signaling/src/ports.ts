@@ -17,6 +17,7 @@ import type {
   Grant,
   InviteId,
   LanguageTag,
+  LedgerEntry,
   ParticipantId,
   QueueEntry,
   Role,
@@ -150,6 +151,8 @@ export interface Visits {
   ): Promise<{ created: boolean; visit: VisitResource }>;
   read(tenant: TenantId, visit: VisitId): Promise<VisitResource>;
   end(tenant: TenantId, visit: VisitId): Promise<VisitResource>;
+  /** What happened in the visit, oldest first. */
+  events(tenant: TenantId, visit: VisitId): Promise<LedgerEntry[]>;
   /** Shares with who waits what the clinic knows of the wait. */
   share(tenant: TenantId, visit: VisitId, wait: Wait): Promise<VisitResource>;
   /** Whether a new visit could be opened now (a node is linked, Redis answers): for `/readyz`. */

@@ -1,13 +1,14 @@
 import { BedsideError, type VisitKey } from '@bedside/protocol';
 import type { Commit, Lease, VisitStore } from '../src/store/store.ts';
-import type { LedgerEvent, Visit } from '../src/visit/state.ts';
+import type { LedgerEvent, Said, Visit } from '../src/visit/state.ts';
 
 /** Redis at the port: leases and snapshots in memory, away when a test says so. */
 export class FakeStore implements VisitStore {
   available = true;
   readonly leases = new Map<VisitKey, number>();
   readonly snapshots = new Map<VisitKey, Visit>();
-  readonly events: LedgerEvent[] = [];
+  readonly ledger: LedgerEvent[] = [];
+  readonly said = new Map<VisitKey, Said[]>();
   readonly commits: Commit[] = [];
   readonly released: VisitKey[] = [];
   left: VisitKey[] = [];
@@ -38,7 +39,11 @@ export class FakeStore implements VisitStore {
 
   async acquire(key: VisitKey): Promise<Lease> {
     await this.before('acquire');
-    return { epoch: this.takeOver(key), visit: this.snapshots.get(key) };
+    return {
+      epoch: this.takeOver(key),
+      visit: this.snapshots.get(key),
+      messages: this.said.get(key) ?? [],
+    };
   }
 
   async read(key: VisitKey): Promise<Visit | undefined> {
@@ -51,8 +56,13 @@ export class FakeStore implements VisitStore {
     if ((this.leases.get(key) ?? 0) > commit.epoch) return 'stale';
     this.commits.push(commit);
     this.snapshots.set(key, commit.visit);
-    this.events.push(...commit.events);
+    this.ledger.push(...commit.events);
+    this.said.set(key, [...(this.said.get(key) ?? []), ...commit.messages]);
     return 'written';
+  }
+
+  async events(): Promise<LedgerEvent[]> {
+    return this.ledger;
   }
 
   async release(key: VisitKey): Promise<void> {

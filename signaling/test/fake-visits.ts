@@ -3,6 +3,7 @@ import {
   type ClientRequest,
   type ClientResponse,
   type CreateVisit,
+  type LedgerEntry,
   type ParticipantId,
   type SessionId,
   type TenantId,
@@ -103,6 +104,10 @@ export class FakeVisits implements Visits {
     const ended: VisitResource = { ...(await this.read(tenant, visit)), state: 'ended' };
     this.resources.set(`${tenant}/${visit}`, ended);
     return ended;
+  }
+
+  async events(): Promise<LedgerEntry[]> {
+    return [];
   }
 
   async share(tenant: TenantId, visit: VisitId): Promise<VisitResource> {

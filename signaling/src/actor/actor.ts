@@ -111,7 +111,7 @@ export class VisitActor {
   readonly #quality = new Quality();
   readonly #media: VisitMedia;
   readonly #resolveClosed: () => void;
-  readonly #conversation = new Conversation();
+  readonly #conversation: Conversation;
   #visit: Visit | undefined;
   #cancelAlarm: () => void = () => {};
   #entry: ReturnType<typeof queueEntryOf>;
@@ -125,6 +125,7 @@ export class VisitActor {
     this.closed = promise;
     this.#resolveClosed = resolve;
     const { store, key, lease, nodes, clock, census, log } = options;
+    this.#conversation = new Conversation(lease.messages);
     this.#writer = new VisitWriter({
       store,
       key,
@@ -786,7 +787,12 @@ export class VisitActor {
     }
     this.#visit = visit;
     this.#options.census.moved(before, visit);
-    const committed = this.#writer.write(visit, events);
+    const said = effects.filter((effect) => effect.type === 'say');
+    const committed = this.#writer.write(
+      visit,
+      events,
+      said.map(({ message, audience }) => ({ message, audience: [...audience] })),
+    );
     committed.catch(() => {});
     this.#broadcast(before, visit);
     this.#carryOut(effects);
@@ -832,7 +838,7 @@ export class VisitActor {
         for (const id of effect.to)
           this.#sessions.get(id)?.outbox?.send(effect.event, effect.payload as never);
       } else if (effect.type === 'say') {
-        this.#conversation.add(effect.message, effect.audience);
+        this.#conversation.add({ message: effect.message, audience: [...effect.audience] });
         for (const id of effect.audience)
           this.#sessions.get(id)?.outbox?.send('message', effect.message);
       }

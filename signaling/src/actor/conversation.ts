@@ -1,17 +1,17 @@
 import { LIMITS, type Message, type ParticipantId } from '@bedside/protocol';
-
-/** A message with whom it is for: the sender, and those who were there. */
-export interface Said {
-  message: Message;
-  audience: readonly ParticipantId[];
-}
+import type { Said } from '../visit/state.ts';
 
 /** What was written in a visit, as far as it is kept: who reconnects gets what was for them meanwhile. */
 export class Conversation {
-  #said: Said[] = [];
+  #said: Said[];
 
-  add(message: Message, audience: readonly ParticipantId[]): void {
-    this.#said.push({ message, audience });
+  /** @param said What was written before this gateway took the visit. */
+  constructor(said: readonly Said[]) {
+    this.#said = [...said];
+  }
+
+  add(said: Said): void {
+    this.#said.push(said);
     if (this.#said.length > LIMITS.messagesPerVisit) this.#said.shift();
   }
 

@@ -1,6 +1,7 @@
 import {
   BedsideError,
   type CreateVisit,
+  type LedgerEntry,
   type SessionId,
   type TenantId,
   type VisitId,
@@ -86,6 +87,16 @@ export class VisitRegistry implements Visits {
     const stored = await this.#options.store.read(key);
     if (!stored) throw new BedsideError('not-found');
     return resourceOf(stored);
+  }
+
+  async events(tenant: TenantId, visit: VisitId): Promise<LedgerEntry[]> {
+    const key = visitKey(tenant, visit);
+    const [stored, events] = await Promise.all([
+      this.#options.store.read(key),
+      this.#options.store.events(key),
+    ]);
+    if (!stored && events.length === 0) throw new BedsideError('not-found');
+    return events.map(({ at, ...event }) => ({ ...event, at: new Date(at).toISOString() }));
   }
 
   readiness(): { ready: boolean; reasons: string[] } {

@@ -1,6 +1,8 @@
 import {
   ConnectionState,
   CreateVisit,
+  LedgerEntry,
+  LedgerResource,
   ParticipantState,
   Problem,
   Role,
@@ -13,6 +15,8 @@ import {
 import * as z from 'zod/mini';
 
 const COMPONENTS = {
+  LedgerEntry,
+  LedgerResource,
   ConnectionState,
   CreateVisit,
   ParticipantState,
@@ -83,6 +87,21 @@ export function openApiDocument(): Record<string, unknown> {
           summary: 'Read a visit.',
           parameters: [visitParameter],
           responses: { 200: visitAnswer('The visit.'), default: problem },
+        },
+      },
+      '/v1/visits/{visit}/events': {
+        get: {
+          operationId: 'readEvents',
+          summary:
+            'What happened in a visit: who was there when, in which role, on hold, in private with whom.',
+          parameters: [visitParameter],
+          responses: {
+            200: {
+              description: 'The events, the oldest first.',
+              content: { 'application/json': { schema: ref('LedgerResource') } },
+            },
+            default: problem,
+          },
         },
       },
       '/v1/visits/{visit}/wait': {

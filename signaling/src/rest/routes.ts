@@ -90,6 +90,13 @@ export function createRest(options: RestOptions): { mount(app: TemplatedApp): vo
       run: async (call) => json(200, await visits.read(call.tenant, visitOf(call))),
     },
     {
+      method: 'get',
+      pattern: '/v1/visits/:visit/events',
+      label: '/v1/visits/{visit}/events',
+      hasBody: false,
+      run: async (call) => json(200, { events: await visits.events(call.tenant, visitOf(call)) }),
+    },
+    {
       method: 'put',
       pattern: '/v1/visits/:visit/wait',
       label: '/v1/visits/{visit}/wait',

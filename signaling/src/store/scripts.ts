@@ -20,7 +20,7 @@ export const script = (source: string): Script => ({
  * Takes the lease where it is free, was this gateway's, or is still the one that the caller saw to be
  * abandoned. Every acquisition is a new epoch: at least the time, so that a Redis that lost the last
  * increment in a failover doesn't issue it twice. Twice: a higher epoch for the same owner.
- * KEYS lease, snapshot. ARGV gateway, boot, now, epoch of the abandoned lease or '', ttl in ms.
+ * KEYS lease, snapshot, messages. ARGV gateway, boot, now, epoch of the abandoned lease or '', ttl in ms.
  */
 export const ACQUIRE = script(`
 local lease = redis.call('HMGET', KEYS[1], 'gateway', 'boot', 'epoch')
@@ -29,22 +29,29 @@ if not free then return {'owned', lease[1], lease[2], lease[3]} end
 local epoch = string.format('%.0f', math.max((tonumber(lease[3]) or 0) + 1, tonumber(ARGV[3])))
 redis.call('HSET', KEYS[1], 'gateway', ARGV[1], 'boot', ARGV[2], 'epoch', epoch, 'commit', 0)
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
-return {'acquired', epoch, redis.call('GET', KEYS[2])}
+return {'acquired', epoch, redis.call('GET', KEYS[2]), redis.call('LRANGE', KEYS[3], 0, -1)}
 `);
 
 /**
  * Writes snapshot and ledger events unless a higher epoch exists. A lease that is missing or lower was
  * lost by Redis, and is put back. Twice: the commit number has been seen, nothing is written. What can
  * fail, on a ledger that is none, comes first: a script that fails is not undone.
- * KEYS lease, snapshot, ledger. ARGV gateway, boot, epoch, commit number, ttl in ms, ledger length, packed snapshot, events...
+ * KEYS lease, snapshot, ledger, messages. ARGV gateway, boot, epoch, commit number, ttl in ms, ledger length, packed snapshot, messages to keep,
+ * count of messages, messages..., events...
  */
 export const COMMIT = script(`
 local lease = redis.call('HMGET', KEYS[1], 'epoch', 'commit')
 local stored, epoch = tonumber(lease[1]) or 0, tonumber(ARGV[3])
 if stored > epoch then return 'stale' end
 if stored == epoch and (tonumber(lease[2]) or 0) >= tonumber(ARGV[4]) then return 'repeated' end
-if #ARGV >= 8 then
-  redis.call('RPUSH', KEYS[3], unpack(ARGV, 8))
+local events = 10 + ARGV[9]
+if events > 10 then redis.call('RPUSH', KEYS[4], unpack(ARGV, 10, events - 1)) end
+if ARGV[8] == '0' then redis.call('DEL', KEYS[4]) else
+  redis.call('LTRIM', KEYS[4], -ARGV[8], -1)
+  redis.call('PEXPIRE', KEYS[4], ARGV[5])
+end
+if #ARGV >= events then
+  redis.call('RPUSH', KEYS[3], unpack(ARGV, events))
   redis.call('LTRIM', KEYS[3], -ARGV[6], -1)
   redis.call('PEXPIRE', KEYS[3], ARGV[5])
 end

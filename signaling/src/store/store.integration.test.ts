@@ -1,4 +1,4 @@
-import type { GatewayId, VisitKey } from '@bedside/protocol';
+import { type GatewayId, LIMITS, type ParticipantId, type VisitKey } from '@bedside/protocol';
 import * as fc from 'fast-check';
 import { Cluster, Redis } from 'ioredis';
 import { pino } from 'pino';
@@ -9,6 +9,7 @@ import { FakeClock } from '../../test/fake-clock.ts';
 import { Counts } from '../../test/telemetry.ts';
 import { type Clock, systemClock } from '../actor/clock.ts';
 import { emptyVisit } from '../visit/arbitrary.ts';
+import type { Said } from '../visit/state.ts';
 import { gatewayKeys, visitKeys } from './keys.ts';
 import { unpack } from './packing.ts';
 import { type Commit, REDIS_OPTIONS, RedisStore } from './store.ts';
@@ -89,6 +90,12 @@ const commitOf = (epoch: number, number: number, seq = number): Commit => ({
   number,
   visit: { ...emptyVisit(), seq },
   events: [{ type: 'media-placed', at: seq }],
+  messages: [],
+});
+
+const said = (number: number): Said => ({
+  message: { number, to: { type: 'all' }, kind: 'chat', text: `text ${number}`, at: number },
+  audience: ['ana' as ParticipantId],
 });
 
 const ledgerLength = () => admin.llen(keys.ledger);
@@ -121,6 +128,33 @@ describe('a commit', () => {
     expect(await store.read(key)).toEqual({ ...emptyVisit(), seq: 1 });
     const [event] = await admin.lrange(keys.ledger, 0, -1);
     expect(JSON.parse(event ?? '')).toEqual({ type: 'media-placed', at: 1 });
+  });
+
+  test('keeps messages for the next owner, as many as a visit keeps, until the visit ends', async () => {
+    const { store } = await storeOf(A);
+    const { epoch, messages } = await store.acquire(key);
+    expect(messages).toEqual([]);
+    const many = Array.from({ length: LIMITS.messagesPerVisit }, (_, index) => said(index + 1));
+    await store.commit(key, { ...commitOf(epoch, 1), messages: many });
+    for (const _ of [1, 2])
+      await store.commit(key, { ...commitOf(epoch, 2), messages: [said(501), said(502)] });
+    const next = await store.acquire(key);
+    expect(next.messages).toEqual([...many.slice(2), said(501), said(502)]);
+    expect(await admin.pttl(keys.messages)).toBeGreaterThan(0);
+    const ended = commitOf(next.epoch, 3);
+    await store.commit(key, {
+      ...ended,
+      visit: { ...ended.visit, state: 'ended' },
+      messages: [said(503)],
+    });
+    expect(await admin.exists(keys.messages)).toBe(0);
+  });
+
+  test('is read back as the ledger, in order', async () => {
+    const { store } = await storeOf(A);
+    const { epoch } = await store.acquire(key);
+    for (const number of [1, 2, 3]) await store.commit(key, commitOf(epoch, number));
+    expect(await store.events(key)).toEqual([1, 2, 3].map((at) => ({ type: 'media-placed', at })));
   });
 
   test('beyond the length of the ledger drops the oldest events', async () => {

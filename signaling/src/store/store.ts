@@ -1,10 +1,10 @@
-import { BedsideError, type GatewayId, type VisitKey } from '@bedside/protocol';
+import { BedsideError, type GatewayId, LIMITS, type VisitKey } from '@bedside/protocol';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import * as z from 'zod/mini';
 import type { Clock } from '../actor/clock.ts';
 import type { VisitTelemetry } from '../ports.ts';
-import { type LedgerEvent, Visit } from '../visit/state.ts';
+import { type LedgerEvent, Said, Visit } from '../visit/state.ts';
 import { RETRY_AFTER_MS, RedisCalls } from './calls.ts';
 import { gatewayKeys, visitKeys } from './keys.ts';
 import { pack, unpack } from './packing.ts';
@@ -36,6 +36,8 @@ export interface Lease {
   epoch: number;
   /** The visit as it was last committed, if it was. */
   visit: Visit | undefined;
+  /** What was written in it so far. */
+  messages: readonly Said[];
 }
 
 export interface Commit {
@@ -44,6 +46,7 @@ export interface Commit {
   number: number;
   visit: Visit;
   events: readonly LedgerEvent[];
+  messages: readonly Said[];
 }
 
 /** Visits and leases in Redis. Calls throw BedsideError `state-unavailable` when Redis does not answer, `internal` where what it holds is not ours. */
@@ -53,6 +56,8 @@ export interface VisitStore {
   /** @throws BedsideError `moved` where another live gateway owns the visit */
   acquire(key: VisitKey): Promise<Lease>;
   read(key: VisitKey): Promise<Visit | undefined>;
+  /** The ledger, oldest first. */
+  events(key: VisitKey): Promise<LedgerEvent[]>;
   /** `stale`: a higher epoch exists, so this gateway doesn't own the visit any more. */
   commit(key: VisitKey, commit: Commit): Promise<'written' | 'stale'>;
   /** Where Redis is away it is released on its return. */
@@ -76,7 +81,12 @@ export interface RedisStoreOptions {
 const text = z.pipe(z.instanceof(Buffer), z.transform(String));
 const AcquireReply = z.union([
   z.tuple([z.pipe(text, z.literal('owned')), text, text, text]),
-  z.tuple([z.pipe(text, z.literal('acquired')), text, z.nullable(z.instanceof(Buffer))]),
+  z.tuple([
+    z.pipe(text, z.literal('acquired')),
+    text,
+    z.nullable(z.instanceof(Buffer)),
+    z.array(text),
+  ]),
 ]);
 
 export class RedisStore implements VisitStore {
@@ -131,8 +141,10 @@ export class RedisStore implements VisitStore {
       reply = await this.#tryAcquire(key, epoch);
       if (reply[0] === 'owned') throw new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS });
     }
-    const [, epoch, snapshot] = reply;
-    return { epoch: Number(epoch), visit: this.#parse(snapshot) };
+    const [, epoch, snapshot, said] = reply;
+    const visit = this.#parse(snapshot);
+    const messages = said.map((each) => Said.parse(JSON.parse(each)));
+    return { epoch: Number(epoch), visit, messages };
   }
 
   async read(key: VisitKey): Promise<Visit | undefined> {
@@ -143,14 +155,14 @@ export class RedisStore implements VisitStore {
 
   async commit(
     key: VisitKey,
-    { epoch, number, visit, events }: Commit,
+    { epoch, number, visit, events, messages: said }: Commit,
   ): Promise<'written' | 'stale'> {
-    const { lease, snapshot, ledger } = visitKeys(key);
+    const { lease, snapshot, ledger, messages } = visitKeys(key);
     const { gatewayId, boot } = this.#options;
     const reply = await this.#calls.run(
       'commit',
       COMMIT,
-      [lease, snapshot, ledger],
+      [lease, snapshot, ledger, messages],
       [
         gatewayId,
         boot,
@@ -159,10 +171,20 @@ export class RedisStore implements VisitStore {
         VISIT_TTL_MS,
         LEDGER_LENGTH,
         pack(JSON.stringify(visit)),
+        visit.state === 'ended' ? 0 : LIMITS.messagesPerVisit,
+        said.length,
+        ...said.map((each) => JSON.stringify(each)),
         ...events.map((event) => JSON.stringify(event)),
       ],
     );
     return String(reply) === 'stale' ? 'stale' : 'written';
+  }
+
+  async events(key: VisitKey): Promise<LedgerEvent[]> {
+    const entries = await this.#calls.call('events', () =>
+      this.#options.redis.lrange(visitKeys(key).ledger, 0, -1),
+    );
+    return entries.map((entry) => JSON.parse(entry) as LedgerEvent);
   }
 
   async release(key: VisitKey, epoch: number): Promise<void> {
@@ -185,12 +207,12 @@ export class RedisStore implements VisitStore {
   }
 
   async #tryAcquire(key: VisitKey, abandonedEpoch: string): Promise<z.infer<typeof AcquireReply>> {
-    const { lease, snapshot } = visitKeys(key);
+    const { lease, snapshot, messages } = visitKeys(key);
     const { gatewayId, boot, clock } = this.#options;
     const reply = await this.#calls.run(
       'acquire',
       ACQUIRE,
-      [lease, snapshot],
+      [lease, snapshot, messages],
       [gatewayId, boot, clock.now(), abandonedEpoch, VISIT_TTL_MS],
     );
     return AcquireReply.parse(reply);

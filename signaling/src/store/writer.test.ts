@@ -51,7 +51,7 @@ describe('while Redis answers', () => {
   test('a change is written before its answer, and then nothing is left', async () => {
     expect(await writer.write(visitAt(1), [event(1)])).toBe('written');
     expect(store.snapshots.get(key)).toEqual(visitAt(1));
-    expect(store.events).toEqual([event(1)]);
+    expect(store.ledger).toEqual([event(1)]);
     await writer.flush();
     expect([writer.clean, unwritten, log]).toEqual([true, 0, ['clean']]);
   });
@@ -81,7 +81,7 @@ describe('while Redis is away', () => {
     store.comeBack();
     await writer.flush();
     expect(store.snapshots.get(key)?.seq).toBe(2);
-    expect(store.events).toEqual([event(1), event(2)]);
+    expect(store.ledger).toEqual([event(1), event(2)]);
     expect([writer.clean, unwritten, log]).toEqual([true, 0, ['clean']]);
   });
 
@@ -122,8 +122,8 @@ describe('while Redis is away', () => {
     expect(dropped).toBe(3);
     store.comeBack();
     await writer.flush();
-    expect(store.events).toHaveLength(1_000);
-    expect(store.events[0]).toEqual(event(3));
+    expect(store.ledger).toHaveLength(1_000);
+    expect(store.ledger[0]).toEqual(event(3));
     expect(unwritten).toBe(0);
   });
 });
@@ -140,7 +140,7 @@ describe('where Redis refuses this visit\u2019s data though it answers', () => {
     expect([attempts, log]).toEqual([1, ['internal']]);
     store.before = async () => {};
     expect(await writer.write(visitAt(2), [event(2)])).toBe('written');
-    expect(store.events).toEqual([event(1), event(2)]);
+    expect(store.ledger).toEqual([event(1), event(2)]);
     expect(unwritten).toBe(0);
   });
 });
@@ -228,7 +228,7 @@ test('with any interleaving of changes and outages every event is written once, 
         redis.comeBack();
         await subject.flush();
         await subject.flush();
-        expect(redis.events).toEqual(Array.from({ length: seq }, (_, index) => event(index + 1)));
+        expect(redis.ledger).toEqual(Array.from({ length: seq }, (_, index) => event(index + 1)));
         expect(redis.snapshots.get(key)?.seq).toBe(seq === 0 ? undefined : seq);
         expect(balance).toBe(0);
         expect(subject.clean).toBe(true);

@@ -1,5 +1,5 @@
-import { BedsideError, toBedsideError, type VisitKey } from '@bedside/protocol';
-import type { LedgerEvent, Visit } from '../visit/state.ts';
+import { BedsideError, LIMITS, toBedsideError, type VisitKey } from '@bedside/protocol';
+import type { LedgerEvent, Said, Visit } from '../visit/state.ts';
 import type { VisitStore } from './store.ts';
 
 /** Ledger events of one visit that are kept while Redis is away; beyond, the oldest are dropped and counted. */
@@ -24,6 +24,7 @@ interface Batch {
   number: number;
   visit: Visit;
   events: LedgerEvent[];
+  messages: Said[];
   changes: number;
   waiting: {
     resolve: (outcome: 'written' | 'kept') => void;
@@ -57,13 +58,25 @@ export class VisitWriter {
    * Resolves `written` once Redis has it, or `kept` where Redis is away and it will be written later.
    * @throws BedsideError `moved` where another gateway owns the visit
    */
-  write(visit: Visit, events: readonly LedgerEvent[]): Promise<'written' | 'kept'> {
+  write(
+    visit: Visit,
+    events: readonly LedgerEvent[],
+    messages: readonly Said[] = [],
+  ): Promise<'written' | 'kept'> {
     if (this.#stale) return Promise.reject(new BedsideError('moved'));
-    this.#next ??= { number: ++this.#number, visit, events: [], changes: 0, waiting: [] };
+    this.#next ??= {
+      number: ++this.#number,
+      visit,
+      events: [],
+      messages: [],
+      changes: 0,
+      waiting: [],
+    };
     const batch = this.#next;
     batch.visit = visit;
     batch.changes++;
     batch.events.push(...events);
+    batch.messages = [...batch.messages, ...messages].slice(-LIMITS.messagesPerVisit);
     if (batch.events.length > EVENTS_KEPT) {
       this.#options.onDropped(batch.events.splice(0, batch.events.length - EVENTS_KEPT).length);
     }
@@ -117,8 +130,8 @@ export class VisitWriter {
 
   async #commit(batch: Batch): Promise<void> {
     const { store, key, epoch, onUnwritten, onStale } = this.#options;
-    const { number, visit, events } = batch;
-    const outcome = await store.commit(key, { epoch, number, visit, events });
+    const { number, visit, events, messages } = batch;
+    const outcome = await store.commit(key, { epoch, number, visit, events, messages });
     // Given up meanwhile.
     if (this.#inFlight !== batch) return;
     if (outcome === 'stale') {

@@ -17,6 +17,7 @@ import {
   LIMITS,
   MediaKind,
   MediaSource,
+  Message,
   NodeId,
   ParticipantId,
   ParticipantState,
@@ -191,6 +192,10 @@ export interface Person {
   /** The invitation that the token is for. */
   invite?: InviteId | undefined;
 }
+
+/** A message with whom it is for: the sender, and those who were there. */
+export const Said = z.object({ message: Message, audience: z.array(ParticipantId) });
+export type Said = z.infer<typeof Said>;
 
 /** What happened, for the ledger: opaque ids and roles, never names. */
 export interface LedgerEvent {
