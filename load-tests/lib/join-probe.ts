@@ -30,6 +30,8 @@ export interface ProbeWindow {
   /** Steps of the join under way, as clock readings. */
   steps: Partial<Record<keyof JoinTimes, number>>;
   visit: VisitApi | undefined;
+  /** When the first picture of somebody else was shown, on the clock that all pages of a machine share. */
+  shown: Promise<number> | undefined;
 }
 
 /** Before the page's own scripts: notes the steps that the SDK's public surface does not show. */
@@ -145,4 +147,45 @@ export function seesTracks(count: number): boolean {
   const { visit } = globalThis as unknown as ProbeWindow;
   const others = [...(visit?.participants.values() ?? [])];
   return others.reduce((sum, { tracks }) => sum + tracks.size, 0) === count;
+}
+
+/** Comes to a visit in which they wait. */
+export async function waitToBeAdmitted(options: VisitOptions): Promise<void> {
+  const page = globalThis as unknown as ProbeWindow;
+  const visit = new page.bedside.Visit(options);
+  page.visit = visit;
+  page.shown = new Promise((resolve) => {
+    visit.on('trackSubscribed', (track) => {
+      if (track.kind !== 'video') return;
+      const video = document.createElement('video');
+      video.muted = true;
+      video.playsInline = true;
+      video.autoplay = true;
+      video.requestVideoFrameCallback(() => resolve(performance.timeOrigin + performance.now()));
+      video.srcObject = new MediaStream([track]);
+      document.body.append(video);
+    });
+  });
+  await visit.connect();
+  const { state } = visit.localParticipant;
+  if (state !== 'waiting') throw new Error(`the patient is ${state}`);
+}
+
+/** When the first picture was shown. */
+export async function firstPicture(deadlineMs: number): Promise<number> {
+  const { shown } = globalThis as unknown as ProbeWindow;
+  const late = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error(`no picture in ${deadlineMs} ms`)), deadlineMs);
+  });
+  if (!shown) throw new Error('nobody waits here');
+  return Promise.race([shown, late]);
+}
+
+/** Admits who waits; when it was asked and when it was acknowledged, on the clock of `firstPicture`. */
+export async function admitEverybody(): Promise<{ asked: number; acknowledged: number }> {
+  const { visit } = globalThis as unknown as ProbeWindow;
+  const now = () => performance.timeOrigin + performance.now();
+  const asked = now();
+  await visit?.admit();
+  return { asked, acknowledged: now() };
 }

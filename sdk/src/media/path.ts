@@ -37,8 +37,12 @@ export interface Sender {
   replaceTrack(track: MediaStreamTrack | null): Promise<void>;
   /** Locally at once; the promise is the gateway's answer. @throws BedsideError */
   setPaused(paused: boolean): Promise<void>;
+  /** Whether the encoder gives up resolution before frame rate. Best effort: not all browsers can. */
+  favourMotion(motion: boolean): Promise<void>;
   close(): void;
 }
+
+const WARM_UP = 'warm-up';
 
 /** Both transports of one join, with what flows on them. Owned by the Visit; closes all it made. */
 export class MediaPath {
@@ -107,6 +111,30 @@ export class MediaPath {
   /** Sets all of them up in one negotiation. Resolves when they are ready to receive; one that fails is left out. */
   async add(added: readonly ConsumerParameters[]): Promise<void> {
     await Promise.all(added.map((parameters) => this.#consume(parameters)));
+  }
+
+  /**
+   * Connects the receiving transport though there is nothing to receive yet, so that who waits gets the
+   * first picture without ICE and DTLS in its way. The consumer is this page's alone: the visit knows
+   * nothing of it, and nothing ever arrives on it.
+   */
+  async warmUp(): Promise<void> {
+    const codec = this.#device.rtpCapabilities.codecs?.find(({ kind }) => kind === 'audio');
+    if (!codec?.preferredPayloadType || this.#closed) return;
+    const { mimeType, clockRate, channels, preferredPayloadType: payloadType } = codec;
+    await this.#recv.transport
+      .consume({
+        id: WARM_UP,
+        producerId: WARM_UP,
+        kind: 'audio',
+        rtpParameters: {
+          mid: WARM_UP,
+          codecs: [{ mimeType, clockRate, ...(channels && { channels }), payloadType }],
+          encodings: [{ ssrc: 1 }],
+          rtcp: { cname: WARM_UP },
+        },
+      })
+      .catch(() => {});
   }
 
   remove(consumerIds: readonly ConsumerId[]): void {
@@ -228,6 +256,8 @@ class TrackSender implements Sender {
   readonly #signal: Signal;
   readonly #producer: Promise<types.Producer>;
   readonly #pending: PendingProduce;
+  /** What the browser had before the first change. */
+  #preference: Pick<RTCRtpSendParameters, 'degradationPreference'> | undefined;
   #closed = false;
 
   constructor(transport: types.Transport, signal: Signal, options: types.ProducerOptions) {
@@ -254,6 +284,22 @@ class TrackSender implements Sender {
     // A later wish has overtaken this one; it tells the gateway itself.
     if (this.#closed || this.#pending.paused !== paused) return;
     await this.#signal.request('pause-producer', { producerId, paused });
+  }
+
+  async favourMotion(motion: boolean): Promise<void> {
+    try {
+      const { rtpSender } = await this.#producer;
+      const parameters = rtpSender?.getParameters();
+      if (!rtpSender || !parameters) return;
+      const { degradationPreference, ...rest } = parameters;
+      this.#preference ??= degradationPreference && { degradationPreference };
+      await rtpSender.setParameters({
+        ...rest,
+        ...(motion ? { degradationPreference: 'maintain-framerate' } : this.#preference),
+      });
+    } catch {
+      // Closed meanwhile, or no such parameter here: the track's content hint says the same.
+    }
   }
 
   close(): void {

@@ -387,7 +387,7 @@ describe('what a gateway leaves behind', () => {
   test('expires by itself, every key of it', async () => {
     const { store } = await storeOf(A);
     const { epoch } = await store.acquire(key);
-    await store.commit(key, commitOf(epoch, 1));
+    await store.commit(key, { ...commitOf(epoch, 1), messages: [said(1)] });
     const unwritten = 'unwritten' as VisitKey;
     await store.acquire(unwritten);
     const all = await admin.keys('*');
