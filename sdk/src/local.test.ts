@@ -65,7 +65,13 @@ const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
 /** A path whose gateway answers a pause only when `answer` is called, where `isSlow`. */
 function fakePath() {
   const path = {
-    published: [] as { source: MediaSource; id: ProducerId; track: unknown; closed: boolean }[],
+    published: [] as {
+      source: MediaSource;
+      id: ProducerId;
+      track: unknown;
+      closed: boolean;
+      motion: boolean;
+    }[],
     /** By producer, what the gateway was told last. */
     paused: new Map<ProducerId, boolean>(),
     isSlow: false,
@@ -78,7 +84,7 @@ function fakePath() {
     },
     publish(source: MediaSource, track: unknown, paused: boolean): Sender {
       const id = `p${path.published.length}` as ProducerId;
-      const entry = { source, id, track, closed: false };
+      const entry = { source, id, track, closed: false, motion: false };
       const away = path.isAway;
       path.published.push(entry);
       path.paused.set(id, paused);
@@ -92,6 +98,9 @@ function fakePath() {
           if (path.isSlow) await new Promise<void>((resolve) => path.answers.push(resolve));
           path.paused.set(id, value);
         },
+        favourMotion: async (motion) => {
+          entry.motion = motion;
+        },
         close: () => {
           entry.closed = true;
         },
@@ -104,14 +113,15 @@ function fakePath() {
 function setUp() {
   const failed = vi.fn();
   const outOfStep = vi.fn();
+  const muted = vi.fn();
   const local = new LocalMedia(
     { url: '' },
-    { changed: () => {}, published: () => {}, unpublished: () => {}, failed, outOfStep },
+    { changed: () => {}, published: () => {}, unpublished: () => {}, failed, muted, outOfStep },
   );
   const path = fakePath();
   local.welcome(['publish-audio', 'publish-video', 'publish-screen'] satisfies Grant[]);
   local.attachPath(path as unknown as MediaPath);
-  return { local, path, failed, outOfStep };
+  return { local, path, failed, muted, outOfStep };
 }
 
 async function withTrack(source: 'camera' | 'microphone') {

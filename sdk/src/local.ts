@@ -19,6 +19,8 @@ export interface LocalHandlers {
   unpublished(publication: TrackPublication): void;
   /** A device failed while nobody was calling. */
   failed(error: BedsideError, source: MediaSource): void;
+  /** Somebody else muted the microphone. */
+  muted(): void;
   /** The gateway did not take a command; reconcile() with its view makes that good. */
   outOfStep(): void;
 }
@@ -42,6 +44,8 @@ interface Slot {
   wish: Wish;
   track: MediaStreamTrack | undefined;
   sender: Sender | undefined;
+  /** Whether the sender was to be paused, as the gateway was told last; `seen` once the visit said so. */
+  told: { paused: boolean; seen: boolean } | undefined;
   /** The device chosen by the person; kept while it is unplugged. */
   deviceId: string | undefined;
   /** Calls for this source run one after the other, each towards the wish of that moment. */
@@ -61,6 +65,7 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   readonly #slots: Record<MediaSource, Slot>;
   #path: MediaPath | undefined;
   #joined = false;
+  #motion = false;
 
   constructor(options: VisitOptions, handlers: LocalHandlers) {
     super('' as ParticipantId, 'observer', true);
@@ -124,6 +129,21 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
       slot.wish = { enabled: false };
       if (wasOn) this.#closeSlot(slot);
     }
+  }
+
+  override apply(view: ParticipantView): void {
+    super.apply(view);
+    const producer = view.producers.find(({ source }) => source === 'microphone');
+    if (producer) this.#followMute(this.#slots.microphone, producer.paused);
+  }
+
+  /** Whether the camera is sent for its motion: hands and fingers, at a steady rate. */
+  favourMotion(motion: boolean): void {
+    if (motion === this.#motion) return;
+    this.#motion = motion;
+    const { track, sender } = this.#slots.camera;
+    if (track) track.contentHint = hintOf(motion);
+    void sender?.favourMotion(motion);
   }
 
   /** Sends whatever is captured over a new path. What fails is reported as `failed`. */
@@ -210,6 +230,21 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
       this.#stopTrack(slot);
     }
     this.tracks.clear();
+  }
+
+  /** A pause that the visit tells of after it told of what this page asked for last is somebody else's. */
+  #followMute(slot: Slot, paused: boolean): void {
+    const { told } = slot;
+    if (!told || !slot.sender) return;
+    if (paused === told.paused) {
+      told.seen = true;
+    } else if (paused && told.seen && isEnabled(slot)) {
+      slot.wish = { enabled: false };
+      if (slot.track) slot.track.enabled = false;
+      this.#show(slot);
+      this.#handlers.muted();
+      this.#background(slot, () => this.#send(slot));
+    }
   }
 
   #all(): Slot[] {
@@ -325,12 +360,14 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
         // Stopped meanwhile: the call that stopped it comes next.
         if (track && slot.track === track) throw error;
       });
-      await this.#tolerant(known.setPaused(!isEnabled(slot)));
+      await this.#tolerant(known.setPaused(this.#tellPaused(slot)));
       return;
     }
     if (!this.#path || !track) return;
-    const sender = this.#path.publish(slot.source, track, !isEnabled(slot));
+    slot.told = undefined;
+    const sender = this.#path.publish(slot.source, track, this.#tellPaused(slot));
     slot.sender = sender;
+    if (slot.source === 'camera' && this.#motion) void sender.favourMotion(true);
     try {
       await sender.published;
     } catch (error) {
@@ -339,6 +376,12 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
       if (known.kind !== 'unavailable') throw known;
       this.#missed();
     }
+  }
+
+  #tellPaused(slot: Slot): boolean {
+    const paused = !isEnabled(slot);
+    if (slot.told?.paused !== paused) slot.told = { paused, seen: false };
+    return paused;
   }
 
   /** A command that the gateway could not take now is made good by reconcile(). */
@@ -361,6 +404,7 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
     this.#stopTrack(slot);
     slot.track = track;
     track.enabled = slot.wish.enabled;
+    if (slot.source === 'camera' && this.#motion) track.contentHint = hintOf(true);
     track.onended = () => {
       if (slot.track === track) this.#trackEnded(slot);
     };
@@ -472,11 +516,14 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   }
 }
 
+const hintOf = (motion: boolean): string => (motion ? 'motion' : '');
+
 const newSlot = (source: MediaSource, deviceId?: string): Slot => ({
   source,
   wish: { enabled: false },
   track: undefined,
   sender: undefined,
+  told: undefined,
   deviceId,
   tail: Promise.resolve(),
 });

@@ -1,16 +1,20 @@
 import {
   type ConsumerId,
   type ConsumerParameters,
+  HOLD,
+  isSigned,
   KIND_OF_SOURCE,
   type LanguageTag,
+  MAIN_ROOM,
   type MediaKind,
   type MediaSource,
   type ParticipantId,
   type ParticipantView,
+  type Place,
   type ProducerId,
   type Role,
 } from '@bedside/protocol';
-import type { ConnectionQuality, Participant, TrackPublication } from './types.ts';
+import type { ConnectionQuality, Hold, Participant, TrackPublication } from './types.ts';
 
 /** One source of one participant: announced by the visit, received by a consumer, or both. */
 export class Publication implements TrackPublication {
@@ -19,8 +23,11 @@ export class Publication implements TrackPublication {
   producerId: ProducerId | undefined;
   consumerId: ConsumerId | undefined;
   muted = false;
+  /** What the consumer yields, whether or not it is shown. */
+  received: MediaStreamTrack | undefined;
   track: MediaStreamTrack | undefined;
   gain = 1;
+  isProtected = false;
   /** Whether the visit's state lists it; without that it lives as long as its consumer. */
   announced = false;
 
@@ -39,6 +46,16 @@ export class ParticipantState implements Participant {
   lang: LanguageTag | undefined;
   state: Participant['state'] = 'waiting';
   connection: Participant['connection'] = 'connected';
+  place: Place = MAIN_ROOM;
+  hold: Hold | undefined;
+  isHere = false;
+  speaks: readonly LanguageTag[] = [];
+  hears: readonly LanguageTag[] = [];
+  signs = false;
+  duckDb: number | undefined;
+  handRaisedAt: number | undefined;
+  waitingSince: number | undefined;
+  whisperTo: ParticipantId | undefined;
   isSpeaking = false;
   connectionQuality: ConnectionQuality;
   readonly tracks = new Map<MediaSource, Publication>();
@@ -57,6 +74,16 @@ export class ParticipantState implements Participant {
     this.lang = view.lang;
     this.state = view.state;
     this.connection = view.connection;
+    this.place = view.place;
+    this.hold = view.hold;
+    this.speaks = view.speaks ?? (view.lang === undefined ? [] : [view.lang]);
+    this.hears = view.hears ?? this.speaks;
+    // An interpreter's picture is the voice of others.
+    this.signs = view.role !== 'interpreter' && (view.signs ?? this.speaks.some(isSigned));
+    this.duckDb = view.duckDb;
+    this.handRaisedAt = view.handRaisedAt;
+    this.waitingSince = view.waitingSince;
+    this.whisperTo = view.whisperTo;
     if (this.isLocal) return;
     for (const publication of this.tracks.values()) publication.announced = false;
     for (const { producerId, source, paused } of view.producers) {
@@ -68,6 +95,12 @@ export class ParticipantState implements Participant {
     this.#prune();
   }
 
+  /** Whether both take part in the same place, where people see and hear each other. */
+  isWith({ state, place }: ParticipantState): boolean {
+    const admitted = state === 'admitted' && this.state === 'admitted';
+    return admitted && place === this.place && place !== HOLD;
+  }
+
   attach(parameters: ConsumerParameters, track: MediaStreamTrack): Publication {
     const publication = this.publication(parameters.source);
     // The visit's word on mute is newer where it already lists this producer.
@@ -77,7 +110,8 @@ export class ParticipantState implements Participant {
     publication.producerId = parameters.producerId;
     publication.consumerId = parameters.consumerId;
     publication.gain = parameters.gain;
-    publication.track = track;
+    publication.isProtected = parameters.protected ?? false;
+    publication.received = track;
     return publication;
   }
 
@@ -85,7 +119,7 @@ export class ParticipantState implements Participant {
   detach(consumerId: ConsumerId): Publication | undefined {
     for (const publication of this.tracks.values()) {
       if (publication.consumerId !== consumerId) continue;
-      publication.consumerId = undefined;
+      publication.consumerId = publication.received = undefined;
       this.#prune();
       return publication;
     }

@@ -7,8 +7,8 @@ afterEach(() => vi.useRealTimers());
 
 function setUp() {
   const consumers = new Map([
-    ['a', 'ca'],
-    ['b', 'cb'],
+    ['a', { consumerId: 'ca', isProtected: false }],
+    ['b', { consumerId: 'cb', isProtected: false }],
   ]);
   const send = vi.fn(async (_: unknown) => ({}));
   const preferences = new Preferences((id) => consumers.get(id) as never, send);
@@ -48,7 +48,7 @@ describe('Preferences', () => {
     size('z', 160, 90);
     await vi.runAllTimersAsync();
     expect(send).not.toHaveBeenCalled();
-    consumers.set('z', 'cz');
+    consumers.set('z', { consumerId: 'cz', isProtected: false });
     preferences.touch('z' as never, 'camera');
     await vi.runAllTimersAsync();
     expect(send).toHaveBeenCalledWith([{ consumerId: 'cz', paused: false, spatialLayer: 0 }]);

@@ -1,28 +1,30 @@
 import type { ConsumerId, ConsumerPreference, MediaSource, ParticipantId } from '@bedside/protocol';
-import { layerForSize } from './media/encodings.ts';
+import { FULL_LAYER, layerForSize } from './media/encodings.ts';
 
 /** Sizes settle for this long before the gateway hears of them: a layout moves many tiles at once. */
 const SETTLE_MS = 100;
 type Wish = Omit<ConsumerPreference, 'consumerId'>;
+/** Of a signed conversation: whole, however small or hidden its tile is at the moment. */
+const PROTECTED: Wish = { paused: false, spatialLayer: FULL_LAYER };
+
+interface Track {
+  readonly consumerId: ConsumerId | undefined;
+  readonly isProtected: boolean;
+}
+type TrackOf = (participantId: ParticipantId, source: MediaSource) => Track | undefined;
 
 /** What the tiles need, batched: one `prefer-consumers` for all that changed. */
 export class Preferences {
   readonly #wishes = new Map<string, Wish>();
   /** What the gateway was told, by consumer. */
   readonly #told = new Map<ConsumerId, string>();
-  readonly #consumerOf: (
-    participantId: ParticipantId,
-    source: MediaSource,
-  ) => ConsumerId | undefined;
+  readonly #trackOf: TrackOf;
   readonly #send: (preferences: ConsumerPreference[]) => Promise<unknown>;
   readonly #dirty = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(
-    consumerOf: (participantId: ParticipantId, source: MediaSource) => ConsumerId | undefined,
-    send: (preferences: ConsumerPreference[]) => Promise<unknown>,
-  ) {
-    this.#consumerOf = consumerOf;
+  constructor(trackOf: TrackOf, send: (preferences: ConsumerPreference[]) => Promise<unknown>) {
+    this.#trackOf = trackOf;
     this.#send = send;
   }
 
@@ -42,7 +44,7 @@ export class Preferences {
     this.touch(participantId, source);
   }
 
-  /** A consumer came for a tile that may have said its size before. */
+  /** A consumer came for a tile that may have said its size before, or is protected now, or no more. */
   touch(participantId: ParticipantId, source: MediaSource): void {
     const key = keyOf(participantId, source);
     if (!this.#wishes.has(key)) return;
@@ -75,8 +77,8 @@ export class Preferences {
     const preferences: ConsumerPreference[] = [];
     for (const key of this.#dirty) {
       const [participantId, source] = key.split(' ') as [ParticipantId, MediaSource];
-      const consumerId = this.#consumerOf(participantId, source);
-      const wish = this.#wishes.get(key);
+      const { consumerId, isProtected } = this.#trackOf(participantId, source) ?? {};
+      const wish = isProtected ? PROTECTED : this.#wishes.get(key);
       if (!consumerId || !wish) continue;
       const told = JSON.stringify(wish);
       if (this.#told.get(consumerId) === told) continue;

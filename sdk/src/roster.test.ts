@@ -1,6 +1,7 @@
 import type { ParticipantView, VisitView } from '@bedside/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ParticipantState } from './participant.ts';
 import { Roster } from './roster.ts';
 
 const person = (id: string, more: Partial<ParticipantView> = {}): ParticipantView => ({
@@ -23,14 +24,16 @@ const visit = (seq: number, ...participants: ParticipantView[]): VisitView => ({
 });
 function setUp() {
   const log: string[] = [];
-  const roster = new Roster({
+  const self = new ParticipantState('me' as never, 'patient', true);
+  const roster = new Roster(self, {
     visitStateChanged: (state) => log.push(`visit ${state}`),
+    visitChanged: () => log.push('visit'),
     connected: ({ id }) => log.push(`+${id}`),
     disconnected: ({ id }) => log.push(`-${id}`),
     changed: ({ id }) => log.push(`~${id}`),
-    self: ({ participantId }) => log.push(`self ${participantId}`),
+    moved: ({ id, place }, before) => log.push(`${id} ${before} > ${place}`),
   });
-  return { roster, log };
+  return { roster, self, log };
 }
 const joined = (id: string) => ({ type: 'participant', participant: person(id) }) as const;
 
@@ -42,7 +45,7 @@ describe('Roster', () => {
     roster.applyChanges(3, [
       { type: 'participant-left', participantId: 'a' as never, reason: 'left' },
     ]);
-    expect(log).toEqual(['visit active', 'self me', '+a', '+b', '~a', '-a']);
+    expect(log).toEqual(['visit active', 'visit', '~me', '+a', '+b', '~a', '-a']);
     expect([...roster.participants.keys()]).toEqual(['b']);
   });
 

@@ -1,32 +1,48 @@
 import type {
   ParticipantId,
   ParticipantView,
+  Place,
   VisitChange,
+  VisitInfo,
   VisitKind,
   VisitState,
   VisitView,
 } from '@bedside/protocol';
 import { ParticipantState } from './participant.ts';
+import type { CallInfo, InviteInfo } from './types.ts';
 
 export interface RosterHandlers {
   visitStateChanged(state: VisitState): void;
+  /** What is known of the visit as a whole, its invitations or calls changed. */
+  visitChanged(): void;
   connected(participant: ParticipantState): void;
   disconnected(participant: ParticipantState): void;
   changed(participant: ParticipantState): void;
-  /** What the visit says of this page's own participant. */
-  self(view: ParticipantView): void;
+  /** After `changed`, which tells of it, too. */
+  moved(participant: ParticipantState, before: Place): void;
 }
 
-/** The visit as this page may see it: who is there, in the order of the gateway's changes. */
+type News = 'connected' | 'changed' | 'disconnected';
+
+/**
+ * The visit as this page may see it: who is there, in the order of the gateway's changes. Changes that
+ * come together are told of together, so that nobody sees half a move.
+ */
 export class Roster {
   readonly participants = new Map<ParticipantId, ParticipantState>();
-  state: VisitState | undefined;
+  info: VisitInfo | undefined;
+  invites: readonly InviteInfo[] = [];
+  calls: readonly CallInfo[] = [];
   kind: VisitKind | undefined;
+  readonly #self: ParticipantState;
+  readonly #handlers: RosterHandlers;
+  readonly #news = new Map<ParticipantState, News>();
   #selfId: ParticipantId | undefined;
   #seq = -1;
-  readonly #handlers: RosterHandlers;
 
-  constructor(handlers: RosterHandlers) {
+  /** `self`: the page's own participant, which is none of `participants`. */
+  constructor(self: ParticipantState, handlers: RosterHandlers) {
+    this.#self = self;
     this.#handlers = handlers;
   }
 
@@ -42,10 +58,15 @@ export class Roster {
     if (view.seq < this.#seq) return;
     this.#seq = view.seq;
     this.kind = view.kind;
-    this.#setState(view.state);
+    const { invites = [], calls = [] } = view;
     const present = new Set(view.participants.map(({ participantId }) => participantId));
-    for (const id of [...this.participants.keys()]) if (!present.has(id)) this.#remove(id);
-    for (const participant of view.participants) this.#apply(participant);
+    this.#tell(() => {
+      this.info = infoOf(view);
+      this.invites = invites;
+      this.calls = calls;
+      for (const id of [...this.participants.keys()]) if (!present.has(id)) this.#remove(id);
+      for (const participant of view.participants) this.#apply(participant);
+    });
   }
 
   /** Returns false where changes are missing in between: ask for the visit whole. */
@@ -53,41 +74,76 @@ export class Roster {
     if (seq <= this.#seq) return true;
     const complete = seq === this.#seq + 1;
     this.#seq = seq;
-    for (const change of changes) {
-      if (change.type === 'visit') this.#setState(change.state);
-      else if (change.type === 'participant') this.#apply(change.participant);
-      else if (change.type === 'participant-left') this.#remove(change.participantId);
-    }
+    this.#tell(() => {
+      for (const change of changes) {
+        if (change.type === 'visit') this.info = infoOf(change);
+        else if (change.type === 'participant') this.#apply(change.participant);
+        else if (change.type === 'participant-left') this.#remove(change.participantId);
+        else if (change.type === 'invites') this.invites = change.invites;
+        else this.calls = change.calls;
+      }
+    });
     return complete;
   }
 
-  get(id: ParticipantId): ParticipantState | undefined {
-    return this.participants.get(id);
+  /** The page's own participant, too. */
+  find(id: ParticipantId | undefined): ParticipantState | undefined {
+    if (id === undefined) return undefined;
+    return id === this.#self.id ? this.#self : this.participants.get(id);
   }
 
   clear(): void {
-    for (const id of [...this.participants.keys()]) this.#remove(id);
+    this.#tell(() => {
+      for (const id of [...this.participants.keys()]) this.#remove(id);
+    });
     this.#seq = -1;
   }
 
-  #setState(state: VisitState): void {
-    if (state === this.state) return;
-    this.state = state;
-    this.#handlers.visitStateChanged(state);
+  #tell(apply: () => void): void {
+    const everybody = () => [this.#self, ...this.participants.values()];
+    const places = new Map(everybody().map((each) => [each, each.place]));
+    const { info } = this;
+    const before = this.#snapshot();
+    apply();
+    for (const each of everybody()) {
+      const isHere = each.isWith(this.#self);
+      if (isHere === each.isHere) continue;
+      each.isHere = isHere;
+      this.#note(each, 'changed');
+    }
+    const news = [...this.#news];
+    this.#news.clear();
+    if (this.info && this.info.state !== info?.state)
+      this.#handlers.visitStateChanged(this.info.state);
+    if (this.#snapshot() !== before) this.#handlers.visitChanged();
+    for (const [participant, what] of news) this.#handlers[what](participant);
+    for (const [each, place] of places)
+      if (each.place !== place && each.state !== 'left') this.#handlers.moved(each, place);
+  }
+
+  #snapshot(): string {
+    return JSON.stringify([this.info, this.invites, this.calls]);
+  }
+
+  #note(participant: ParticipantState, what: News): void {
+    const known = this.#news.get(participant);
+    if (what === 'disconnected' && known === 'connected') this.#news.delete(participant);
+    else if (what !== 'changed' || !known) this.#news.set(participant, what);
   }
 
   #apply(view: ParticipantView): void {
-    if (view.participantId === this.#selfId) {
-      this.#handlers.self(view);
+    const { participantId } = view;
+    if (participantId === this.#selfId) {
+      this.#self.apply(view);
+      this.#note(this.#self, 'changed');
     } else if (view.state === 'left') {
-      this.#remove(view.participantId);
+      this.#remove(participantId);
     } else {
-      const known = this.participants.get(view.participantId);
-      const participant = known ?? new ParticipantState(view.participantId, view.role, false);
+      const known = this.participants.get(participantId);
+      const participant = known ?? new ParticipantState(participantId, view.role, false);
       participant.apply(view);
-      this.participants.set(view.participantId, participant);
-      if (known) this.#handlers.changed(participant);
-      else this.#handlers.connected(participant);
+      this.participants.set(participantId, participant);
+      this.#note(participant, known ? 'changed' : 'connected');
     }
   }
 
@@ -96,6 +152,22 @@ export class Roster {
     if (!participant) return;
     this.participants.delete(id);
     participant.state = 'left';
-    this.#handlers.disconnected(participant);
+    participant.isHere = false;
+    this.#note(participant, 'disconnected');
   }
+}
+
+function infoOf(source: VisitInfo): VisitInfo {
+  const { state, responsible, unattendedSince, handOver, interpreting, turns, reactions, wait } =
+    source;
+  return {
+    state,
+    responsible,
+    unattendedSince,
+    handOver,
+    interpreting,
+    turns,
+    reactions,
+    wait,
+  };
 }

@@ -22,7 +22,7 @@ import { visitOfToken } from './token.ts';
 z.config({ jitless: true });
 
 export type Welcome = ClientEventPayload<'welcome'>;
-type RequestBody<Name extends ClientCommandName> = Omit<ClientRequest<Name>, 'requestId'>;
+export type RequestBody<Name extends ClientCommandName> = Omit<ClientRequest<Name>, 'requestId'>;
 type PushedEvent = Exclude<ClientEventName, 'welcome'>;
 
 /** What the page does with the gateway's events. A promise is awaited before the event is acknowledged. */

@@ -18,6 +18,8 @@ interface Report {
   frameHeight?: number;
   framesPerSecond?: number;
   freezeCount?: number;
+  totalFreezesDuration?: number;
+  estimatedPlayoutTimestamp?: number;
   totalAudioEnergy?: number;
 }
 
@@ -54,6 +56,8 @@ export async function collectStats(path: MediaPath | undefined): Promise<VisitSt
           frameHeight: entry.frameHeight,
           framesPerSecond: entry.framesPerSecond,
           freezeCount: entry.freezeCount,
+          frozenSeconds: entry.totalFreezesDuration,
+          playoutAt: entry.estimatedPlayoutTimestamp,
           totalAudioEnergy: entry.totalAudioEnergy,
         });
       }

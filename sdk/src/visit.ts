@@ -1,34 +1,53 @@
 import {
   BedsideError,
+  type CallId,
+  type ClientCommandName,
   type ClientEventPayload,
+  type ClientResponse,
   type ConsumerId,
   type ConsumerParameters,
+  type Cue,
+  HOLD,
+  type InterpretingMode,
+  type InviteId,
+  isSigned,
   type MediaSource,
   type ParticipantId,
+  type Place,
+  type Reaction,
   type SessionId,
   type VisitKind,
   type VisitState,
 } from '@bedside/protocol';
 import { Emitter } from './emitter.ts';
+import { QualityMonitor } from './evidence.ts';
 import { LocalMedia } from './local.ts';
 import { devices } from './media/device.ts';
 import { MediaPath } from './media/path.ts';
 import { AudioRenderer } from './media/playback.ts';
+import { Messages } from './messages.ts';
 import { watchNetwork } from './network.ts';
-import type { ParticipantState } from './participant.ts';
+import type { ParticipantState, Publication } from './participant.ts';
 import { Preferences } from './preferences.ts';
 import { Roster } from './roster.ts';
 import type { SessionState } from './session/machine.ts';
 import { Session } from './session/session.ts';
-import { Signal, type Welcome } from './signal.ts';
+import { type RequestBody, Signal, type Welcome } from './signal.ts';
 import { collectStats } from './stats.ts';
 import { readClaims } from './token.ts';
 import { TokenKeeper } from './token-keeper.ts';
 import type {
+  CallOptions,
   ConnectionState,
   DeviceKind,
   DisconnectReason,
+  Invitation,
+  InviteOptions,
+  LanguageOptions,
   LocalParticipant,
+  MessageKind,
+  MessageTarget,
+  MoveTarget,
   Participant,
   VisitApi,
   VisitEvents,
@@ -54,6 +73,13 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   readonly #local: LocalMedia;
   readonly #audio: AudioRenderer;
   readonly #preferences: Preferences;
+  readonly #messages = new Messages((message) => this.emit('messageReceived', message));
+  readonly #monitor = new QualityMonitor({
+    watched: () => this.#watched(),
+    stats: () => this.getStats(),
+    changed: (change, breached) =>
+      this.emit(breached ? 'qualityBreached' : 'qualityRestored', change),
+  });
   readonly #tokens: TokenKeeper;
   #welcome: Welcome | undefined;
   #sessionId: SessionId | undefined;
@@ -66,6 +92,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   #error: BedsideError | undefined;
   #reason: DisconnectReason | undefined = 'idle';
   #activeSpeaker: ParticipantState | undefined;
+  #wasWaiting = false;
   #waiters: Waiter[] = [];
   #unwatch: (() => void) | undefined;
   #outOfStepTimer: ReturnType<typeof setTimeout> | undefined;
@@ -89,10 +116,16 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
       consumers: (payload) => this.#consumersChanged(payload),
       speaker: ({ participantId }) => this.#speakerChanged(participantId),
       quality: (payload) => this.#qualityChanged(payload),
-      message: () => {},
-      'unmute-asked': () => {},
-      cue: () => {},
-      reaction: () => {},
+      message: (message) => {
+        // What comes before the answer to a join or resume is in it, with what was missed before that.
+        if (this.#signal.isReady) this.#messages.add([message]);
+      },
+      'unmute-asked': ({ by }) => this.emit('unmuteAsked', this.#roster.find(by)),
+      cue: ({ by, cue }) => this.emit('cueReceived', cue, this.#roster.find(by)),
+      reaction: ({ from, reaction }) => {
+        const participant = this.#roster.find(from);
+        if (participant) this.emit('reactionReceived', reaction, participant);
+      },
       'transport-failed': ({ transportId }) => this.#path?.peerFailed(transportId),
       // Before a join is answered, it speaks of media that this page has given up already.
       'media-lost': () => this.#path && this.#mediaFailed(),
@@ -105,31 +138,39 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
         }),
       lost: () => this.#session.dispatch({ type: 'socket-lost', ...this.#session.moment() }),
     });
-    this.#roster = new Roster({
-      visitStateChanged: (state) => this.emit('visitStateChanged', state),
-      connected: (participant) => {
-        this.emit('participantConnected', participant);
-        for (const { parameters, track } of [...this.#unclaimed.values()]) {
-          if (parameters.participantId === participant.id) this.#received(parameters, track);
-        }
-      },
-      disconnected: (participant) => this.#participantGone(participant),
-      changed: (participant) => this.emit('participantChanged', participant),
-      self: (view) => {
-        this.#local.apply(view);
-        this.emit('participantChanged', this.#local);
-      },
-    });
     this.#local = new LocalMedia(options, {
       changed: () => this.emit('participantChanged', this.#local),
       published: (publication) => this.emit('localTrackPublished', publication),
       unpublished: (publication) => this.emit('localTrackUnpublished', publication),
       failed: (error, source) => this.emit('mediaDevicesError', error, source),
+      muted: () => this.emit('microphoneMuted'),
       outOfStep: () => this.#outOfStep(),
+    });
+    this.#roster = new Roster(this.#local, {
+      visitStateChanged: (state) => this.emit('visitStateChanged', state),
+      visitChanged: () => this.emit('visitChanged'),
+      connected: (participant) => {
+        this.emit('participantConnected', participant);
+        for (const { parameters, track } of [...this.#unclaimed.values()]) {
+          if (parameters.participantId === participant.id) this.#received(parameters, track);
+        }
+        this.#followSigning();
+      },
+      disconnected: (participant) => {
+        this.#participantGone(participant);
+        this.#followSigning();
+      },
+      changed: (participant) => {
+        if (participant === this.#local) this.#selfChanged();
+        else this.#present(participant);
+        this.emit('participantChanged', participant);
+        this.#followSigning();
+      },
+      moved: (participant, before) => this.emit('placeChanged', participant, before),
     });
     this.#audio = new AudioRenderer((allowed) => this.emit('audioPlaybackChanged', allowed));
     this.#preferences = new Preferences(
-      (participantId, source) => this.#roster.get(participantId)?.tracks.get(source)?.consumerId,
+      (participantId, source) => this.#roster.find(participantId)?.tracks.get(source),
       (preferences) => this.#signal.request('prefer-consumers', { preferences }),
     );
     this.#session = new Session({
@@ -167,7 +208,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   }
 
   get visitState(): VisitState | undefined {
-    return this.#roster.state;
+    return this.#roster.info?.state;
   }
 
   get kind(): VisitKind | undefined {
@@ -190,8 +231,60 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     return this.#audio.allowed;
   }
 
+  get responsible(): Participant | undefined {
+    return this.#roster.find(this.#roster.info?.responsible);
+  }
+
+  get unattendedSince() {
+    return this.#roster.info?.unattendedSince;
+  }
+
+  get handOverOffer() {
+    return this.#roster.info?.handOver;
+  }
+
+  get interpreting(): InterpretingMode {
+    return this.#roster.info?.interpreting ?? 'simultaneous';
+  }
+
+  get turns(): readonly ParticipantId[] {
+    return this.#roster.info?.turns ?? [];
+  }
+
+  get reactionsAllowed(): boolean {
+    return this.#roster.info?.reactions ?? false;
+  }
+
+  get wait() {
+    return this.#roster.info?.wait;
+  }
+
+  get invites() {
+    return this.#roster.invites;
+  }
+
+  get calls() {
+    return this.#roster.calls;
+  }
+
+  get messages() {
+    return this.#messages.all;
+  }
+
+  get evidence() {
+    return this.#monitor.evidence;
+  }
+
+  get sounds() {
+    return this.#audio.sounds;
+  }
+
   connect(): Promise<void> {
     if (this.#session.state.phase === 'connected') return Promise.resolve();
+    if (this.state === 'disconnected') {
+      this.#messages.clear();
+      this.#monitor.clear();
+    }
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
       this.#session.dispatch({
@@ -210,11 +303,97 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
 
   async end(): Promise<void> {
     try {
-      await this.#signal.request('end', {});
+      await this.#request('end', {});
     } catch (error) {
       // The answer was lost with its socket, and the next one told what it would have said.
       if (this.#reason !== 'visit-ended') throw error;
     }
+  }
+
+  async admit(participantIds?: readonly ParticipantId[]): Promise<void> {
+    await this.#request('admit', participantIds ? { participantIds: [...participantIds] } : {});
+  }
+
+  async remove(participantId: ParticipantId): Promise<void> {
+    await this.#request('remove', { participantId });
+  }
+
+  async moveTo(participantIds: readonly ParticipantId[], to: MoveTarget): Promise<Place> {
+    const { place } = await this.#request('move', { participantIds: [...participantIds], to });
+    return place;
+  }
+
+  async mute(participantId: ParticipantId): Promise<void> {
+    await this.#request('mute', { participantId });
+  }
+
+  async askToUnmute(participantId: ParticipantId): Promise<void> {
+    await this.#request('ask-unmute', { participantId });
+  }
+
+  invite({ knock = false, ...options }: InviteOptions): Promise<Invitation> {
+    return this.#request('invite', { ...options, knock });
+  }
+
+  async revokeInvite(inviteId: InviteId): Promise<void> {
+    await this.#request('revoke-invite', { inviteId });
+  }
+
+  async call({ groups, ...options }: CallOptions): Promise<CallId> {
+    const { callId } = await this.#request('call', { ...options, groups: [...groups] });
+    return callId;
+  }
+
+  async cancelCall(callId: CallId): Promise<void> {
+    await this.#request('cancel-call', { callId });
+  }
+
+  async handOver(to: ParticipantId | null): Promise<void> {
+    await this.#request('hand-over', { to });
+  }
+
+  async answerHandOver(accept: boolean): Promise<void> {
+    await this.#request('answer-hand-over', { accept });
+  }
+
+  async setLanguages({ speaks, hears, ...options }: LanguageOptions): Promise<void> {
+    await this.#request('set-languages', {
+      ...options,
+      ...(speaks && { speaks: [...speaks] }),
+      ...(hears && { hears: [...hears] }),
+    });
+  }
+
+  async setInterpreting(mode: InterpretingMode): Promise<void> {
+    await this.#request('set-interpreting', { mode });
+  }
+
+  async takeTurn(): Promise<void> {
+    await this.#request('take-turn', {});
+  }
+
+  async cue(participantId: ParticipantId, cue: Cue): Promise<void> {
+    await this.#request('cue', { participantId, cue });
+  }
+
+  async whisper(to: ParticipantId | null): Promise<void> {
+    await this.#request('whisper', { to });
+  }
+
+  async sendMessage(
+    text: string,
+    { to = { type: 'room' }, kind = 'chat' }: { to?: MessageTarget; kind?: MessageKind } = {},
+  ): Promise<number> {
+    const { number } = await this.#request('send-message', { to, kind, text });
+    return number;
+  }
+
+  async raiseHand(raised: boolean): Promise<void> {
+    await this.#request('raise-hand', { raised });
+  }
+
+  async react(reaction: Reaction): Promise<void> {
+    await this.#request('react', { reaction });
   }
 
   startAudio(): Promise<void> {
@@ -256,6 +435,15 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     return collectStats(this.#path);
   }
 
+  /** @throws BedsideError what the gateway answers; `deadline`; `not-joined` where there is no visit to be in */
+  async #request<Name extends ClientCommandName>(
+    name: Name,
+    body: RequestBody<Name>,
+  ): Promise<ClientResponse<Name>> {
+    if (this.state === 'disconnected') throw new BedsideError('not-joined');
+    return this.#signal.request(name, body);
+  }
+
   async #getToken(): Promise<void> {
     // A page without WebRTC is told so before it asks anybody for anything.
     void devices.prepare();
@@ -283,12 +471,16 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     if (!current()) return;
     const answer = await this.#signal.request(
       'join',
-      { rtpCapabilities: device.recvRtpCapabilities as never },
+      {
+        rtpCapabilities: device.recvRtpCapabilities as never,
+        messagesAfter: this.#messages.last,
+      },
       { immediate: true, deadlineMs: SYNC_DEADLINE_MS },
     );
     if (!current()) return;
     this.#signal.ready();
     this.#roster.applyView(answer.visit);
+    this.#messages.add(answer.messages);
     // Of a join that was given up after its answer.
     this.#closeMedia();
     const path = new MediaPath(device, this.#signal, answer, welcome.iceServers, {
@@ -299,6 +491,8 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     this.#path = path;
     this.#local.attachPath(path);
     await path.add(answer.consumers);
+    // Who waits has nothing to receive yet.
+    if (answer.consumers.length === 0) void path.warmUp();
   }
 
   async #resume(current: () => boolean): Promise<void> {
@@ -307,12 +501,13 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     const { producerIds } = this.#local;
     const answer = await this.#signal.request(
       'resume',
-      { consumerIds: path.consumerIds },
+      { consumerIds: path.consumerIds, messagesAfter: this.#messages.last },
       { immediate: true, deadlineMs: SYNC_DEADLINE_MS },
     );
     if (!current()) return;
     this.#signal.ready();
     this.#roster.applyView(answer.visit);
+    this.#messages.add(answer.messages);
     path.remove(answer.removed);
     await path.add(answer.added);
     path.check();
@@ -380,25 +575,52 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     const path = this.#path;
     if (!path) return;
     path.remove(removed);
-    for (const { consumerId, gain } of updated) this.#gainChanged(consumerId, gain);
+    for (const update of updated) this.#played(update);
     await path.add(added);
   }
 
   #received(parameters: ConsumerParameters, track: MediaStreamTrack): void {
-    const { consumerId, participantId, source, gain } = parameters;
-    const participant = this.#roster.get(participantId);
+    const { consumerId, participantId, source } = parameters;
+    const participant = this.#roster.find(participantId);
     if (!participant) {
       this.#unclaimed.set(consumerId, { parameters, track });
       return;
     }
     this.#unclaimed.delete(consumerId);
     const replaced = participant.tracks.get(source);
-    if (replaced?.track && replaced.consumerId) this.#lose(participant, replaced.consumerId);
+    if (replaced?.received && replaced.consumerId) this.#lose(participant, replaced.consumerId);
     const publication = participant.attach(parameters, track);
-    if (publication.kind === 'audio') this.#audio.add(consumerId, track, gain);
+    if (publication.kind === 'audio')
+      this.#audio.add(consumerId, track, levelOf(participant, publication));
     this.#preferences.touch(participantId, source);
-    this.emit('trackSubscribed', track, publication, participant);
+    this.#present(participant);
     this.emit('participantChanged', participant);
+  }
+
+  /** Shows and plays of a participant what is to be seen and heard now: nothing while they are elsewhere. */
+  #present(participant: ParticipantState): void {
+    for (const publication of participant.tracks.values()) {
+      const { received, track, consumerId, kind } = publication;
+      if (kind === 'audio' && consumerId)
+        this.#audio.setGain(consumerId, levelOf(participant, publication));
+      const shown = isShown(participant) ? received : undefined;
+      if (shown === track) continue;
+      publication.track = shown;
+      if (track) this.emit('trackUnsubscribed', track, publication, participant);
+      if (shown) this.emit('trackSubscribed', shown, publication, participant);
+    }
+    this.#monitor.follow();
+  }
+
+  #watched(): Map<ParticipantId, { heard: boolean }> {
+    const watched = new Map<ParticipantId, { heard: boolean }>();
+    for (const { id, tracks } of this.#roster.participants.values()) {
+      const isLive = (source: MediaSource) =>
+        tracks.get(source)?.track !== undefined && !tracks.get(source)?.muted;
+      if (tracks.get('camera')?.isProtected && isLive('camera'))
+        watched.set(id, { heard: isLive('microphone') });
+    }
+    return watched;
   }
 
   #removed(consumerId: ConsumerId): void {
@@ -414,20 +636,45 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     if (!publication) return false;
     const { track } = publication;
     publication.track = undefined;
+    publication.isProtected = false;
     this.#audio.remove(consumerId);
+    this.#monitor.follow();
     if (track) this.emit('trackUnsubscribed', track, publication, participant);
     return true;
   }
 
-  #gainChanged(consumerId: ConsumerId, gain: number): void {
-    this.#audio.setGain(consumerId, gain);
+  #played({
+    consumerId,
+    gain,
+    protected: isProtected = false,
+  }: ClientEventPayload<'consumers'>['updated'][number]): void {
     for (const participant of this.#roster.participants.values()) {
       for (const publication of participant.tracks.values()) {
         if (publication.consumerId !== consumerId) continue;
-        publication.gain = gain;
+        Object.assign(publication, { gain, isProtected });
+        this.#preferences.touch(participant.id, publication.source);
+        this.#present(participant);
         this.emit('participantChanged', participant);
       }
     }
+  }
+
+  #selfChanged(): void {
+    const { state, place, hold } = this.#local;
+    const music = this.#audio.sounds.hold;
+    if (place === HOLD && hold?.audio === 'music') music.start();
+    else if (music.on) music.stop();
+    if (state === 'admitted' && this.#wasWaiting) this.emit('admitted');
+    this.#wasWaiting = state === 'waiting';
+  }
+
+  /** One's own camera carries a signed conversation: its motion counts more than its detail. */
+  #followSigning(): void {
+    const { signs, grants, speaks } = this.#local;
+    const interprets = grants.has('interpret') && speaks.some(isSigned);
+    this.#local.favourMotion(
+      signs || (interprets && [...this.#roster.participants.values()].some((each) => each.signs)),
+    );
   }
 
   #participantGone(participant: ParticipantState): void {
@@ -437,12 +684,8 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     this.emit('participantDisconnected', participant);
   }
 
-  #find(id: ParticipantId): ParticipantState | undefined {
-    return id === this.#local.id ? this.#local : this.#roster.get(id);
-  }
-
   #speakerChanged(participantId: ParticipantId | null): void {
-    const speaker = participantId === null ? undefined : this.#find(participantId);
+    const speaker = this.#roster.find(participantId ?? undefined);
     const before = this.#activeSpeaker;
     if (speaker === before) return;
     this.#activeSpeaker = speaker;
@@ -456,7 +699,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
 
   #qualityChanged({ participants }: ClientEventPayload<'quality'>): void {
     for (const { participantId, level } of participants) {
-      const participant = this.#find(participantId);
+      const participant = this.#roster.find(participantId);
       const quality = level as 0 | 1 | 2 | 3;
       if (!participant || participant.connectionQuality === quality) continue;
       participant.connectionQuality = quality;
@@ -487,6 +730,13 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     });
   }
 }
+
+/** Who waits is seen where the clinic allows a preview: nobody else receives anything of them. */
+const isShown = ({ isHere, state }: Participant): boolean => isHere || state === 'waiting';
+
+/** Linear. */
+const levelOf = (participant: Participant, { gain }: Publication): number =>
+  isShown(participant) ? gain : 0;
 
 /** What connect() rejects with where the visit ended before it began. */
 function endCode(

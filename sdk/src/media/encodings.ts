@@ -34,6 +34,8 @@ export function sendOptions(
 
 /** Width of the layers of a 1280 pixel camera. */
 const LAYER_WIDTHS = [320, 640];
+/** The layer of the whole picture. */
+export const FULL_LAYER = LAYER_WIDTHS.length;
 /** A layer is still good where it has this share of the pixels across. */
 const GOOD_ENOUGH = 0.8;
 
@@ -41,5 +43,5 @@ const GOOD_ENOUGH = 0.8;
 export function layerForSize(width: number, height: number, pixelRatio: number): number {
   const needed = Math.max(width, (height * 16) / 9) * pixelRatio * GOOD_ENOUGH;
   const layer = LAYER_WIDTHS.findIndex((pixels) => pixels >= needed);
-  return layer === -1 ? LAYER_WIDTHS.length : layer;
+  return layer === -1 ? FULL_LAYER : layer;
 }
