@@ -362,6 +362,85 @@ describe('reconcile', () => {
   });
 });
 
+describe('a microphone that somebody else mutes', () => {
+  const says = (paused: boolean) => viewOf(['p0', 'microphone', paused]);
+
+  it('is muted here as by its own page, and is unmuted by its own page alone', async () => {
+    const { local, path, track, muted } = await withTrack('microphone');
+    local.apply(says(false));
+    local.apply(says(true));
+    expect([track.enabled, local.isMicrophoneEnabled]).toEqual([false, false]);
+    expect(local.tracks.get('microphone')?.muted).toBe(true);
+    expect(muted).toHaveBeenCalledOnce();
+    await settled();
+    expect(path.paused.get('p0' as ProducerId)).toBe(true);
+    local.apply(says(false));
+    expect(local.isMicrophoneEnabled).toBe(false);
+    await local.setMicrophoneEnabled(true);
+    expect([track.enabled, path.paused.get('p0' as ProducerId)]).toEqual([true, false]);
+  });
+
+  it('is no mute of its own that the visit tells of late', async () => {
+    const { local, track, muted } = await withTrack('microphone');
+    local.apply(says(false));
+    await local.setMicrophoneEnabled(false);
+    await local.setMicrophoneEnabled(true);
+    // In the order in which the gateway took them.
+    for (const paused of [true, false]) local.apply(says(paused));
+    expect([track.enabled, muted.mock.calls.length]).toEqual([true, 0]);
+    local.apply(says(true));
+    expect([track.enabled, muted.mock.calls.length]).toEqual([false, 1]);
+  });
+
+  it('stays muted when the news comes with a resume', async () => {
+    const { local, path } = await withTrack('microphone');
+    local.apply(says(false));
+    path.paused.set('p0' as ProducerId, true);
+    local.apply(says(true));
+    local.reconcile(says(true), local.producerIds);
+    await settled();
+    expect([local.isMicrophoneEnabled, path.paused.get('p0' as ProducerId)]).toEqual([false, true]);
+  });
+
+  it('is sent again where its own unmute was lost', async () => {
+    const { local, path, muted } = await withTrack('microphone');
+    local.apply(says(false));
+    await local.setMicrophoneEnabled(false);
+    local.apply(says(true));
+    await local.setMicrophoneEnabled(true);
+    path.paused.set('p0' as ProducerId, true);
+    local.apply(says(true));
+    local.reconcile(says(true), local.producerIds);
+    await settled();
+    expect([muted.mock.calls.length, path.paused.get('p0' as ProducerId)]).toEqual([0, false]);
+  });
+});
+
+describe('a camera that carries a signed conversation', () => {
+  it('is sent for its motion, and as before afterwards', async () => {
+    const { local, path, track } = await withTrack('camera');
+    local.favourMotion(true);
+    expect([track.contentHint, path.published[0]?.motion]).toEqual(['motion', true]);
+    local.favourMotion(false);
+    expect([track.contentHint, path.published[0]?.motion]).toEqual(['', false]);
+  });
+
+  it('is so from the first frame, and on the next path', async () => {
+    const { local, path } = setUp();
+    local.favourMotion(true);
+    const on = local.setCameraEnabled(true);
+    const track = new FakeTrack();
+    (await prompt()).allow(track);
+    await on;
+    expect([track.contentHint, path.published[0]?.motion]).toEqual(['motion', true]);
+    const next = fakePath();
+    local.detachPath();
+    local.attachPath(next as unknown as MediaPath);
+    await settled();
+    expect(next.published[0]?.motion).toBe(true);
+  });
+});
+
 describe('grants that are withdrawn', () => {
   it('stop what they no longer cover, and leave the rest alone', async () => {
     const { local, path, track } = await withTrack('camera');

@@ -25,7 +25,7 @@ const consumer = (
     producerPaused,
     gain: 1,
   }) as ConsumerParameters;
-const track = {} as MediaStreamTrack;
+const track = { id: 't' } as MediaStreamTrack;
 const setUp = () => new ParticipantState('a' as never, 'provider', false);
 
 describe('ParticipantState', () => {
@@ -38,7 +38,11 @@ describe('ParticipantState', () => {
   it('lists a track that arrives before the visit says so', () => {
     const participant = setUp();
     participant.attach(consumer('c', 'x', true), track);
-    expect(participant.tracks.get('camera')).toMatchObject({ muted: true, track });
+    expect(participant.tracks.get('camera')).toMatchObject({
+      muted: true,
+      received: track,
+      track: undefined,
+    });
   });
 
   it('believes the visit about mute where it knows the producer', () => {
@@ -64,5 +68,38 @@ describe('ParticipantState', () => {
     participant.attach(consumer('c2', 'y'), track);
     expect(participant.detach('c1' as never)).toBeUndefined();
     expect(participant.tracks.get('camera')).toMatchObject({ consumerId: 'c2', producerId: 'y' });
+  });
+
+  it.each([
+    ['admitted', 'main', 'admitted', 'main', true],
+    ['admitted', 'room.1', 'admitted', 'room.1', true],
+    ['admitted', 'main', 'admitted', 'room.1', false],
+    ['admitted', 'hold', 'admitted', 'hold', false],
+    ['waiting', 'main', 'admitted', 'main', false],
+    ['admitted', 'main', 'waiting', 'main', false],
+  ] as const)('%s in %s and %s in %s are together: %s', (state, place, other, where, together) => {
+    const [one, two] = [setUp(), setUp()];
+    one.apply({ ...view(), state, place });
+    two.apply({ ...view(), state: other, place: where });
+    expect(one.isWith(two)).toBe(together);
+  });
+
+  it('speaks and hears its language where nothing else is said', () => {
+    const participant = setUp();
+    participant.apply({ ...view(), lang: 'es' });
+    expect(participant).toMatchObject({ speaks: ['es'], hears: ['es'], signs: false });
+    participant.apply({ ...view(), lang: 'es', speaks: ['en'] });
+    expect(participant).toMatchObject({ speaks: ['en'], hears: ['en'] });
+  });
+
+  it.each<[ParticipantView['role'], Partial<ParticipantView>, boolean]>([
+    ['patient', { speaks: ['ase'] }, true],
+    ['patient', { speaks: ['ase'], signs: false }, false],
+    ['patient', { speaks: ['en'], signs: true }, true],
+    ['interpreter', { speaks: ['ase', 'en'] }, false],
+  ])('a %s with %j signs: %s', (role, languages, signs) => {
+    const participant = setUp();
+    participant.apply({ ...view(), role, ...languages });
+    expect(participant.signs).toBe(signs);
   });
 });

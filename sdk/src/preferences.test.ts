@@ -64,6 +64,24 @@ describe('Preferences', () => {
     expect(send).toHaveBeenCalledTimes(2);
   });
 
+  it('a protected picture is asked for whole, however small or hidden its tile is', async () => {
+    const { preferences, send, size, consumers } = setUp();
+    size('a', 160, 90);
+    await vi.runAllTimersAsync();
+    consumers.set('a', { consumerId: 'ca', isProtected: true });
+    preferences.touch('a' as never, 'camera');
+    await vi.runAllTimersAsync();
+    const whole = { consumerId: 'ca', paused: false, spatialLayer: 2 };
+    expect(send.mock.lastCall).toEqual([[whole]]);
+    size('a', 0, 0);
+    await vi.runAllTimersAsync();
+    expect(send).toHaveBeenCalledTimes(2);
+    consumers.set('a', { consumerId: 'ca', isProtected: false });
+    preferences.touch('a' as never, 'camera');
+    await vi.runAllTimersAsync();
+    expect(send.mock.lastCall).toEqual([[{ consumerId: 'ca', paused: true }]]);
+  });
+
   it('says every wish again after a resume, heard before or not', async () => {
     const { preferences, send, size } = setUp();
     size('a', 160, 90);

@@ -57,6 +57,46 @@ describe('Roster', () => {
     expect([...roster.participants.keys()]).toEqual(['a']);
   });
 
+  it('tells of a move when all of it is done: who is here is right at every step', () => {
+    const { roster, self, log } = setUp();
+    self.id = 'me' as never;
+    roster.reset('me' as never, visit(1, person('me'), person('a'), person('b')));
+    const isHere = (id: string) => roster.find(id as never)?.isHere;
+    expect(['me', 'a', 'b'].map(isHere)).toEqual([true, true, true]);
+    const to = (place: string, ...ids: string[]) =>
+      ids.map(
+        (id) =>
+          ({ type: 'participant', participant: person(id, { place: place as never }) }) as const,
+      );
+    log.length = 0;
+    roster.applyChanges(2, to('room.1', 'me', 'a'));
+    expect(['me', 'a', 'b'].map(isHere)).toEqual([true, true, false]);
+    expect(log).toEqual(['~me', '~a', '~b', 'me main > room.1', 'a main > room.1']);
+    log.length = 0;
+    roster.applyChanges(3, to('hold', 'me', 'a'));
+    expect(['me', 'a', 'b'].map(isHere)).toEqual([false, false, false]);
+    roster.applyChanges(4, to('main', 'me'));
+    expect(['me', 'a', 'b'].map(isHere)).toEqual([true, false, true]);
+  });
+
+  it('knows the visit as a whole, and tells of it once for changes that come together', () => {
+    const { roster, log } = setUp();
+    roster.reset('me' as never, visit(1));
+    log.length = 0;
+    const { visitId, kind, seq, participants, ...info } = visit(2);
+    const calls = [
+      { callId: 'c' as never, role: 'specialist', state: 'ringing', group: 0, until: 9 } as const,
+    ];
+    roster.applyChanges(2, [
+      { type: 'visit', ...info, responsible: 'a' as never },
+      { type: 'calls', calls },
+    ]);
+    expect(roster.info).toMatchObject({ responsible: 'a', interpreting: 'simultaneous' });
+    expect(roster.calls).toEqual(calls);
+    roster.applyChanges(3, []);
+    expect(log).toEqual(['visit']);
+  });
+
   it('notices a gap, and applies what it has', () => {
     const { roster } = setUp();
     roster.reset('me' as never, visit(5));

@@ -11,6 +11,11 @@ describe('readClaims', () => {
     expect(visitOfToken(token({ visit: 'visit-7' }))).toBe('visit-7');
   });
 
+  it('knows who comes by an invitation', () => {
+    expect(readClaims(token()).isGuest).toBe(false);
+    expect(readClaims(token({ invite: 'i1' })).isGuest).toBe(true);
+  });
+
   it.each(['', 'a.b.c', 'a', '.e30.', token({ visit: '' })])(
     'refuses %j as unauthorized',
     (text) => {

@@ -2,13 +2,15 @@ import { BedsideError, parse, TokenClaims } from '@bedside/protocol';
 
 /**
  * What the token says, unverified: the gateway verifies it; this page only reads where to go.
+ * `isGuest`: it came of an invitation, or of a call.
  * @throws BedsideError `unauthorized` where it is no token of a visit.
  */
-export function readClaims(token: string): TokenClaims {
+export function readClaims(token: string): TokenClaims & { isGuest: boolean } {
   try {
     const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
     const bytes = Uint8Array.from(atob(payload), (char) => char.charCodeAt(0));
-    return parse(TokenClaims, JSON.parse(new TextDecoder().decode(bytes)));
+    const claims = JSON.parse(new TextDecoder().decode(bytes));
+    return { ...parse(TokenClaims, claims), isGuest: claims.invite !== undefined };
   } catch (cause) {
     throw new BedsideError('unauthorized', { cause });
   }

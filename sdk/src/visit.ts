@@ -15,7 +15,6 @@ import {
   type ParticipantId,
   type Place,
   type Reaction,
-  type SessionId,
   type VisitKind,
   type VisitState,
 } from '@bedside/protocol';
@@ -32,6 +31,7 @@ import { Preferences } from './preferences.ts';
 import { Roster } from './roster.ts';
 import type { SessionState } from './session/machine.ts';
 import { Session } from './session/session.ts';
+import { SessionKeeper } from './session/session-keeper.ts';
 import { type RequestBody, Signal, type Welcome } from './signal.ts';
 import { collectStats } from './stats.ts';
 import { readClaims } from './token.ts';
@@ -81,8 +81,8 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
       this.emit(breached ? 'qualityBreached' : 'qualityRestored', change),
   });
   readonly #tokens: TokenKeeper;
+  readonly #sessionKeeper = new SessionKeeper();
   #welcome: Welcome | undefined;
-  #sessionId: SessionId | undefined;
   #path: MediaPath | undefined;
   /** Received before the visit told whose they are. */
   readonly #unclaimed = new Map<
@@ -183,9 +183,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
         this.#signal.close();
       },
       closeMedia: () => this.#closeMedia(),
-      forgetSession: () => {
-        this.#sessionId = undefined;
-      },
+      forgetSession: () => this.#sessionKeeper.forget(),
       sendLeave: () => {
         this.#signal.request('leave', {}, { immediate: true }).catch(() => {});
       },
@@ -449,6 +447,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     void devices.prepare();
     this.#watch();
     const claims = readClaims(await this.#tokens.fetch());
+    this.#sessionKeeper.identify(claims);
     this.#local.id = claims.sub;
     this.#local.role = claims.role;
     this.#local.name = claims.name;
@@ -456,9 +455,9 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   }
 
   async #openSocket(): Promise<{ resumed: boolean }> {
-    const welcome = await this.#signal.open(this.#tokens.current, this.#sessionId);
+    const welcome = await this.#signal.open(this.#tokens.current, this.#sessionKeeper.id);
     this.#welcome = welcome;
-    this.#sessionId = welcome.sessionId;
+    this.#sessionKeeper.keep(welcome.sessionId);
     this.#tokens.expiresIn(welcome.tokenExpiresInMs);
     this.#local.welcome(welcome.grants);
     this.#roster.reset(welcome.participantId, welcome.visit);
@@ -743,5 +742,6 @@ function endCode(
   reason: SessionState['reason'],
 ): 'removed' | 'replaced' | 'visit-ended' | 'unauthorized' | 'not-joined' {
   if (reason === 'removed' || reason === 'replaced' || reason === 'visit-ended') return reason;
+  if (reason === 'denied') return 'removed';
   return reason === 'token-expired' ? 'unauthorized' : 'not-joined';
 }

@@ -79,7 +79,14 @@ const stepFailed = (code: Failure['code'], more: Partial<Failure> = {}): Session
   ...moment,
 });
 const closing = (
-  reason: 'replaced' | 'removed' | 'visit-ended' | 'token-expired' | 'shutting-down' | 'moved',
+  reason:
+    | 'replaced'
+    | 'removed'
+    | 'denied'
+    | 'visit-ended'
+    | 'token-expired'
+    | 'shutting-down'
+    | 'moved',
 ) => ({ type: 'closing', reason, ...moment }) as const;
 
 const END = ['close-socket', 'close-media', 'forget-session', 'release'];
@@ -109,6 +116,7 @@ const edges: [Name, SessionEvent, string, string[]][] = [
   ],
   ['socket', stepFailed('unsupported-version', { retryable: false }), 'disconnected none', END],
   ['socket', stepFailed('visit-ended', { retryable: false }), 'disconnected none', END],
+  ['socket', stepFailed('invite-used', { retryable: false }), 'disconnected none', END],
   ['join', { type: 'joined', ticket: 7 }, 'connected none', []],
   ['join', { type: 'joined', ticket: 3 }, 'connecting join', []],
   ['join', stepFailed('capacity'), 'connecting wait', ['wait']],
@@ -123,6 +131,7 @@ const edges: [Name, SessionEvent, string, string[]][] = [
   ['connected', { type: 'out-of-step' }, 'connected resume', ['resume']],
   ['connected', closing('replaced'), 'disconnected none', END],
   ['connected', closing('removed'), 'disconnected none', END],
+  ['connected', closing('denied'), 'disconnected none', END],
   ['connected', closing('visit-ended'), 'disconnected none', END],
   ['connected', closing('token-expired'), 'reconnecting wait', ['close-socket', 'wait']],
   ['connected', closing('shutting-down'), 'reconnecting wait', ['close-socket', 'wait']],
@@ -309,7 +318,15 @@ const arbitraryEvent = fc.oneof(
     (value): SessionEvent => ({ type: 'step-failed', ticket: 0, failure: value, ...moment }),
   ),
   fc
-    .constantFrom('replaced', 'removed', 'visit-ended', 'token-expired', 'shutting-down', 'moved')
+    .constantFrom(
+      'replaced',
+      'removed',
+      'denied',
+      'visit-ended',
+      'token-expired',
+      'shutting-down',
+      'moved',
+    )
     .map((reason): SessionEvent => closing(reason as 'moved')),
 );
 
