@@ -14,7 +14,8 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { type BuildOptions, build, type Plugin, transform } from 'esbuild';
+import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { plugins } from './bundle-plugins.ts';
 import { flattenTypes } from './flatten-types.ts';
 
 /** Bytes, gzipped, of the one script: what a patient on a slow line waits for. */
@@ -26,51 +27,15 @@ const dist = resolve(process.argv[2] ?? join(here, 'dist'));
 // Built aside, then renamed: who serves dist/ meanwhile never sees half of it.
 const next = join(here, '..', '.bedside', `sdk-dist-${process.pid}`);
 
-/**
- * Parts of mediasoup-client that no page runs: it is CommonJS, so that they would be bundled unseen.
- * Its handlers for React Native and for its own tests; and `debug`, which would also write RTP
- * parameters of a visit to the console of whoever sets a key in localStorage.
- */
-const LEFT_OUT = [
-  /mediasoup-client\/lib\/handlers\/(ReactNative106|FakeHandler)\.js$/,
-  /mediasoup-client\/lib\/test\/fakeParameters\.js$/,
-  /\/fake-mediastreamtrack\/lib\/index\.js$/,
-];
-const leaveOut: Plugin = {
-  name: 'leave-out',
-  setup({ onLoad }) {
-    for (const filter of LEFT_OUT) onLoad({ filter }, () => ({ contents: 'module.exports = {};' }));
-    onLoad({ filter: /\/debug\/src\/browser\.js$/ }, () => ({
-      contents: 'module.exports = () => Object.assign(() => {}, { enabled: false });',
-    }));
-  },
-};
-
-/** The element's styles stand in a template literal, which a bundler leaves as it is. */
-const minifyStyles: Plugin = {
-  name: 'minify-styles',
-  setup({ onLoad }) {
-    onLoad({ filter: /\/element\/styles\.ts$/ }, async ({ path }) => {
-      const source = await readFile(path, 'utf8');
-      const styles = /css`([^`]+)`/.exec(source)?.[1];
-      if (styles === undefined) throw new Error('element/styles.ts has no css`…` in it');
-      const { code } = await transform(styles, { loader: 'css', minify: true, target: TARGET });
-      return { contents: source.replace(styles, () => code.trim()), loader: 'ts' };
-    });
-  },
-};
-
-const TARGET = ['chrome109', 'edge109', 'firefox115', 'safari16.4'];
-
 const shared: BuildOptions = {
   absWorkingDir: here,
   bundle: true,
   minify: true,
   sourcemap: 'linked',
   platform: 'browser',
-  target: TARGET,
+  target: ['chrome109', 'edge109', 'firefox115', 'safari16.4'],
   legalComments: 'linked',
-  plugins: [leaveOut, minifyStyles],
+  plugins,
   logLevel: 'warning',
 };
 
@@ -91,7 +56,24 @@ async function buildScripts(): Promise<string[]> {
       outfile: join(next, 'bedside.js'),
     }),
   ]);
-  return Object.values(module.metafile.outputs).flatMap((output) => output.exports);
+  const outputs = Object.values(module.metafile.outputs);
+  refuseSchemas(module.metafile);
+  return outputs.flatMap((output) => output.exports);
+}
+
+/** @throws Error where zod is in a script: a page needs the shapes of messages alone, see src/wire. */
+function refuseSchemas({ inputs, outputs }: Metafile): void {
+  const contained = Object.values(outputs).flatMap((output) =>
+    Object.entries(output.inputs).flatMap(([file, { bytesInOutput }]) =>
+      bytesInOutput > 0 ? [file] : [],
+    ),
+  );
+  const isZod = (file: string) => file.includes('node_modules/zod/');
+  if (!contained.some(isZod)) return;
+  const importers = contained.filter(
+    (file) => !isZod(file) && inputs[file]?.imports.some(({ path }) => isZod(path)),
+  );
+  throw new Error(`zod is in bedside.js, by a value that is imported from ${importers.join(', ')}`);
 }
 
 /** What a page that loads bedside.js has: the module's exports, under one name. */

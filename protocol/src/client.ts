@@ -8,6 +8,7 @@ import {
   type RequestOf,
   type ResponseOf,
   type ServerEvents,
+  VersionRange,
 } from './contract.ts';
 import type { ErrorCode } from './errors.ts';
 import {
@@ -33,7 +34,6 @@ import {
   TransportParameters,
 } from './media.ts';
 import { Need } from './on-call.ts';
-import { VersionRange } from './version.ts';
 import {
   DisplayName,
   Grant,

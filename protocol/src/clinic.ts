@@ -9,21 +9,18 @@ import {
   type RequestOf,
   type ResponseOf,
   type ServerEvents,
+  VersionRange,
 } from './contract.ts';
 import type { ErrorCode } from './errors.ts';
 import { ParticipantId, RequestId, VisitId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { ClinicGrant, SignedToken } from './token.ts';
-import { VersionRange } from './version.ts';
 import { ConnectionState, LanguageTag, Role, VisitKind, VisitState } from './visit.ts';
 
 /**
  * What the staff of a clinic say to a gateway, and hear from it, without being in a visit: Socket.IO's
  * namespace `/clinic`, on the port of the visits.
  */
-
-/** Socket.IO namespace of the clinics. */
-export const CLINIC_NAMESPACE = '/clinic';
 
 /** Socket.IO `auth` of a clinic's handshake. The clinic's id is the query parameter `clinic`, too. */
 export const ClinicHandshake = z.object({
@@ -78,19 +75,6 @@ export const QueueEntry = z.object({
   attended: z.boolean(),
 });
 export type QueueEntry = z.infer<typeof QueueEntry>;
-
-/**
- * The order of a queue: who waits longest comes first, visits in which nobody waits come last, and
- * ties go by visit id.
- */
-export function compareEntries(a: QueueEntry, b: QueueEntry): number {
-  const [first, second] = [waitsSince(a), waitsSince(b)];
-  if (first !== second) return first < second ? -1 : 1;
-  return a.visit < b.visit ? -1 : a.visit > b.visit ? 1 : 0;
-}
-
-const waitsSince = ({ waiting }: QueueEntry): number =>
-  Math.min(...waiting.map(({ since }) => since));
 
 const request = { requestId: RequestId };
 const entries = z.array(QueueEntry).check(z.maxLength(LIMITS.queueEntriesPerMessage));

@@ -1,5 +1,33 @@
 import * as z from 'zod/mini';
-import { BedsideError, ErrorBody, type ErrorCode } from './errors.ts';
+import { BedsideError, type ErrorCode } from './errors.ts';
+import { LIMITS } from './limits.ts';
+
+/** A range of versions, both ends included. */
+export const VersionRange = z.object({ min: z.int(), max: z.int() });
+export type VersionRange = z.infer<typeof VersionRange>;
+
+/**
+ * Whose turn it is: `user` (a person can act on it), `protocol` (the caller's code is wrong),
+ * `unavailable` (the same call may work later), `internal` (ours; look at the logs).
+ */
+export const ErrorKind = z.enum(['user', 'protocol', 'unavailable', 'internal']);
+export type ErrorKind = z.infer<typeof ErrorKind>;
+
+/** An error as it crosses a boundary. Receivers treat an unknown code by its kind. */
+export const ErrorBody = z.object({
+  /** A code of the registry, or of a newer one. */
+  code: z.string().check(z.maxLength(64)),
+  kind: ErrorKind,
+  /** Whether the same request, with the same request id, may succeed later. */
+  retryable: z.boolean(),
+  /** Text for the person, in English; clients translate by code. */
+  message: z.string().check(z.maxLength(512)),
+  /** Path of the field that is wrong, for `invalid-request`: "rtpParameters.codecs.0.mimeType". */
+  field: z.optional(z.string().check(z.maxLength(LIMITS.textLength))),
+  /** Milliseconds to wait before trying again. */
+  retryAfterMs: z.optional(z.int().check(z.nonnegative())),
+});
+export type ErrorBody = z.infer<typeof ErrorBody>;
 
 /**
  * A command: one Socket.IO event with an acknowledgement. The event's only argument is the request;

@@ -8,6 +8,7 @@ import {
   type RequestOf,
   type ResponseOf,
   type ServerEvents,
+  VersionRange,
 } from './contract.ts';
 import type { ErrorCode } from './errors.ts';
 import { ConsumerId, GatewayId, NodeId, PeerId, ProducerId, TransportId, VisitKey } from './ids.ts';
@@ -22,7 +23,6 @@ import {
   RtpParameters,
   TransportParameters,
 } from './media.ts';
-import { VersionRange } from './version.ts';
 
 /** Socket.IO `auth` of the gateway's handshake with a node. */
 export const ControlHandshake = z.object({

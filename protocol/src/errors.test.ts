@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  BedsideError,
-  ERROR_CODES,
-  ERRORS,
-  ErrorBody,
-  type ErrorCode,
-  ErrorKind,
-  toBedsideError,
-} from './errors.ts';
+import { ErrorBody, ErrorKind } from './contract.ts';
+import { BedsideError, ERROR_CODES, ERRORS, type ErrorCode, toBedsideError } from './errors.ts';
 
 /**
  * What others have built on: portals switch on codes, clients retry by `retryable`. An entry may be

@@ -1,11 +1,5 @@
-import * as z from 'zod/mini';
-
-/**
- * Whose turn it is: `user` (a person can act on it), `protocol` (the caller's code is wrong),
- * `unavailable` (the same call may work later), `internal` (ours; look at the logs).
- */
-export const ErrorKind = z.enum(['user', 'protocol', 'unavailable', 'internal']);
-export type ErrorKind = z.infer<typeof ErrorKind>;
+import type { ErrorBody, ErrorKind } from './contract.ts';
+import { LIMITS } from './limits.ts';
 
 export interface ErrorDefinition {
   kind: ErrorKind;
@@ -287,24 +281,6 @@ export const ERRORS = define({
 export type ErrorCode = keyof typeof ERRORS;
 export const ERROR_CODES = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
-const FIELD_LENGTH = 256;
-
-/** An error as it crosses a boundary. Receivers treat an unknown code by its kind. */
-export const ErrorBody = z.object({
-  /** A code of the registry, or of a newer one. */
-  code: z.string().check(z.maxLength(64)),
-  kind: ErrorKind,
-  /** Whether the same request, with the same request id, may succeed later. */
-  retryable: z.boolean(),
-  /** Text for the person, in English; clients translate by code. */
-  message: z.string().check(z.maxLength(512)),
-  /** Path of the field that is wrong, for `invalid-request`: "rtpParameters.codecs.0.mimeType". */
-  field: z.optional(z.string().check(z.maxLength(FIELD_LENGTH))),
-  /** Milliseconds to wait before trying again. */
-  retryAfterMs: z.optional(z.int().check(z.nonnegative())),
-});
-export type ErrorBody = z.infer<typeof ErrorBody>;
-
 export interface BedsideErrorOptions {
   /** Longer ones are cut. */
   field?: string | undefined;
@@ -341,7 +317,7 @@ export class BedsideError extends Error {
     this.code = code;
     this.kind = said.kind;
     this.retryable = said.retryable;
-    this.field = options.field?.slice(0, FIELD_LENGTH);
+    this.field = options.field?.slice(0, LIMITS.textLength);
     this.retryAfterMs = options.retryAfterMs;
   }
 

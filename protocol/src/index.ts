@@ -1,5 +1,6 @@
 export * from './client.ts';
 export * from './clinic.ts';
+export * from './constants.ts';
 export * from './contract.ts';
 export * from './control.ts';
 export * from './errors.ts';
@@ -8,6 +9,7 @@ export * from './languages.ts';
 export * from './limits.ts';
 export * from './media.ts';
 export * from './on-call.ts';
+export * from './queue.ts';
 export * from './rest.ts';
 export * from './token.ts';
 export * from './version.ts';

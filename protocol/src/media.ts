@@ -29,14 +29,6 @@ export type MediaKind = z.infer<typeof MediaKind>;
 export const MediaSource = z.enum(['camera', 'microphone', 'screen', 'screen-audio']);
 export type MediaSource = z.infer<typeof MediaSource>;
 
-/** The kind that each source has. */
-export const KIND_OF_SOURCE: Readonly<Record<MediaSource, MediaKind>> = {
-  camera: 'video',
-  microphone: 'audio',
-  screen: 'video',
-  'screen-audio': 'audio',
-};
-
 /** What a browser or router can receive: mediasoup's RtpCapabilities. */
 export const RtpCapabilities = z.object({
   codecs: z

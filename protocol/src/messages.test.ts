@@ -2,16 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type * as z from 'zod/mini';
 import { CLIENT_COMMON_ERRORS, ClientHandshake, clientCommands, clientEvents } from './client.ts';
-import { AckEnvelope, type CommandMap, type EventMap, parse } from './contract.ts';
+import { KIND_OF_SOURCE } from './constants.ts';
+import { AckEnvelope, type CommandMap, ErrorBody, type EventMap, parse } from './contract.ts';
 import {
   CONTROL_COMMON_ERRORS,
   ControlHandshake,
   controlCommands,
   controlEvents,
 } from './control.ts';
-import { BedsideError, ErrorBody } from './errors.ts';
+import { BedsideError } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import { KIND_OF_SOURCE, MediaSource } from './media.ts';
+import { MediaSource } from './media.ts';
 import { CreateVisit, Problem, VisitResource } from './rest.ts';
 import {
   arbitraryOf,

@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parse } from './contract.ts';
+import { parse, VersionRange } from './contract.ts';
 import {
   negotiateVersion,
   PROTOCOL_VERSION,
   PROTOCOL_VERSION_MIN,
   SUPPORTED_VERSIONS,
-  VersionRange,
 } from './version.ts';
 
 const version = fc.integer({ min: 1, max: 12 });

@@ -1,4 +1,4 @@
-import * as z from 'zod/mini';
+import type { VersionRange } from './contract.ts';
 
 /**
  * How versions meet. A client offers the range it speaks; the server picks the highest version that
@@ -12,10 +12,6 @@ export const PROTOCOL_VERSION = 1;
 
 /** The oldest version that this code still speaks. */
 export const PROTOCOL_VERSION_MIN = 1;
-
-/** A range of versions, both ends included. */
-export const VersionRange = z.object({ min: z.int(), max: z.int() });
-export type VersionRange = z.infer<typeof VersionRange>;
 
 /** The range this build speaks, as sent in the handshake. */
 export const SUPPORTED_VERSIONS: VersionRange = {

@@ -72,9 +72,6 @@ export type ConnectionState = z.infer<typeof ConnectionState>;
 /** Where in the visit: `main`, `hold`, or the id of a private room. */
 export const Place = z.string().check(z.minLength(1), z.maxLength(LIMITS.idLength));
 export type Place = z.infer<typeof Place>;
-export const MAIN_ROOM: Place = 'main';
-/** Nobody hears or is heard from here. */
-export const HOLD: Place = 'hold';
 
 /** Who enters a visit, and when. */
 export const Admission = z.enum([

@@ -5,21 +5,15 @@ import {
   type ClientEventPayload,
   type ClientRequest,
   type ClientResponse,
-  clientCommands,
-  clientEvents,
-  ErrorBody,
-  parse,
   type RequestId,
   type SessionId,
   SUPPORTED_VERSIONS,
-  unwrap,
 } from '@bedside/protocol';
 import { io } from 'socket.io-client';
-import * as z from 'zod/mini';
 import { visitOfToken } from './token.ts';
-
-// Compiled validators need eval, which a strict Content-Security-Policy forbids.
-z.config({ jitless: true });
+import { unwrap } from './wire/answer.ts';
+import { parse } from './wire/shape.ts';
+import { errorShape, visitAnswers, visitEvents } from './wire/shapes.ts';
 
 export type Welcome = ClientEventPayload<'welcome'>;
 export type RequestBody<Name extends ClientCommandName> = Omit<ClientRequest<Name>, 'requestId'>;
@@ -128,14 +122,14 @@ export class Signal {
         if (open) return;
         settled();
         try {
-          const welcome = parse(clientEvents.welcome.payload, payload);
+          const welcome = parse(visitEvents.welcome, payload);
           open = true;
           resolve(welcome);
         } catch (error) {
           fail(error as BedsideError);
         }
       });
-      for (const name of Object.keys(clientEvents) as ClientEventName[]) {
+      for (const name of Object.keys(visitEvents) as ClientEventName[]) {
         if (name !== 'welcome') this.#listen(socket, name);
       }
     });
@@ -210,7 +204,7 @@ export class Signal {
     socket.emit(pending.name, pending.payload, (answer: unknown) => {
       if (this.#socket !== socket || !this.#pending.has(pending)) return;
       try {
-        pending.settle(unwrap(clientCommands[pending.name].response as z.ZodMiniType, answer));
+        pending.settle(unwrap<unknown>(visitAnswers[pending.name], answer));
       } catch (error) {
         this.#refused(pending, error as BedsideError);
       }
@@ -232,22 +226,25 @@ export class Signal {
 
   #listen<Name extends PushedEvent>(socket: SocketPort, name: Name): void {
     socket.on(name, async (payload: unknown, ack?: () => void) => {
-      const result = (clientEvents[name].payload as z.ZodMiniType).safeParse(payload);
-      // A gateway that breaks the protocol must not end the visit on this page.
-      if (!result.success)
+      try {
+        parse<unknown>(visitEvents[name], payload);
+      } catch {
+        // A gateway that breaks the protocol must not end the visit on this page.
         return console.warn(`Bedside: event "${name}" is malformed and was ignored.`);
+      }
       const handle = this.#handlers[name] as (payload: unknown) => void | Promise<void>;
-      await handle(result.data);
+      await handle(payload);
       if (this.#socket === socket) ack?.();
     });
   }
 }
 
 function refusal(error: Error & { data?: unknown }): BedsideError {
-  const body = ErrorBody.safeParse(error.data);
-  return body.success
-    ? BedsideError.fromBody(body.data)
-    : new BedsideError('connection-failed', { cause: error });
+  try {
+    return BedsideError.fromBody(parse(errorShape, error.data));
+  } catch {
+    return new BedsideError('connection-failed', { cause: error });
+  }
 }
 
 /** 128 random bits. */

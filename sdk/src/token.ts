@@ -1,4 +1,6 @@
-import { BedsideError, parse, TokenClaims } from '@bedside/protocol';
+import { BedsideError, type TokenClaims } from '@bedside/protocol';
+import { parse } from './wire/shape.ts';
+import { claimsShape } from './wire/shapes.ts';
 
 /**
  * What the token says, unverified: the gateway verifies it; this page only reads where to go.
@@ -10,7 +12,7 @@ export function readClaims(token: string): TokenClaims & { isGuest: boolean } {
     const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
     const bytes = Uint8Array.from(atob(payload), (char) => char.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes));
-    return { ...parse(TokenClaims, claims), isGuest: claims.invite !== undefined };
+    return { ...parse(claimsShape, claims), isGuest: claims.invite !== undefined };
   } catch (cause) {
     throw new BedsideError('unauthorized', { cause });
   }

@@ -1,0 +1,109 @@
+/** What esbuild does to sources on their way into the scripts, so that they stay small. */
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
+import { type Plugin, transform } from 'esbuild';
+
+/** Parts of packages that no page runs, and what stands in their place. */
+const REPLACED: readonly { file: RegExp; contents: string }[] = [
+  // The index brings a handler for the package's own tests, too.
+  {
+    file: /\/mediasoup-client\/lib\/index\.js$/,
+    contents: "export { Device, detectDevice } from './Device.js';",
+  },
+  // Its EventEmitter is Node's, in full.
+  {
+    file: /\/mediasoup-client\/lib\/enhancedEvents\.js$/,
+    contents: readFileSync(new URL('mediasoup-events.ts', import.meta.url), 'utf8'),
+  },
+  // A page is not React Native.
+  {
+    file: /\/mediasoup-client\/lib\/handlers\/ReactNative106\.js$/,
+    contents: 'module.exports = {};',
+  },
+  // The SDK opens no data channels.
+  {
+    file: /\/mediasoup-client\/lib\/Data(Consumer|Producer)\.js$/,
+    contents: 'module.exports = {};',
+  },
+  // Nothing is logged: see `quiet`.
+  {
+    file: /\/(awaitqueue|h264-profile-level-id|mediasoup-client)\/lib\/Logger\.js$/,
+    contents: 'exports.Logger = class { debug() {} warn() {} error() {} };',
+  },
+  // signal.ts asks for WebSocket alone: no polling, no WebTransport.
+  {
+    file: /\/engine\.io-client\/build\/esm\/transports\/polling-xhr\.js$/,
+    contents: 'export class XHR {}',
+  },
+  {
+    file: /\/engine\.io-client\/build\/esm\/transports\/index\.js$/,
+    contents: "import { WS } from './websocket.js';\nexport const transports = { websocket: WS };",
+  },
+];
+
+const replace: Plugin = {
+  name: 'replace',
+  setup({ onLoad, onEnd }) {
+    const unused = new Set(REPLACED);
+    for (const entry of REPLACED) {
+      onLoad({ filter: entry.file }, () => {
+        unused.delete(entry);
+        return { contents: entry.contents, loader: 'ts' };
+      });
+    }
+    // A package that has moved a file would otherwise bring it back unseen.
+    onEnd(() => ({ errors: [...unused].map(({ file }) => ({ text: `no file is ${file}` })) }));
+  },
+};
+
+/**
+ * Calls of mediasoup-client's loggers go: they are off, and would write RTP parameters of a visit to
+ * the console of whoever turned them on by a key in localStorage.
+ */
+const quiet: Plugin = {
+  name: 'quiet',
+  setup({ onLoad }) {
+    const filter = /\/(awaitqueue|h264-profile-level-id|mediasoup-client)\/lib\/.+\.js$/;
+    onLoad({ filter }, async ({ path }) => {
+      const source = await readFile(path, 'utf8');
+      const named = source.replace(/\b\w*logger\.(?=(debug|warn|error)\()/gi, 'console.');
+      return { contents: (await transform(named, { drop: ['console'] })).code };
+    });
+  },
+};
+
+/** The forms of messages, in place of the schemas that they are made from: see the module itself. */
+const writeOutShapes: Plugin = {
+  name: 'write-out-shapes',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/wire\/shapes\.ts$/ }, async ({ path }) => {
+      const shapes: Record<string, unknown> = await import(pathToFileURL(path).href);
+      const lines = Object.entries(shapes).map(
+        ([name, shape]) => `export const ${name} = ${JSON.stringify(shape)};`,
+      );
+      return { contents: lines.join('\n') };
+    });
+  },
+};
+
+/** The element's styles stand in a template literal, which a bundler leaves as it is. */
+const minifyStyles: Plugin = {
+  name: 'minify-styles',
+  setup({ initialOptions, onLoad }) {
+    onLoad({ filter: /\/element\/styles\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8');
+      const styles = /css`([^`]+)`/.exec(source)?.[1];
+      if (styles === undefined) throw new Error('element/styles.ts has no css`…` in it');
+      const { code } = await transform(styles, {
+        loader: 'css',
+        minify: true,
+        target: initialOptions.target ?? 'esnext',
+      });
+      return { contents: source.replace(styles, () => code.trim()), loader: 'ts' };
+    });
+  },
+};
+
+/** In this order: the first one that takes a file has it. */
+export const plugins: Plugin[] = [replace, quiet, writeOutShapes, minifyStyles];

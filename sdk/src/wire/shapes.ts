@@ -1,0 +1,18 @@
+/**
+ * What the page checks messages against, made from their schemas. build.ts runs this module and
+ * writes its values into the scripts, so that they carry neither the schemas nor zod.
+ */
+import {
+  AckEnvelope,
+  clientCommands,
+  clientEvents,
+  ErrorBody,
+  TokenClaims,
+} from '@bedside/protocol';
+import { answersOf, payloadsOf, shapeOf } from './shape-of.ts';
+
+export const ackShape = shapeOf(AckEnvelope);
+export const errorShape = shapeOf(ErrorBody);
+export const claimsShape = shapeOf(TokenClaims);
+export const visitAnswers = answersOf(clientCommands);
+export const visitEvents = payloadsOf(clientEvents);
