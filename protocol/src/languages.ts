@@ -19,9 +19,13 @@ export function isSigned(tag: LanguageTag): boolean {
   return primary(tag) === 'sgn' || SIGNED.has(primary(tag));
 }
 
-/** Whether who knows one language follows the other: the same primary subtag (`es`, `es-MX`). Case is ignored. */
-export function sameLanguage(one: LanguageTag, other: LanguageTag): boolean {
-  const code = primary(one);
+/** Alike for tags of one language: the primary subtag (`es` of `es-MX`), in lower case. */
+export function languageKey(tag: LanguageTag): string {
+  const code = primary(tag);
   // `sgn` alone names no language: its region does.
-  return code === 'sgn' ? one.toLowerCase() === other.toLowerCase() : code === primary(other);
+  return code === 'sgn' ? tag.toLowerCase() : code;
 }
+
+/** Whether who knows one language follows the other: `es`, `es-MX`. Case is ignored. */
+export const sameLanguage = (one: LanguageTag, other: LanguageTag): boolean =>
+  languageKey(one) === languageKey(other);

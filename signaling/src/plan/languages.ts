@@ -1,5 +1,6 @@
-import { type LanguageTag, type ParticipantId, sameLanguage } from '@bedside/protocol';
+import { type LanguageTag, languageKey, type ParticipantId } from '@bedside/protocol';
 import { hearsOf, type Participant, speaksOf, type Visit } from '../visit/state.ts';
+import { type Interpreter, type Relays, relaysOf } from './relays.ts';
 
 /**
  * Language channels: who hears whose voice how loud, among those in one place. Everybody needs each other
@@ -8,113 +9,119 @@ import { hearsOf, type Participant, speaksOf, type Visit } from '../visit/state.
  */
 
 /** By how much an original is turned down under an interpreter, in dB, where the listener says nothing. */
-export const DUCK_DB = -15;
+const DUCK_DB = -15;
 
 /** Decibels as a linear gain: 10^(dB/20). */
-export const linear = (db: number): number => 10 ** (db / 20);
+const linear = (db: number): number => 10 ** (db / 20);
 
-const shares = (some: readonly LanguageTag[], others: readonly LanguageTag[]): boolean =>
-  some.some((one) => others.some((other) => sameLanguage(one, other)));
-
-/** The linear gain at which a listener hears each voice that differs from 1. */
+/** The linear gain at which a listener hears each voice that is not heard as it is sent. */
 export type Gains = ReadonlyMap<ParticipantId, ReadonlyMap<ParticipantId, number>>;
 
 /** @param together Those who are in one place, in a stable order. */
 export function gainsIn(visit: Visit, together: readonly Participant[]): Gains {
-  const interpreters = together.filter(({ grants }) => grants.includes('interpret'));
+  const interpreters = byTurn(visit, together.flatMap(asInterpreter));
   if (interpreters.length === 0 || visit.interpreting === 'consecutive') return new Map();
-  const active = withTurns(visit, interpreters);
-  const needs = new Map<ParticipantId, Need>();
-  const route = routes(active);
-  for (const listener of together) needs.set(listener.id, needOf(listener, together, route));
-  const working = new Set([...needs.values()].flatMap(({ through }) => [...through]));
+  const voices = voicesOf(together, interpreters);
+  const relaysFor = audibleRelays(interpreters);
+  const channels = new Map(
+    together.map((listener) => [listener, channelOf(listener, voices, relaysFor(listener.id))]),
+  );
+  const working = new Set([...channels.values()].flatMap(({ through }) => [...through]));
+  const active = atWork(interpreters);
+  const resting = interpreters.filter((each) => working.size > 0 && !active.includes(each));
   return new Map(
-    together.map((listener) => {
-      const { originals, through } = needs.get(listener.id) ?? NOTHING;
-      const gains = new Map<ParticipantId, number>();
-      const ducked = linear(listener.duckDb ?? DUCK_DB);
-      for (const id of originals) gains.set(id, ducked);
-      for (const { id } of interpreters) {
-        if (id === listener.id || through.has(id) || originals.has(id)) continue;
-        // Who works for others is not for who follows the original; who does not work is one like all.
-        const waits = !active.some((each) => each.id === id) && working.size > 0;
-        if (working.has(id) || waits) gains.set(id, 0);
-      }
+    [...channels].map(([listener, { originals, through }]) => {
+      const gains = new Map<ParticipantId, number>(resting.map(({ id }) => [id, 0]));
+      // Who works is not for who follows the original; what others follow is not known.
+      if (hearsOf(listener).length > 0) for (const id of working) gains.set(id, 0);
+      for (const id of originals) gains.set(id, linear(listener.duckDb ?? DUCK_DB));
+      for (const id of through) gains.delete(id);
       return [listener.id, gains];
     }),
   );
 }
 
-interface Need {
-  /** Whom the listener does not follow. */
-  originals: Set<ParticipantId>;
+/** What one listener hears otherwise than as it is sent. */
+interface Channel {
+  /** Whom they do not follow, and in a relay the interpreters before the last. */
+  originals: ReadonlySet<ParticipantId>;
   /** The interpreters whom they hear instead. */
-  through: Set<ParticipantId>;
-}
-const NOTHING: Need = { originals: new Set(), through: new Set() };
-
-/** The interpreters at work: one for each set of languages, by turn, else who came first. */
-export function withTurns(visit: Visit, interpreters: readonly Participant[]): Participant[] {
-  const turn = ({ id }: Participant) => {
-    const at = visit.turns?.indexOf(id) ?? -1;
-    return at === -1 ? Number.POSITIVE_INFINITY : at;
-  };
-  const chosen: Participant[] = [];
-  const byTurn = [...interpreters].sort((a, b) => (turn(a) === turn(b) ? 0 : turn(a) - turn(b)));
-  for (const each of byTurn) {
-    const twin = chosen.some((other) => coversAll(speaksOf(other), speaksOf(each)));
-    if (!twin) chosen.push(each);
-  }
-  return chosen;
+  through: ReadonlySet<ParticipantId>;
 }
 
-const coversAll = (some: readonly LanguageTag[], others: readonly LanguageTag[]): boolean =>
-  others.every((other) => some.some((one) => sameLanguage(one, other)));
+/** Speakers by the language that they prefer. */
+type Voices = ReadonlyMap<string, readonly ParticipantId[]>;
 
-type Route = (from: LanguageTag, listener: Participant) => readonly Participant[] | undefined;
-
-/** The shortest chain of interpreters from a language to one that the listener follows; never through the listener. */
-function routes(active: readonly Participant[]): Route {
-  return (from, listener) => {
-    const into = hearsOf(listener);
-    let fringe: { languages: readonly LanguageTag[]; chain: readonly Participant[] }[] = [
-      { languages: [from], chain: [] },
-    ];
-    const used = new Set<ParticipantId>([listener.id]);
-    while (fringe.length > 0) {
-      const next: typeof fringe = [];
-      for (const { languages, chain } of fringe)
-        for (const interpreter of active) {
-          const spoken = speaksOf(interpreter);
-          if (used.has(interpreter.id) || !shares(spoken, languages)) continue;
-          used.add(interpreter.id);
-          const longer = [...chain, interpreter];
-          if (shares(spoken, into)) return longer;
-          next.push({ languages: spoken, chain: longer });
-        }
-      fringe = next;
-    }
-    return undefined;
-  };
-}
-
-function needOf(listener: Participant, together: readonly Participant[], route: Route): Need {
+function channelOf(listener: Participant, voices: Voices, relays: Relays): Channel {
   const originals = new Set<ParticipantId>();
   const through = new Set<ParticipantId>();
-  const follows = hearsOf(listener);
-  for (const speaker of together) {
-    const [spoken] = speaksOf(speaker);
-    if (speaker.id === listener.id || speaker.grants.includes('interpret')) continue;
-    if (spoken === undefined || follows.length === 0) continue;
-    if (shares([spoken], follows)) continue;
-    const chain = route(spoken, listener);
+  const follows = keysOf(hearsOf(listener));
+  for (const [spoken, speakers] of voices) {
+    const others = speakers.filter((speaker) => speaker !== listener.id);
+    if (others.length === 0 || follows.includes(spoken)) continue;
+    const chains = relays(spoken);
+    const [chain] = follows
+      .map((language) => chains.get(language))
+      .filter((each) => each !== undefined)
+      .sort((one, other) => one.length - other.length);
     const last = chain?.at(-1);
-    if (!chain || !last) continue;
-    originals.add(speaker.id);
-    through.add(last.id);
-    // In a relay the interpreters before are originals, too.
-    for (const each of chain.slice(0, -1)) originals.add(each.id);
+    if (!chain || last === undefined) continue;
+    through.add(last);
+    for (const each of [...others, ...chain.slice(0, -1)]) originals.add(each);
   }
-  for (const id of through) originals.delete(id);
   return { originals, through };
+}
+
+const keysOf = (tags: readonly LanguageTag[]): string[] => [...new Set(tags.map(languageKey))];
+
+/** Who has two languages to interpret between; anybody else with that grant is a speaker as all are. */
+function asInterpreter(participant: Participant): Interpreter[] {
+  const { id, grants, whisperTo } = participant;
+  const languages = keysOf(speaksOf(participant));
+  return grants.includes('interpret') && languages.length > 1 ? [{ id, whisperTo, languages }] : [];
+}
+
+function voicesOf(together: readonly Participant[], interpreters: readonly Interpreter[]): Voices {
+  const voices = new Map<string, ParticipantId[]>();
+  for (const speaker of together) {
+    const [spoken] = keysOf(speaksOf(speaker));
+    if (spoken === undefined || interpreters.some(({ id }) => id === speaker.id)) continue;
+    voices.set(spoken, [...(voices.get(spoken) ?? []), speaker.id]);
+  }
+  return voices;
+}
+
+/** Who took the turn last comes first, then who came first. */
+function byTurn({ turns = [] }: Visit, interpreters: readonly Interpreter[]): Interpreter[] {
+  const turn = ({ id }: Interpreter) => (turns.includes(id) ? turns.indexOf(id) : turns.length);
+  return interpreters.toSorted((one, other) => turn(one) - turn(other));
+}
+
+/** Those whose turn it is: one for each set of languages. */
+function atWork(interpreters: readonly Interpreter[]): Interpreter[] {
+  const working: Interpreter[] = [];
+  for (const each of interpreters) {
+    const isTwin = working.some(({ languages }) =>
+      each.languages.every((language) => languages.includes(language)),
+    );
+    if (!isTwin) working.push(each);
+  }
+  return working;
+}
+
+/** For each listener the chains of those who speak to them, and are not themselves. */
+function audibleRelays(interpreters: readonly Interpreter[]) {
+  const speakingTo = (listener: ParticipantId | undefined) =>
+    atWork(
+      interpreters.filter(({ whisperTo }) => whisperTo === undefined || whisperTo === listener),
+    );
+  const toAll = speakingTo(undefined);
+  const relaysToAll = relaysOf(toAll);
+  const own = new Set(
+    interpreters.flatMap(({ id, whisperTo }) => (whisperTo ? [whisperTo, id] : id)),
+  );
+  return (listener: ParticipantId): Relays =>
+    own.has(listener)
+      ? relaysOf(speakingTo(listener).filter(({ id }) => id !== listener))
+      : relaysToAll;
 }

@@ -1,21 +1,13 @@
 import {
   type Flow,
   HOLD,
-  isSigned,
   type MediaSource,
   type ParticipantId,
   type ProducerId,
-  sameLanguage,
 } from '@bedside/protocol';
-import {
-  hearsOf,
-  mayAttend,
-  type Participant,
-  signsOf,
-  speaksOf,
-  type Visit,
-} from '../visit/state.ts';
+import { areTogether, mayAttend, type Participant, type Visit } from '../visit/state.ts';
 import { type Gains, gainsIn } from './languages.ts';
+import { type SignedConversations, signedConversations } from './signing.ts';
 
 /** One producer as one listener is to receive it. */
 export interface PlannedFlow {
@@ -55,49 +47,49 @@ export function plan(visit: Visit): MediaPlan {
     ({ state, endpoint }) => state === 'admitted' && endpoint,
   );
   const places = Map.groupBy(takingPart, ({ place }) => place);
-  const gains = new Map(
-    [...places].flatMap(([place, together]) =>
-      place === HOLD ? [] : [...gainsIn(visit, together)],
-    ),
+  places.delete(HOLD);
+  const gains: Gains = new Map(
+    [...places.values()].flatMap((together) => [...gainsIn(visit, together)]),
   );
+  const signed = signedConversations(takingPart);
   const previews = visit.policy.preview
     ? visit.participants.filter(({ state, endpoint }) => state === 'waiting' && endpoint)
     : [];
+  const received = (listener: Participant): PlannedFlow[] => [
+    ...takingPart.flatMap((from) =>
+      from === listener ? [] : flows(from, listener, gains, signed),
+    ),
+    ...(mayAttend(listener) ? previews.flatMap((from) => preview(from, listener)) : []),
+  ];
   return new Map(
     visit.participants
       .filter(({ state, endpoint }) => state !== 'left' && endpoint)
-      .map((listener) => [
-        listener.id,
-        listener.state === 'admitted'
-          ? [
-              ...takingPart.flatMap((from) =>
-                from === listener ? [] : flows(from, listener, gains),
-              ),
-              ...(mayAttend(listener) ? previews.flatMap((from) => preview(from)) : []),
-            ]
-          : [],
-      ]),
+      .map((each) => [each.id, each.state === 'admitted' ? received(each) : []]),
   );
 }
 
-function flows(from: Participant, listener: Participant, gains: Gains): PlannedFlow[] {
-  const together = from.place === listener.place && from.place !== HOLD;
+function flows(
+  from: Participant,
+  listener: Participant,
+  gains: Gains,
+  signed: SignedConversations,
+): PlannedFlow[] {
+  const together = areTogether(from, listener);
   const gain = gains.get(listener.id)?.get(from.id) ?? 1;
-  const signed = isSignedConversation(from, listener);
-  return (from.endpoint?.producers ?? []).map((producer) => {
-    const { source } = producer;
-    const whispered =
-      source === 'microphone' && from.whisperTo !== undefined && from.whisperTo !== listener.id;
-    const guarded = signed && source === 'camera';
+  const isSigned = signed.get(from.id)?.has(listener.id) ?? false;
+  const whispersToAnother = from.whisperTo !== undefined && from.whisperTo !== listener.id;
+  return (from.endpoint?.producers ?? []).map(({ id: producerId, source }) => {
+    const isVoice = source === 'microphone';
+    const guarded = isSigned && source === 'camera';
     return {
-      producerId: producer.id,
+      producerId,
       from: from.id,
       source,
-      gain: source === 'microphone' ? gain : 1,
+      gain: isVoice ? gain : 1,
       protected: guarded,
       flow: {
-        producerId: producer.id,
-        paused: !together || whispered,
+        producerId,
+        paused: !together || (isVoice && whispersToAnother),
         priority: guarded ? PROTECTED_PRIORITY : PRIORITY[source],
         ...(guarded ? { protected: true } : {}),
       },
@@ -106,7 +98,7 @@ function flows(from: Participant, listener: Participant, gains: Gains): PlannedF
 }
 
 /** The picture, and no sound, of somebody who waits. */
-function preview(from: Participant): PlannedFlow[] {
+function preview(from: Participant, listener: Participant): PlannedFlow[] {
   return (from.endpoint?.producers ?? [])
     .filter(({ source }) => source === 'camera')
     .map(({ id, source }) => ({
@@ -115,26 +107,19 @@ function preview(from: Participant): PlannedFlow[] {
       source,
       gain: 1,
       protected: false,
-      flow: { producerId: id, paused: false, priority: PRIORITY[source] },
+      flow: { producerId: id, paused: listener.place === HOLD, priority: PRIORITY[source] },
     }));
-}
-
-/** Between signers, and between a signer and an interpreter who signs their language. */
-function isSignedConversation(one: Participant, other: Participant): boolean {
-  const [first, second] = [signsOf(one), signsOf(other)];
-  if (first && second) return true;
-  if (!first && !second) return false;
-  const [signer, listener] = first ? [one, other] : [other, one];
-  if (!listener.grants.includes('interpret')) return false;
-  const signed = speaksOf(listener).filter(isSigned);
-  const own = [...speaksOf(signer), ...hearsOf(signer)].filter(isSigned);
-  return own.length === 0
-    ? signed.length > 0
-    : signed.some((tag) => own.some((each) => sameLanguage(tag, each)));
 }
 
 /** The listeners who keep their endpoint and whose part of the plan differs. */
 export function replanned(before: Visit, after: Visit): ParticipantId[] {
+  // What a plan is made of; messages, for one, change none of it.
+  if (
+    before.participants === after.participants &&
+    before.interpreting === after.interpreting &&
+    before.turns === after.turns
+  )
+    return [];
   const old = plan(before);
   return [...plan(after)]
     .filter(([id, flows]) => !sameFlows(old.get(id) ?? [], flows))

@@ -8,49 +8,22 @@ import {
   swap,
   unchanged,
 } from './decision.ts';
+import { enter } from './entry.ts';
 import { depart } from './presence.ts';
-import {
-  BARRED_LIMIT,
-  findPresent,
-  type LedgerEvent,
-  type Participant,
-  present,
-  type Visit,
-} from './state.ts';
+import { BARRED_LIMIT, findPresent, present, type Visit } from './state.ts';
 
 /** Who may come in, and who may not come back. */
 
 export function admit(visit: Visit, { now, by, participants: ids }: Of<'admit'>): Decision {
   const refused = refusal(visit, by, 'admit');
   if (refused) return refuse(refused);
-  const meant = ids
-    ? ids.map((id) => findPresent(visit, id))
-    : present(visit).filter(({ state }) => state === 'waiting');
-  if (meant.includes(undefined)) return refuse('not-found');
-  const waiting = meant.filter((each) => each?.state === 'waiting') as Participant[];
+  const meant = present(visit).filter(({ id }) => ids?.includes(id) ?? true);
+  if (ids?.some((id) => !findPresent(visit, id))) return refuse('not-found');
+  const waiting = meant.filter(({ state }) => state === 'waiting');
   if (waiting.length === 0) return ids ? refuse('already-admitted') : unchanged(visit);
-  const events = waiting.map(
-    (each): LedgerEvent => ({
-      type: 'participant-admitted',
-      at: now,
-      participant: each.id,
-      role: each.role,
-      by: idOf(by),
-    }),
-  );
-  return change(
-    visit,
-    { participants: swap(visit, ...waiting.map((each) => enter(each, now))) },
-    events,
-  );
+  const participants = swap(visit, ...waiting.map((each) => enter(each, now)));
+  return change(visit, { participants }, []);
 }
-
-/** Who waited takes part. */
-export const enter = (participant: Participant, now: number): Participant => ({
-  ...participant,
-  state: 'admitted',
-  admittedAt: participant.admittedAt ?? now,
-});
 
 export function remove(visit: Visit, { now, by, participant: id }: Of<'remove'>): Decision {
   const refused = refusal(visit, by, 'remove');
@@ -62,8 +35,7 @@ export function remove(visit: Visit, { now, by, participant: id }: Of<'remove'>)
   if (!decision.ok) return decision;
   const others = visit.barred?.filter((each) => each.id !== id) ?? [];
   const known = visit.barred?.find((each) => each.id === id)?.tokens ?? [];
-  const barred = [...others, { id, tokens: [...known, ...participant.tokens] }].slice(
-    -BARRED_LIMIT,
-  );
+  const tokens = [...new Set([...known, ...participant.tokens])].slice(-BARRED_LIMIT);
+  const barred = [...others, { id, tokens }].slice(-BARRED_LIMIT);
   return { ...decision, visit: { ...decision.visit, barred } };
 }

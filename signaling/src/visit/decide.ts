@@ -5,6 +5,7 @@ import { call, callAccepted, callExhausted, cancel, invite, revokeInvite } from 
 import { setInterpreting, setLanguages, takeTurn, whisper } from './languages.ts';
 import { move } from './places.ts';
 import { connect, depart, disconnect, end, expire, identify, join, recover } from './presence.ts';
+import { recordOf } from './record.ts';
 import { answerHandOver, answerReassign, handOver, reassign } from './responsibility.ts';
 import { closeProducer, endpointsLost, mediaLost, pauseProducer, produce } from './sending.ts';
 import { settle } from './settle.ts';
@@ -16,7 +17,13 @@ export type { By, Command, Decision, Effect } from './decision.ts';
 /** The visit after a command, with what to record and what to do; the same visit where nothing changes. */
 export function decide(visit: Visit, command: Command): Decision {
   const decision = carryOut(visit, command);
-  return decision.ok ? settle(visit, decision, command) : decision;
+  if (!decision.ok || decision.visit === visit) return decision;
+  const after = settle(decision.visit, command.now);
+  return {
+    ...decision,
+    visit: after,
+    events: [...decision.events, ...recordOf(visit, after, command)],
+  };
 }
 
 function carryOut(visit: Visit, command: Command): Decision {

@@ -23,7 +23,9 @@ import type {
 } from '@bedside/protocol';
 import type * as z from 'zod/mini';
 import {
+  areTogether,
   DEPARTED_LIMIT,
+  findAdmitted,
   findPresent,
   type LedgerEvent,
   type Media,
@@ -208,6 +210,10 @@ export const change = (
 /** Who gave the command, for the ledger. */
 export const idOf = (by: By): ParticipantId => ('staff' in by ? by.staff : by.participant);
 
+/** What who gave the command may do. */
+export const grantsOfGiver = (visit: Visit, by: By): readonly Grant[] =>
+  'staff' in by ? by.grants : (giverOf(visit, by)?.grants ?? []);
+
 /** The participant who gave the command, where they take part. */
 export function giverOf(visit: Visit, by: By): Participant | undefined {
   return 'participant' in by ? findPresent(visit, by.participant) : undefined;
@@ -229,16 +235,42 @@ export function refusal(visit: Visit, by: By, ...anyOf: Grant[]): ErrorCode | un
     : 'forbidden';
 }
 
-/** The list with these participants in their places, or at its end; the oldest of those who left fall out. */
+/** The participant who gave a command that is for participants alone, where they may; else why they may not. */
+export function permit(
+  visit: Visit,
+  by: By,
+  ...anyOf: Grant[]
+): { giver: Participant; refused?: undefined } | { giver?: undefined; refused: ErrorCode } {
+  const refused = refusal(visit, by, ...anyOf);
+  if (refused) return { refused };
+  const giver = giverOf(visit, by);
+  return giver ? { giver } : { refused: 'not-joined' };
+}
+
+/** Somebody else who hears the giver now. */
+export function hearerOf(
+  visit: Visit,
+  giver: Participant,
+  id: ParticipantId,
+): Participant | undefined {
+  const other = findAdmitted(visit, id);
+  return other && other !== giver && areTogether(giver, other) ? other : undefined;
+}
+
+/** The list with these participants in their places, or at its end; who left longest ago falls out. */
 export function swap(visit: Visit, ...changed: readonly Participant[]): Participant[] {
   const byId = new Map(changed.map((each) => [each.id, each]));
-  const participants = visit.participants.map((each) => byId.get(each.id) ?? each);
-  for (const each of changed)
-    if (!visit.participants.some(({ id }) => id === each.id)) participants.push(each);
-  let surplus = participants.filter((each) => each.state === 'left').length - DEPARTED_LIMIT;
-  return surplus > 0
-    ? participants.filter((each) => each.state !== 'left' || surplus-- <= 0)
-    : participants;
+  const participants = visit.participants.map((each) => {
+    const after = byId.get(each.id);
+    byId.delete(each.id);
+    return after ?? each;
+  });
+  participants.push(...byId.values());
+  const departed = participants.filter(({ state }) => state === 'left');
+  if (departed.length <= DEPARTED_LIMIT) return participants;
+  const byTime = departed.sort((one, other) => (one.leftAt ?? 0) - (other.leftAt ?? 0));
+  const forgotten = new Set(byTime.slice(0, -DEPARTED_LIMIT));
+  return participants.filter((each) => !forgotten.has(each));
 }
 
 /** The same without some of its optional fields. */

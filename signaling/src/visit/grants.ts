@@ -1,4 +1,4 @@
-import type { Admission, Grant, MediaSource, Role } from '@bedside/protocol';
+import type { Grant, MediaSource, Role } from '@bedside/protocol';
 
 const SPEAKS: readonly Grant[] = ['publish-audio', 'publish-video', 'chat'];
 const TREATS: readonly Grant[] = [
@@ -46,16 +46,6 @@ export const GRANT_OF_SOURCE: Readonly<Record<MediaSource, Grant>> = {
   screen: 'publish-screen',
   'screen-audio': 'publish-screen',
 };
-
-/** Whether somebody new has to wait. `attended`: somebody who may admit is in the visit. */
-export function mustWait(
-  admission: Admission,
-  grants: readonly Grant[],
-  attended: boolean,
-): boolean {
-  if (admission === 'auto' || grants.includes('admit')) return false;
-  return admission === 'on-admit' || !attended;
-}
 
 /** The token's grants where it names any, else those of the role. */
 export function grantsOf(role: Role, override: readonly Grant[] | undefined): readonly Grant[] {

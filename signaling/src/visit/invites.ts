@@ -3,7 +3,7 @@ import { acceptCall, type Call, cancelCall, exhaustCall, startCall } from './cal
 import {
   change,
   type Decision,
-  giverOf,
+  grantsOfGiver,
   idOf,
   type Of,
   refusal,
@@ -11,7 +11,7 @@ import {
   unchanged,
 } from './decision.ts';
 import { GRANTS_OF_ROLE, OVER_OTHERS } from './grants.ts';
-import type { Invite, LedgerEvent, Visit } from './state.ts';
+import { type Invite, present, type Visit } from './state.ts';
 
 /** Calling somebody in: by an invitation, or by ringing who is on call. */
 
@@ -22,7 +22,9 @@ export function invite(visit: Visit, command: Of<'invite'>): Decision {
   const { now, by, invite: id, role, name, ttlMs, knock } = command;
   const refused = refusedFor(visit, by, role);
   if (refused) return refuse(refused);
-  const invites = withInvite(visit, now, {
+  const invites = withRoom(visit, now);
+  if (!invites) return refuse('limit-reached');
+  invites.push({
     id,
     role,
     ...(name === undefined ? {} : { name }),
@@ -31,7 +33,6 @@ export function invite(visit: Visit, command: Of<'invite'>): Decision {
     expiresAt: now + ttlMs,
     state: 'open',
   });
-  if (!invites) return refuse('limit-reached');
   return change(visit, { invites }, [{ type: 'invited', at: now, invite: id, role, by: idOf(by) }]);
 }
 
@@ -39,26 +40,29 @@ export function invite(visit: Visit, command: Of<'invite'>): Decision {
 function refusedFor(visit: Visit, by: Of<'invite'>['by'], role: Of<'invite'>['role']) {
   const refused = refusal(visit, by, 'invite');
   if (refused) return refused;
-  const grants = giverOf(visit, by)?.grants ?? [];
+  const grants = grantsOfGiver(visit, by);
   return GRANTS_OF_ROLE[role].every((grant) => !OVER_OTHERS.has(grant) || grants.includes(grant))
     ? undefined
     : 'forbidden';
 }
 
-/** With one more; those that are good for nothing any more make room, the oldest first. */
-function withInvite(visit: Visit, now: number, added: Invite): Invite[] | undefined {
+/**
+ * The invitations with room for one more beside those that calls which ring will need: what is good for
+ * nothing any more makes it, the oldest first. Undefined where there is none.
+ */
+function withRoom(visit: Visit, now: number): Invite[] | undefined {
   const invites = [...(visit.invites ?? [])];
-  const isSpent = (each: Invite) =>
-    each.state === 'revoked' ||
-    (each.state === 'open' && each.expiresAt < now) ||
-    (each.state === 'used' &&
-      !visit.participants.some(({ state, invite: of }) => of === each.id && state !== 'left'));
-  while (invites.length >= LIMITS.invites) {
+  const isSpent = ({ id, state, expiresAt }: Invite) =>
+    state === 'revoked' ||
+    (state === 'open' && expiresAt < now) ||
+    (state === 'used' && !present(visit).some(({ invite: of }) => of === id));
+  const ringing = (visit.calls ?? []).filter(({ state }) => state === 'ringing').length;
+  while (invites.length + ringing >= LIMITS.invites) {
     const spent = invites.findIndex(isSpent);
     if (spent === -1) return undefined;
     invites.splice(spent, 1);
   }
-  return [...invites, added];
+  return invites;
 }
 
 export function revokeInvite(visit: Visit, { now, by, invite: id }: Of<'revoke-invite'>): Decision {
@@ -82,6 +86,8 @@ export function call(visit: Visit, command: Of<'call'>): Decision {
   if (refused) return refuse(refused);
   // Without a clinic there is nobody on call.
   if (visit.policy.clinic === undefined) return refuse('conflict');
+  const invites = withRoom(visit, now);
+  if (!invites) return refuse('limit-reached');
   const calls = [...(visit.calls ?? [])];
   while (calls.length >= LIMITS.calls) {
     const done = calls.findIndex(({ state }) => state !== 'ringing');
@@ -89,7 +95,7 @@ export function call(visit: Visit, command: Of<'call'>): Decision {
     calls.splice(done, 1);
   }
   const started = startCall({ id, by: idOf(by), role, groups: [...groups], ringMs }, now);
-  return change(visit, { calls: [...calls, started] }, [
+  return change(visit, { calls: [...calls, started], invites }, [
     { type: 'called', at: now, call: id, role, by: idOf(by) },
   ]);
 }
@@ -138,18 +144,18 @@ function advanced(visit: Visit, before: Call, after: Call, now: number): Decisio
   if (after === before) return unchanged(visit);
   const calls = visit.calls?.map((each) => (each === before ? after : each)) ?? [];
   const { id, role, state, by } = after;
-  if (state === 'ringing') return change(visit, { calls }, []);
-  const ended: LedgerEvent = { type: 'call-ended', at: now, call: id, reason: state };
-  if (state !== 'accepted') return change(visit, { calls }, [ended]);
-  // Who was rung and says yes comes with this; where all are in use the oldest makes room.
-  const added: Invite = {
+  if (state !== 'accepted') return change(visit, { calls }, []);
+  // Its own room was kept for it while it rang; who accepted after that may find none.
+  const invites = withRoom({ ...visit, calls }, now);
+  if (!invites) return unchanged(visit);
+  // Who was rung and says yes comes with this.
+  invites.push({
     id: inviteOfCall(id),
     role,
     knock: false,
     by,
     expiresAt: now + ACCEPTED_MS,
     state: 'open',
-  };
-  const invites = withInvite(visit, now, added) ?? [...(visit.invites ?? []).slice(1), added];
-  return change(visit, { calls, invites }, [ended]);
+  });
+  return change(visit, { calls, invites }, []);
 }

@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   change,
   type Decision,
-  giverOf,
+  hearerOf,
   type Of,
+  permit,
   refusal,
   refuse,
   swap,
@@ -38,9 +39,8 @@ export function setInterpreting(visit: Visit, { now, by, mode }: Of<'set-interpr
 }
 
 export function takeTurn(visit: Visit, { now, by }: Of<'take-turn'>): Decision {
-  const refused = refusal(visit, by, 'interpret');
-  const giver = giverOf(visit, by);
-  if (refused || !giver) return refuse(refused ?? 'not-joined');
+  const { giver, refused } = permit(visit, by, 'interpret');
+  if (!giver) return refuse(refused);
   if (visit.turns?.[0] === giver.id) return unchanged(visit);
   const turns = [giver.id, ...(visit.turns ?? []).filter((id) => id !== giver.id)];
   return change(visit, { turns }, [
@@ -48,21 +48,14 @@ export function takeTurn(visit: Visit, { now, by }: Of<'take-turn'>): Decision {
   ]);
 }
 
-export function whisper(visit: Visit, { now, by, to }: Of<'whisper'>): Decision {
-  const refused = refusal(visit, by, 'whisper');
-  const giver = giverOf(visit, by);
-  if (refused || !giver) return refuse(refused ?? 'not-joined');
+export function whisper(visit: Visit, { by, to }: Of<'whisper'>): Decision {
+  const { giver, refused } = permit(visit, by, 'whisper');
+  if (!giver) return refuse(refused);
   if (to === null) {
     if (giver.whisperTo === undefined) return unchanged(visit);
-    return change(visit, { participants: swap(visit, without(giver, 'whisperTo')) }, [
-      { type: 'whisper-ended', at: now, participant: giver.id },
-    ]);
+    return change(visit, { participants: swap(visit, without(giver, 'whisperTo')) }, []);
   }
-  const listener = findPresent(visit, to);
-  if (listener?.state !== 'admitted' || listener.place !== giver.place || to === giver.id)
-    return refuse('not-found');
+  if (!hearerOf(visit, giver, to)) return refuse('not-found');
   if (giver.whisperTo === to) return unchanged(visit);
-  return change(visit, { participants: swap(visit, { ...giver, whisperTo: to }) }, [
-    { type: 'whisper-started', at: now, participant: giver.id, participants: [to] },
-  ]);
+  return change(visit, { participants: swap(visit, { ...giver, whisperTo: to }) }, []);
 }

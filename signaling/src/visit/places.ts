@@ -1,8 +1,7 @@
-import { HOLD, LIMITS, MAIN_ROOM, type ParticipantId, type Place } from '@bedside/protocol';
+import { HOLD, MAIN_ROOM, type ParticipantId, type Place } from '@bedside/protocol';
 import {
   change,
   type Decision,
-  idOf,
   type Of,
   refusal,
   refuse,
@@ -10,12 +9,9 @@ import {
   unchanged,
   without,
 } from './decision.ts';
-import { admitted, findPresent, type LedgerEvent, type Participant, type Visit } from './state.ts';
+import { admitted, findPresent, type Participant, type Visit } from './state.ts';
 
 /** Main room, hold and private rooms. */
-
-/** Private rooms of one visit. */
-export const ROOMS_LIMIT = LIMITS.participantsPerVisit;
 
 const isRoom = (place: Place): boolean => place !== MAIN_ROOM && place !== HOLD;
 
@@ -71,35 +67,3 @@ export function placeOf({ to, room }: Pick<Of<'move'>, 'to' | 'room'>): Place {
   if (to.type === 'main') return MAIN_ROOM;
   return to.type === 'hold' ? HOLD : (to.room ?? room);
 }
-
-/**
- * Every beginning, change and end of hold and privacy between two states, whatever caused it: the record
- * can prove from these alone who could hear whom.
- */
-export function privacyEvents(before: Visit, after: Visit, now: number, by?: Of<'move'>['by']) {
-  const events: LedgerEvent[] = [];
-  const who = by ? { by: idOf(by) } : {};
-  const held = (visit: Visit) => new Set(admitted(visit).flatMap(onHold));
-  const [wasHeld, isHeld] = [held(before), held(after)];
-  for (const participant of isHeld)
-    if (!wasHeld.has(participant))
-      events.push({ type: 'hold-started', at: now, participant, ...who });
-  for (const participant of wasHeld)
-    if (!isHeld.has(participant)) events.push({ type: 'hold-ended', at: now, participant, ...who });
-  const [were, are] = [roomsOf(before), roomsOf(after)];
-  for (const [place, participants] of were)
-    if (!are.has(place))
-      events.push({ type: 'privacy-ended', at: now, place, participants, ...who });
-  for (const [place, participants] of are) {
-    const members = were.get(place);
-    if (members && sameMembers(members, participants)) continue;
-    const type = members ? 'privacy-changed' : 'privacy-started';
-    events.push({ type, at: now, place, participants, ...who });
-  }
-  return events;
-}
-
-const onHold = ({ id, place }: Participant) => (place === HOLD ? [id] : []);
-
-const sameMembers = (some: readonly ParticipantId[], others: readonly ParticipantId[]): boolean =>
-  some.length === others.length && some.every((id) => others.includes(id));

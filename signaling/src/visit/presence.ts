@@ -12,11 +12,11 @@ import {
   without,
 } from './decision.ts';
 import { mayProduce, withoutEndpoint, withProducers } from './endpoint.ts';
-import { mustWait } from './grants.ts';
+import { mustWait } from './entry.ts';
+import { roomsOf } from './places.ts';
 import {
   findPresent,
   type Invite,
-  isAttended,
   type LedgerEvent,
   type Participant,
   type Person,
@@ -63,6 +63,7 @@ export function connect(visit: Visit, { now, person, session }: Of<'connect'>): 
 export function identify(visit: Visit, { now, person }: Omit<Of<'identify'>, 'type'>): Decision {
   const participant = findPresent(visit, person.id);
   if (!participant) return unchanged(visit);
+  if (isBarred(visit, person)) return refuse('unauthorized');
   const { identified, events, effects } = withIdentity(participant, person, now);
   return identified === participant
     ? unchanged(visit)
@@ -103,6 +104,7 @@ export function join(
   if (visit.state === 'ended') return refuse('visit-ended');
   if (isBarred(visit, person)) return refuse('removed');
   if (!isInvited(visit, person, session, now)) return refuse('invite-used');
+  const earlier = visit.participants.find(({ id }) => id === person.id);
   const before = findPresent(visit, person.id);
   if (before?.endpoint?.request === request) {
     return unchanged(visit, { type: 'open-peer', peer: before.endpoint.peer });
@@ -111,22 +113,15 @@ export function join(
     return refuse('limit-reached');
 
   const participant: Participant = {
-    ...(before ?? newcomer(visit, person, now)),
+    ...without(before ?? newcomer(visit, earlier, person, now), 'name', 'lang', 'invite'),
     ...identityOf(person),
-    tokens: withToken(before, person),
+    tokens: withToken(earlier, person),
     connection: 'connected',
     session,
     endpoint: { peer, request, producers: [] },
   };
   const events: LedgerEvent[] = [];
   if (!visit.media) events.push({ type: 'media-placed', at: now });
-  if (!before && participant.state === 'waiting')
-    events.push({
-      type: 'participant-waiting',
-      at: now,
-      participant: person.id,
-      role: person.role,
-    });
   const effects: Effect[] = [{ type: 'open-peer', peer }];
   if (before?.endpoint) effects.push({ type: 'close-peer', peer: before.endpoint.peer });
   return change(
@@ -142,19 +137,22 @@ export function join(
 }
 
 /** How somebody who is not in the visit comes in. */
-function newcomer(visit: Visit, person: Person, now: number): Omit<Participant, 'session'> {
-  const earlier = visit.participants.find(({ id }) => id === person.id);
-  const waits =
-    inviteOf(visit, person)?.knock ||
-    mustWait(visit.policy.admission, person.grants, isAttended(visit));
+function newcomer(
+  visit: Visit,
+  earlier: Participant | undefined,
+  person: Person,
+  now: number,
+): Omit<Participant, 'session'> {
+  const { place = MAIN_ROOM, hold } = earlier ?? {};
   return {
     ...identityOf(person),
-    id: person.id,
-    state: waits ? 'waiting' : 'admitted',
-    connection: 'connected',
-    // To leave and come back is no way out of hold.
-    ...(earlier?.hold ? { place: HOLD, hold: earlier.hold } : { place: MAIN_ROOM }),
     tokens: [],
+    connection: 'connected',
+    id: person.id,
+    state: mustWait(visit, person) ? 'waiting' : 'admitted',
+    // To leave and come back is no way out of hold, nor past the wall of a private room that is in use.
+    place: place === HOLD || roomsOf(visit).has(place) ? place : MAIN_ROOM,
+    ...(hold === undefined ? {} : { hold }),
     joinedAt: now,
   };
 }
@@ -269,8 +267,6 @@ export function depart(
 function left(participant: Participant, reason: LeaveReason, now: number): Participant {
   return {
     ...without(withoutEndpoint(participant), 'whisperTo', 'handRaisedAt'),
-    // What they were on hold with is kept for their coming back.
-    place: MAIN_ROOM,
     state: 'left',
     leftAt: now,
     leftReason: reason,
@@ -308,7 +304,7 @@ function withIdentity(
   // The new token may be without a name or a language.
   return {
     identified: withProducers(
-      { ...without(participant, 'name', 'lang'), ...identityOf(person), tokens },
+      { ...without(participant, 'name', 'lang', 'invite'), ...identityOf(person), tokens },
       producers.filter((producer) => !withdrawn.includes(producer)),
     ),
     events: withdrawn.map(({ source }) => ({

@@ -48,13 +48,14 @@ export function queueEntryOf(
 }
 
 /** Who has no language in common with those who treat needs an interpreter, unless one for them is there. */
-function needsOf(visit: Visit, { ...participant }: Participant) {
+function needsOf(visit: Visit, participant: Participant) {
   const signLanguage = signsOf(participant);
   const follows = hearsOf(participant).filter((tag) => isSigned(tag) === signLanguage);
-  const treating = admitted(visit).filter(({ grants }) => grants.includes('admit'));
-  const shared = treating.some((each) =>
+  const treat = admitted(visit).filter(({ grants }) => grants.includes('admit'));
+  const interpret = admitted(visit).filter(({ grants }) => grants.includes('interpret'));
+  const understood = [...treat, ...interpret].some((each) =>
     speaksOf(each).some((spoken) => follows.some((heard) => sameLanguage(spoken, heard))),
   );
-  const known = follows.length > 0 && treating.some((each) => speaksOf(each).length > 0);
-  return { interpreter: signLanguage || (known && !shared), signLanguage };
+  const known = follows.length > 0 && treat.some((each) => speaksOf(each).length > 0);
+  return { interpreter: !understood && (signLanguage || known), signLanguage };
 }

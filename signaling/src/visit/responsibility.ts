@@ -35,9 +35,9 @@ export function answerHandOver(
   visit: Visit,
   { now, by, accept }: Of<'answer-hand-over'>,
 ): Decision {
-  const refused = refusal(visit, by);
-  if (refused) return refuse(refused);
-  if (!visit.handOver || visit.handOver.to !== giverOf(visit, by)?.id) return refuse('not-found');
+  const giver = giverOf(visit, by);
+  if (!giver) return refuse(refusal(visit, by) ?? 'not-joined');
+  if (visit.handOver?.to !== giver.id) return refuse('not-found');
   return change(without(visit, 'handOver'), accept ? { responsible: visit.handOver.to } : {}, [
     {
       type: 'hand-over-answered',

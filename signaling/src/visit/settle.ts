@@ -1,131 +1,88 @@
-import { HOLD } from '@bedside/protocol';
-import { enter } from './admission.ts';
 import { cancelCall } from './call.ts';
-import { type Command, type Decision, swap, without } from './decision.ts';
-import { privacyEvents } from './places.ts';
+import { hearerOf, swap, without } from './decision.ts';
+import { enter, mustWait } from './entry.ts';
 import {
   admitted,
-  findPresent,
+  findAdmitted,
   isAttended,
-  type LedgerEvent,
   mayAttend,
   type Participant,
   type Visit,
 } from './state.ts';
 
 /**
- * What follows from any change, whatever it was: who answers for the visit, who enters because somebody
- * is there now, what ends because somebody went. Each rule leaves a state alone in which it holds.
+ * What follows from any change, whatever it was: who enters because somebody is there now, what ends
+ * because somebody went, who answers for the visit. A state in which all of it holds is left alone.
  */
-export function settle(
-  before: Visit,
-  decision: Extract<Decision, { ok: true }>,
-  command: Command,
-): Extract<Decision, { ok: true }> {
-  if (decision.visit === before) return decision;
-  const { now } = command;
-  const events: LedgerEvent[] = [];
-  let visit = decision.visit;
-  if (visit.state !== 'ended') {
-    visit = withEntries(visit, now, events);
-    visit = withoutLoose(visit, now, events);
-    visit = withResponsible(visit, now, events);
-  } else {
-    visit = withoutCalls(visit);
-  }
-  events.push(
-    ...privacyEvents(before, visit, now, command.type === 'move' ? command.by : undefined),
-  );
-  return {
-    ok: true,
-    visit,
-    events: [...decision.events, ...events],
-    effects: decision.effects,
-  };
+export function settle(visit: Visit, now: number): Visit {
+  if (visit.state === 'ended') return withoutCalls(visit);
+  return withResponsible(withoutLoose(withEntries(visit, now)), now);
 }
 
 /** Who may be in is in, and with the first of them the visit is under way. */
-function withEntries(visit: Visit, now: number, events: LedgerEvent[]): Visit {
-  const entering = visit.participants.filter((each) => mayEnter(visit, each));
+function withEntries(visit: Visit, now: number): Visit {
+  const entering = visit.participants.filter((each) =>
+    each.state === 'waiting' ? !mustWait(visit, each) : isNew(visit, each),
+  );
   if (entering.length === 0) return visit;
-  // Who was admitted by somebody is in the ledger already.
-  for (const { id, role, state, admittedAt } of entering)
-    if (state === 'waiting' || admittedAt === undefined)
-      events.push({ type: 'participant-admitted', at: now, participant: id, role });
   const participants = swap(visit, ...entering.map((each) => enter(each, now)));
-  if (visit.state !== 'open') return { ...visit, participants };
-  events.push({ type: 'visit-started', at: now });
-  return { ...visit, participants, state: 'active', startedAt: now };
+  const after: Visit =
+    visit.state === 'open'
+      ? { ...visit, participants, state: 'active', startedAt: now }
+      : { ...visit, participants };
+  // One of them may be whom others waited for.
+  return withEntries(after, now);
 }
 
-function mayEnter(visit: Visit, each: Participant): boolean {
-  if (each.state === 'admitted') return each.admittedAt === undefined || visit.state === 'open';
-  if (each.state !== 'waiting' || visit.policy.admission !== 'when-attended') return false;
-  const knocks = visit.invites?.some(({ id, knock }) => id === each.invite && knock) ?? false;
-  return isAttended(visit) && !knocks;
-}
+const isNew = (visit: Visit, { state, admittedAt }: Participant): boolean =>
+  state === 'admitted' && (admittedAt === undefined || visit.state === 'open');
 
-/** What points to somebody who is gone, or no more in the same place, points nowhere. */
-function withoutLoose(visit: Visit, now: number, events: LedgerEvent[]): Visit {
-  let after = visit;
-  const whispering = admitted(visit).filter(({ whisperTo, place, grants }) => {
-    if (whisperTo === undefined) return false;
-    const to = findPresent(visit, whisperTo);
-    return (
-      to?.state !== 'admitted' ||
-      to.place !== place ||
-      place === HOLD ||
-      !grants.includes('whisper')
-    );
+/** Nobody whispers to somebody who does not hear them, and nobody has the turn who is not there to take it. */
+function withoutLoose(visit: Visit): Visit {
+  const loose = admitted(visit).filter((each) => {
+    if (each.whisperTo === undefined) return false;
+    return !hearerOf(visit, each, each.whisperTo) || !each.grants.includes('whisper');
   });
-  if (whispering.length > 0) {
-    for (const { id } of whispering)
-      events.push({ type: 'whisper-ended', at: now, participant: id });
-    after = {
-      ...after,
-      participants: swap(after, ...whispering.map((each) => without(each, 'whisperTo'))),
-    };
-  }
-  const { handOver, turns } = after;
-  if (handOver) {
-    const to = findPresent(after, handOver.to);
-    if (!to || !mayAttend(to) || handOver.to === after.responsible)
-      after = without(after, 'handOver');
-  }
-  const present = turns?.filter((id) => {
-    const participant = findPresent(after, id);
-    return participant?.state === 'admitted' && participant.grants.includes('interpret');
-  });
-  if (present && present.length !== turns?.length)
-    after = present.length > 0 ? { ...after, turns: present } : without(after, 'turns');
-  return after;
+  const after =
+    loose.length === 0
+      ? visit
+      : {
+          ...visit,
+          participants: swap(visit, ...loose.map((each) => without(each, 'whisperTo'))),
+        };
+  const turns = after.turns?.filter((id) => findAdmitted(after, id)?.grants.includes('interpret'));
+  if (turns?.length === after.turns?.length) return after;
+  return turns && turns.length > 0 ? { ...after, turns } : without(after, 'turns');
 }
 
-/** Somebody answers for the visit while anybody who may is in it; else it is unattended since they went. */
-function withResponsible(visit: Visit, now: number, events: LedgerEvent[]): Visit {
-  const able = admitted(visit).filter(mayAttend);
-  const responsible =
+/**
+ * Somebody answers for the visit while anybody who may is in it; while none of them is there it is
+ * unattended, since the moment in which the last one went. A responsibility that passed on otherwise is
+ * not on offer any more.
+ */
+function withResponsible(visit: Visit, now: number): Visit {
+  const able = visit.participants.filter(mayAttend);
+  const responsible = (
     able.find(({ id }) => id === visit.responsible) ??
     able.find(({ connection }) => connection === 'connected') ??
-    able[0];
-  let after = visit;
-  if (responsible && responsible.id !== visit.responsible) {
-    after = { ...after, responsible: responsible.id };
-    events.push({ type: 'responsible-changed', at: now, participant: responsible.id });
-  } else if (!responsible && visit.responsible !== undefined) {
-    after = without(after, 'responsible');
-  }
-  if (isAttended(after)) {
-    if (after.unattendedSince !== undefined) after = without(after, 'unattendedSince');
-  } else if (
-    after.unattendedSince === undefined &&
-    (visit.responsible !== undefined || responsible !== undefined) &&
-    visit.state === 'active'
-  ) {
-    after = { ...after, unattendedSince: now };
-    events.push({ type: 'unattended', at: now });
-  }
-  return after;
+    able[0]
+  )?.id;
+  const { unattendedSince } = visit;
+  const wasAttended = visit.responsible !== undefined || responsible !== undefined;
+  const unattended =
+    visit.state === 'active' &&
+    !isAttended(visit) &&
+    (unattendedSince !== undefined || wasAttended);
+  const { handOver } = visit;
+  const stands =
+    handOver?.from === responsible &&
+    able.some(({ id }) => id === handOver?.to && id !== responsible);
+  return {
+    ...without(visit, 'responsible', 'unattendedSince', 'handOver'),
+    ...(responsible === undefined ? {} : { responsible }),
+    ...(handOver && stands ? { handOver } : {}),
+    ...(unattended ? { unattendedSince: unattendedSince ?? now } : {}),
+  };
 }
 
 function withoutCalls(visit: Visit): Visit {

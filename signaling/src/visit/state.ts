@@ -7,6 +7,7 @@ import {
   DisplayName,
   Grant,
   HandOver,
+  HOLD,
   Hold,
   InterpretingMode,
   InviteId,
@@ -289,6 +290,12 @@ export function findPresent(visit: Visit, id: ParticipantId): Participant | unde
   );
 }
 
+/** The participant of that id, where they take part. */
+export function findAdmitted(visit: Visit, id: ParticipantId): Participant | undefined {
+  const participant = findPresent(visit, id);
+  return participant?.state === 'admitted' ? participant : undefined;
+}
+
 export function present(visit: Visit): Participant[] {
   return visit.participants.filter((participant) => participant.state !== 'left');
 }
@@ -297,6 +304,10 @@ export function present(visit: Visit): Participant[] {
 export function admitted(visit: Visit): Participant[] {
   return visit.participants.filter((participant) => participant.state === 'admitted');
 }
+
+/** Whether these two hear each other: in one place, which hold is not. */
+export const areTogether = (one: Participant, other: Participant): boolean =>
+  one.place === other.place && one.place !== HOLD;
 
 /** Who may answer for the visit. */
 export const mayAttend = (participant: Participant): boolean =>

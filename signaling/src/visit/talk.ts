@@ -2,9 +2,10 @@ import { type ErrorCode, HOLD, type Message, type ParticipantId } from '@bedside
 import {
   change,
   type Decision,
-  type Effect,
-  giverOf,
+  hearerOf,
+  idOf,
   type Of,
+  permit,
   refusal,
   refuse,
   swap,
@@ -12,7 +13,14 @@ import {
   without,
 } from './decision.ts';
 import { withProducers } from './endpoint.ts';
-import { admitted, findPresent, mayAttend, type Participant, type Visit } from './state.ts';
+import {
+  admitted,
+  findAdmitted,
+  findPresent,
+  mayAttend,
+  type Participant,
+  type Visit,
+} from './state.ts';
 
 /** What people say to each other without sound: messages, hands, requests. */
 
@@ -66,18 +74,16 @@ function refusedWriter(
 }
 
 export function raiseHand(visit: Visit, { now, by, raised }: Of<'raise-hand'>): Decision {
-  const refused = refusal(visit, by);
-  const giver = giverOf(visit, by);
-  if (refused || !giver) return refuse(refused ?? 'not-joined');
+  const { giver, refused } = permit(visit, by);
+  if (!giver) return refuse(refused);
   if (raised === (giver.handRaisedAt !== undefined)) return unchanged(visit);
   const after = raised ? { ...giver, handRaisedAt: now } : without(giver, 'handRaisedAt');
   return change(visit, { participants: swap(visit, after) }, []);
 }
 
 export function react(visit: Visit, { by, reaction }: Of<'react'>): Decision {
-  const refused = refusal(visit, by);
-  const giver = giverOf(visit, by);
-  if (refused || !giver) return refuse(refused ?? 'not-joined');
+  const { giver, refused } = permit(visit, by);
+  if (!giver) return refuse(refused);
   if (!visit.policy.reactions || giver.place === HOLD) return refuse('forbidden');
   const to = admitted(visit).flatMap(({ id, place }) => (place === giver.place ? [id] : []));
   return unchanged(visit, {
@@ -88,41 +94,27 @@ export function react(visit: Visit, { by, reaction }: Of<'react'>): Decision {
   });
 }
 
-/** Somebody else who takes part, as seen by who has a say over them. */
-function otherOf(visit: Visit, id: ParticipantId): Participant | undefined {
-  const other = findPresent(visit, id);
-  return other?.state === 'admitted' ? other : undefined;
-}
-
 export function mute(visit: Visit, { now, by, participant: id }: Of<'mute'>): Decision {
   const refused = refusal(visit, by, 'mute');
   if (refused) return refuse(refused);
-  const other = otherOf(visit, id);
+  const other = findAdmitted(visit, id);
   if (!other) return refuse('not-found');
   const producers = other.endpoint?.producers ?? [];
-  const live = producers.filter(({ source, paused }) => source === 'microphone' && !paused);
-  if (live.length === 0) return unchanged(visit);
+  const live = producers.find(({ source, paused }) => source === 'microphone' && !paused);
+  if (!live) return unchanged(visit);
+  const after = producers.map((each) => (each === live ? { ...each, paused: true } : each));
   return change(
     visit,
-    {
-      participants: swap(
-        visit,
-        withProducers(
-          other,
-          producers.map((each) => (live.includes(each) ? { ...each, paused: true } : each)),
-        ),
-      ),
-    },
-    [{ type: 'producer-paused', at: now, participant: id, source: 'microphone' }],
-    live.map((each): Effect => ({ type: 'pause-producer', producer: each.id, paused: true })),
+    { participants: swap(visit, withProducers(other, after)) },
+    [{ type: 'producer-paused', at: now, participant: id, source: 'microphone', by: idOf(by) }],
+    [{ type: 'pause-producer', producer: live.id, paused: true }],
   );
 }
 
 export function askUnmute(visit: Visit, { by, participant }: Of<'ask-unmute'>): Decision {
-  const refused = refusal(visit, by, 'mute');
-  const giver = giverOf(visit, by);
-  if (refused || !giver) return refuse(refused ?? 'not-joined');
-  if (!otherOf(visit, participant)) return refuse('not-found');
+  const { giver, refused } = permit(visit, by, 'mute');
+  if (!giver) return refuse(refused);
+  if (!findAdmitted(visit, participant)) return refuse('not-found');
   return unchanged(visit, {
     type: 'tell',
     to: [participant],
@@ -132,10 +124,9 @@ export function askUnmute(visit: Visit, { by, participant }: Of<'ask-unmute'>): 
 }
 
 export function giveCue(visit: Visit, { by, participant, cue }: Of<'cue'>): Decision {
-  const refused = refusal(visit, by, 'interpret');
-  const giver = giverOf(visit, by);
-  if (refused || !giver) return refuse(refused ?? 'not-joined');
-  if (otherOf(visit, participant)?.place !== giver.place) return refuse('not-found');
+  const { giver, refused } = permit(visit, by, 'interpret');
+  if (!giver) return refuse(refused);
+  if (!hearerOf(visit, giver, participant)) return refuse('not-found');
   return unchanged(visit, {
     type: 'tell',
     to: [participant],

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import type {
-  ParticipantId,
-  ParticipantView,
-  VisitChange,
-  VisitInfo,
-  VisitResource,
-  VisitView,
+import {
+  MAIN_ROOM,
+  type ParticipantId,
+  type ParticipantView,
+  type VisitChange,
+  type VisitInfo,
+  type VisitResource,
+  type VisitView,
 } from '@bedside/protocol';
 import { findPresent, type Participant, present, type Visit } from './state.ts';
 
@@ -36,16 +37,24 @@ export function viewClass(visit: Visit, viewer: ParticipantId): string | undefin
   return `${seesWaiting(self)} ${self.grants.includes('invite')}`;
 }
 
-/** `full`: with what is sent and said; who waits learns no more of others than that they are there. */
-function participantView(participant: Participant, full: boolean): ParticipantView {
-  const { name, lang, hold, speaks, hears, signs, duckDb, handRaisedAt, whisperTo } = participant;
+/** Who waits learns no more of others than who is there. */
+function outline({ id, role, name, lang, state, connection }: Participant): ParticipantView {
   return {
-    participantId: participant.id,
-    role: participant.role,
+    participantId: id,
+    role,
     ...(name === undefined ? {} : { name }),
     ...(lang === undefined ? {} : { lang }),
-    state: participant.state,
-    connection: participant.connection,
+    state,
+    connection,
+    place: MAIN_ROOM,
+    producers: [],
+  };
+}
+
+function participantView(participant: Participant): ParticipantView {
+  const { hold, speaks, hears, signs, duckDb, handRaisedAt, whisperTo } = participant;
+  return {
+    ...outline(participant),
     place: participant.place,
     ...(hold === undefined ? {} : { hold }),
     ...(speaks === undefined ? {} : { speaks }),
@@ -53,16 +62,14 @@ function participantView(participant: Participant, full: boolean): ParticipantVi
     ...(signs === undefined ? {} : { signs }),
     ...(duckDb === undefined ? {} : { duckDb }),
     ...(handRaisedAt === undefined ? {} : { handRaisedAt }),
-    ...(whisperTo === undefined || !full ? {} : { whisperTo }),
+    ...(whisperTo === undefined ? {} : { whisperTo }),
     ...(participant.state === 'waiting' ? { waitingSince: participant.joinedAt } : {}),
-    producers: full
-      ? (participant.endpoint?.producers ?? []).map(({ id, kind, source, paused }) => ({
-          producerId: id,
-          kind,
-          source,
-          paused,
-        }))
-      : [],
+    producers: (participant.endpoint?.producers ?? []).map(({ id, kind, source, paused }) => ({
+      producerId: id,
+      kind,
+      source,
+      paused,
+    })),
   };
 }
 
@@ -72,7 +79,8 @@ function viewerOf(visit: Visit, viewer: ParticipantId) {
   return {
     isAdmitted,
     mayInvite: isAdmitted && self.grants.includes('invite'),
-    see: (each: Participant) => participantView(each, isAdmitted || each === self),
+    see: (each: Participant) =>
+      isAdmitted || each === self ? participantView(each) : outline(each),
   };
 }
 
@@ -130,12 +138,11 @@ export function changesFor(before: Visit, after: Visit, viewer: ParticipantId): 
   const info = infoOf(after, is.isAdmitted);
   if (!isDeepStrictEqual(infoOf(before, was.isAdmitted), info))
     changes.push({ type: 'visit', ...info });
-  if (is.mayInvite) {
-    if (!was.mayInvite || before.invites !== after.invites)
-      changes.push({ type: 'invites', invites: invitesOf(after) });
-    if (!was.mayInvite || before.calls !== after.calls)
-      changes.push({ type: 'calls', calls: callsOf(after) });
-  }
+  // Who may not see them any more sees none.
+  if (was.mayInvite !== is.mayInvite || (is.mayInvite && before.invites !== after.invites))
+    changes.push({ type: 'invites', invites: is.mayInvite ? invitesOf(after) : [] });
+  if (was.mayInvite !== is.mayInvite || (is.mayInvite && before.calls !== after.calls))
+    changes.push({ type: 'calls', calls: is.mayInvite ? callsOf(after) : [] });
   const seen = visibleTo(before, viewer);
   const sees = visibleTo(after, viewer);
   // Who has left hears of their own leaving, and no more of the others.
