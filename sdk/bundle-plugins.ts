@@ -26,7 +26,7 @@ const REPLACED: readonly { file: RegExp; contents: string }[] = [
     file: /\/mediasoup-client\/lib\/Data(Consumer|Producer)\.js$/,
     contents: 'module.exports = {};',
   },
-  // Nothing is logged: see `quiet`.
+  // Nothing is logged: see `lighten`.
   {
     file: /\/(awaitqueue|h264-profile-level-id|mediasoup-client)\/lib\/Logger\.js$/,
     contents: 'exports.Logger = class { debug() {} warn() {} error() {} };',
@@ -57,18 +57,25 @@ const replace: Plugin = {
   },
 };
 
+/** What TypeScript writes into each CommonJS file for `import *`; a module does for its named exports. */
+const IMPORT_STAR = /var __createBinding = [\s\S]+?var __importStar = [\s\S]+?\n\}\)\(\);\n/;
 /**
- * Calls of mediasoup-client's loggers go: they are off, and would write RTP parameters of a visit to
- * the console of whoever turned them on by a key in localStorage.
+ * They are off, and would write RTP parameters of a visit to the console of whoever turned them on by
+ * a key in localStorage.
  */
-const quiet: Plugin = {
-  name: 'quiet',
+const LOGGER_CALLS = /\b\w*logger\.(?=(debug|warn|error)\()/gi;
+
+/** mediasoup-client and what came with it, without its loggers and without repeated helpers. */
+const lighten: Plugin = {
+  name: 'lighten',
   setup({ onLoad }) {
     const filter = /\/(awaitqueue|h264-profile-level-id|mediasoup-client)\/lib\/.+\.js$/;
     onLoad({ filter }, async ({ path }) => {
       const source = await readFile(path, 'utf8');
-      const named = source.replace(/\b\w*logger\.(?=(debug|warn|error)\()/gi, 'console.');
-      return { contents: (await transform(named, { drop: ['console'] })).code };
+      const light = source
+        .replace(IMPORT_STAR, 'const __importStar = (module) => module;\n')
+        .replace(LOGGER_CALLS, 'console.');
+      return { contents: (await transform(light, { drop: ['console'] })).code };
     });
   },
 };
@@ -91,10 +98,10 @@ const writeOutShapes: Plugin = {
 const minifyStyles: Plugin = {
   name: 'minify-styles',
   setup({ initialOptions, onLoad }) {
-    onLoad({ filter: /\/element\/styles\.ts$/ }, async ({ path }) => {
+    onLoad({ filter: /\/element\/([a-z]+-)?styles\.ts$/ }, async ({ path }) => {
       const source = await readFile(path, 'utf8');
       const styles = /css`([^`]+)`/.exec(source)?.[1];
-      if (styles === undefined) throw new Error('element/styles.ts has no css`…` in it');
+      if (styles === undefined) throw new Error(`${path} has no css literal in it`);
       const { code } = await transform(styles, {
         loader: 'css',
         minify: true,
@@ -106,4 +113,4 @@ const minifyStyles: Plugin = {
 };
 
 /** In this order: the first one that takes a file has it. */
-export const plugins: Plugin[] = [replace, quiet, writeOutShapes, minifyStyles];
+export const plugins: Plugin[] = [replace, lighten, writeOutShapes, minifyStyles];

@@ -6,12 +6,14 @@ import {
   type CommandMap,
   clientCommands,
   controlCommands,
+  ERROR_CODES,
   ERRORS,
   type ErrorCode,
   type ErrorKind,
   REST_ERRORS,
 } from '@bedside/protocol';
 import { code, NOTICE, table } from './markdown.ts';
+import { protocolComments } from './protocol.ts';
 
 /** What the developer or operator does about each. */
 const REMEDIES: Record<ErrorCode, string> = {
@@ -74,7 +76,13 @@ const KINDS: Record<ErrorKind, string> = {
 
 /** docs/errors.md, from the registry. */
 export function errorsDocument(): string {
-  const origins = originsOf();
+  const { texts } = protocolComments();
+  const causeOf = (name: string): string => {
+    const cause = texts.get(`ERRORS.${name}`);
+    if (cause === undefined) throw new Error(`ERRORS.${name} has no doc comment`);
+    return cause;
+  };
+  const origins = originsOf(causeOf);
   return [
     NOTICE,
     '# Errors',
@@ -92,12 +100,12 @@ export function errorsDocument(): string {
         String(status),
       ]),
     ),
-    ...Object.entries(ERRORS).map(([name, { text, cause }]) =>
+    ...Object.entries(ERRORS).map(([name, { text }]) =>
       [
         `## ${name}`,
         `> ${text}`,
         [
-          `- **Cause.** ${cause}`,
+          `- **Cause.** ${causeOf(name)}`,
           `- **What to do.** ${REMEDIES[name as ErrorCode]}`,
           `- **From.** ${origins.get(name as ErrorCode)?.join(', ') ?? 'Nobody, in this version'}.`,
         ].join('\n'),
@@ -107,7 +115,7 @@ export function errorsDocument(): string {
 }
 
 /** Where each code may come from, as links into protocol.md. */
-function originsOf(): ReadonlyMap<ErrorCode, string[]> {
+function originsOf(causeOf: (name: string) => string): ReadonlyMap<ErrorCode, string[]> {
   const origins = new Map<ErrorCode, string[]>();
   const add = (codes: readonly ErrorCode[], origin: string) => {
     for (const name of codes) origins.set(name, [...(origins.get(name) ?? []), origin]);
@@ -121,8 +129,7 @@ function originsOf(): ReadonlyMap<ErrorCode, string[]> {
   add(CONTROL_COMMON_ERRORS, '[every command of a gateway](protocol.md#commands-of-a-gateway)');
   for (const [name, { errors }] of Object.entries<CommandMap[string]>(controlCommands))
     add(errors, `[${code(name)}](protocol.md#${name}-control-link) at a node`);
-  for (const [name, { cause }] of Object.entries(ERRORS))
-    if (cause.startsWith('SDK: '))
-      add([name as ErrorCode], '[the SDK](sdk.md#errors), in the browser');
+  for (const name of ERROR_CODES)
+    if (causeOf(name).startsWith('SDK: ')) add([name], '[the SDK](sdk.md#errors), in the browser');
   return origins;
 }

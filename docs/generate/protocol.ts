@@ -86,7 +86,8 @@ export function fill(
   return filled;
 }
 
-function protocolComments(): Comments {
+/** What the sources of protocol/ say. */
+export function protocolComments(): Comments {
   const index = readFileSync(new URL('index.ts', SOURCES), 'utf8');
   const files = [...index.matchAll(/'\.\/(\w+\.ts)'/g)].map(([, name = '']) => name);
   return mergeComments(

@@ -9,272 +9,282 @@ export interface ErrorDefinition {
   status: number;
   /** For the person in front of the screen, in English: what happened and what to do next. */
   text: string;
-  /** For the developer: what causes it. */
-  cause: string;
 }
 
 const define = <T extends Record<string, ErrorDefinition>>(
   errors: T,
 ): { readonly [K in keyof T]: ErrorDefinition } => errors;
 
-/** Every error that crosses a boundary. Codes are stable: they are added, never changed. */
+/**
+ * Every error that crosses a boundary. Codes are stable: they are added, never changed. What causes one
+ * is its doc comment, which docs/errors.md shows; those that only the SDK throws begin with `SDK:`.
+ */
 export const ERRORS = define({
+  /**
+   * Token missing, malformed, expired, signed by an unknown key, or for another visit or audience.
+   * One answer for all, so that it reveals nothing about visits.
+   */
   unauthorized: {
     kind: 'user',
     retryable: false,
     status: 401,
     text: 'This link is not valid any more. Open the visit again from your portal.',
-    cause:
-      'Token missing, malformed, expired, signed by an unknown key, or for another visit or audience. One answer for all, so that it reveals nothing about visits.',
   },
+  /** The participant lacks the grant that the command needs. */
   forbidden: {
     kind: 'user',
     retryable: false,
     status: 403,
     text: 'You are not allowed to do that in this visit.',
-    cause: 'The participant lacks the grant that the command needs.',
   },
+  /** The visit was ended; an ended visit can not be joined. */
   'visit-ended': {
     kind: 'user',
     retryable: false,
     status: 410,
     text: 'This visit has ended.',
-    cause: 'The visit was ended; an ended visit can not be joined.',
   },
+  /** The participant was removed; the token is refused from then on. */
   removed: {
     kind: 'user',
     retryable: false,
     status: 403,
     text: 'You have left this visit at the request of the clinic. Contact the clinic if this is a mistake.',
-    cause: 'The participant was removed; the token is refused from then on.',
   },
+  /** Everybody who was to be admitted takes part already. */
   'already-admitted': {
     kind: 'user',
     retryable: false,
     status: 409,
     text: 'A colleague has already admitted this person.',
-    cause: 'Everybody who was to be admitted takes part already.',
   },
+  /** The invitation was used by another page, was revoked, or its time has passed. */
   'invite-used': {
     kind: 'user',
     retryable: false,
     status: 403,
     text: 'This invitation was used already or is not valid any more. Ask the clinic for a new one.',
-    cause: 'The invitation was used by another page, was revoked, or its time has passed.',
   },
+  /** Somebody else accepted the call first. */
   'call-taken': {
     kind: 'user',
     retryable: false,
     status: 409,
     text: 'A colleague has already taken this call.',
-    cause: 'Somebody else accepted the call first.',
   },
+  /** The same participant connected again with a new session. */
   replaced: {
     kind: 'user',
     retryable: false,
     status: 409,
     text: 'The visit goes on in another window or on another device. You can close this one.',
-    cause: 'The same participant connected again with a new session.',
   },
+  /** The session to resume is unknown or its grace time has passed. Join anew. */
   'session-expired': {
     kind: 'protocol',
     retryable: false,
     status: 409,
     text: 'The connection was away for too long. Join the visit again.',
-    cause: 'The session to resume is unknown or its grace time has passed. Join anew.',
   },
+  /** A count of LIMITS is used up: participants of a visit, producers of a participant. */
   'limit-reached': {
     kind: 'user',
     retryable: false,
     status: 429,
     text: 'The visit is full, or too much is being shared at once.',
-    cause: 'A count of LIMITS is used up: participants of a visit, producers of a participant.',
   },
+  /** The token bucket of the socket, address or tenant is empty. Retry with backoff. */
   'rate-limited': {
     kind: 'user',
     retryable: true,
     status: 429,
     text: 'That was too fast. Wait a moment and try again.',
-    cause: 'The token bucket of the socket, address or tenant is empty. Retry with backoff.',
   },
+  /** The RTP capabilities or parameters have no codec in common with the router. */
   'media-unsupported': {
     kind: 'user',
     retryable: false,
     status: 422,
     text: 'This browser can not send or receive the video of this visit. Use a current version of Chrome, Edge, Firefox or Safari.',
-    cause: 'The RTP capabilities or parameters have no codec in common with the router.',
   },
+  /** The request does not match its schema; `field` names the first field that is wrong. */
   'invalid-request': {
     kind: 'protocol',
     retryable: false,
     status: 400,
     text: 'The page sent something that the visit does not understand. Reload it.',
-    cause: 'The request does not match its schema; `field` names the first field that is wrong.',
   },
+  /** No command of this name exists in the negotiated version. */
   'unknown-command': {
     kind: 'protocol',
     retryable: false,
     status: 404,
     text: 'The page asked for something that the visit does not offer. Reload it.',
-    cause: 'No command of this name exists in the negotiated version.',
   },
+  /** The version ranges of client and server do not meet. */
   'unsupported-version': {
     kind: 'protocol',
     retryable: false,
     status: 426,
     text: 'This page is out of date. Reload it.',
-    cause: 'The version ranges of client and server do not meet.',
   },
+  /** A media command before `join` was answered, or after the media was lost. */
   'not-joined': {
     kind: 'protocol',
     retryable: false,
     status: 409,
     text: 'Join the visit first.',
-    cause: 'A media command before `join` was answered, or after the media was lost.',
   },
+  /** The id names nothing that this caller owns or may see. */
   'not-found': {
     kind: 'protocol',
     retryable: false,
     status: 404,
     text: 'That is not there any more.',
-    cause: 'The id names nothing that this caller owns or may see.',
   },
+  /**
+   * The command contradicts the state: a second producer of the same source, a visit id that exists
+   * with other properties.
+   */
   conflict: {
     kind: 'protocol',
     retryable: false,
     status: 409,
     text: 'That is not possible in the present state of the visit.',
-    cause:
-      'The command contradicts the state: a second producer of the same source, a visit id that exists with other properties.',
   },
+  /** A gateway acted on a visit under a lease that has passed to another gateway. */
   'stale-epoch': {
     kind: 'protocol',
     retryable: false,
     status: 409,
     text: 'The visit moved to another server. Reconnecting.',
-    cause: 'A gateway acted on a visit under a lease that has passed to another gateway.',
   },
+  /** Another gateway owns the visit. Connect again. */
   moved: {
     kind: 'unavailable',
     retryable: true,
     status: 409,
     text: 'The visit moved to another server. Reconnecting.',
-    cause: 'Another gateway owns the visit. Connect again.',
   },
+  /** No node has headroom for the visit. Scale out. */
   capacity: {
     kind: 'unavailable',
     retryable: true,
     status: 503,
     text: 'All lines are busy at the moment. Try again in a minute.',
-    cause: 'No node has headroom for the visit. Scale out.',
   },
+  /** No media node is connected, or the visit’s node did not answer in time. */
   'media-unavailable': {
     kind: 'unavailable',
     retryable: true,
     status: 503,
     text: 'The video service is not reachable at the moment. Trying again.',
-    cause: 'No media node is connected, or the visit\u2019s node did not answer in time.',
   },
+  /** The worker or node that carried the visit died. Join again for new transports. */
   'media-lost': {
     kind: 'unavailable',
     retryable: true,
     status: 503,
     text: 'Picture and sound were interrupted. Reconnecting.',
-    cause: 'The worker or node that carried the visit died. Join again for new transports.',
   },
+  /** Redis is not reachable and the command needs it. */
   'state-unavailable': {
     kind: 'unavailable',
     retryable: true,
     status: 503,
     text: 'The visit can not be opened at the moment. Trying again.',
-    cause: 'Redis is not reachable and the command needs it.',
   },
+  /** The process is stopping; connect again, the balancer picks another one. */
   'shutting-down': {
     kind: 'unavailable',
     retryable: true,
     status: 503,
     text: 'The server is being restarted. Reconnecting.',
-    cause: 'The process is stopping; connect again, the balancer picks another one.',
   },
+  /** A call was not answered within its deadline. */
   deadline: {
     kind: 'unavailable',
     retryable: true,
     status: 504,
     text: 'The server took too long to answer. Trying again.',
-    cause: 'A call was not answered within its deadline.',
   },
+  /** A fault of the server; logged there once. */
   internal: {
     kind: 'internal',
     retryable: false,
     status: 500,
     text: 'Something went wrong on our side. Try again, or contact the clinic.',
-    cause: 'A fault of the server; logged there once.',
   },
+  /** SDK: the WebSocket could not be opened (network, proxy, address). */
   'connection-failed': {
     kind: 'unavailable',
     retryable: true,
     status: 503,
     text: 'The visit can not be reached. Check your internet connection.',
-    cause: 'SDK: the WebSocket could not be opened (network, proxy, address).',
   },
+  /** SDK: the tokenProvider threw or gave no token. */
   'token-unavailable': {
     kind: 'unavailable',
     retryable: true,
     status: 503,
     text: 'The portal did not answer. Open the visit again from your portal.',
-    cause: 'SDK: the tokenProvider threw or gave no token.',
   },
+  /**
+   * SDK: getUserMedia or getDisplayMedia was refused by the person, browser or system
+   * (NotAllowedError).
+   */
   'permission-denied': {
     kind: 'user',
     retryable: true,
     status: 403,
     text: 'The browser may not use your camera or microphone. Allow it in the address bar, then try again. You can join without it.',
-    cause:
-      'SDK: getUserMedia or getDisplayMedia was refused by the person, browser or system (NotAllowedError).',
   },
+  /**
+   * SDK: no device of that kind, or the chosen one is gone (NotFoundError, OverconstrainedError).
+   */
   'device-not-found': {
     kind: 'user',
     retryable: true,
     status: 404,
     text: 'No camera or microphone was found. Plug one in, or join without it.',
-    cause:
-      'SDK: no device of that kind, or the chosen one is gone (NotFoundError, OverconstrainedError).',
   },
+  /** SDK: the device could not be opened (NotReadableError, AbortError). */
   'device-in-use': {
     kind: 'user',
     retryable: true,
     status: 409,
     text: 'Another program is using your camera or microphone. Close it, then try again.',
-    cause: 'SDK: the device could not be opened (NotReadableError, AbortError).',
   },
+  /** SDK: navigator.mediaDevices is missing because the page is not a secure context. */
   'insecure-context': {
     kind: 'user',
     retryable: false,
     status: 400,
     text: 'This page is not secure, so the browser will not share camera or microphone. Open it with https.',
-    cause: 'SDK: navigator.mediaDevices is missing because the page is not a secure context.',
   },
+  /**
+   * SDK: the frame lacks allow="camera; microphone; display-capture; autoplay" or the page’s
+   * Permissions-Policy forbids it.
+   */
   'permissions-policy': {
     kind: 'user',
     retryable: false,
     status: 403,
     text: 'The page that shows this visit does not pass camera and microphone on to it. Tell the clinic.',
-    cause:
-      'SDK: the frame lacks allow="camera; microphone; display-capture; autoplay" or the page\u2019s Permissions-Policy forbids it.',
   },
+  /** SDK: no WebRTC, or no handler of mediasoup-client fits. */
   'browser-unsupported': {
     kind: 'user',
     retryable: false,
     status: 400,
     text: 'This browser can not show video visits. Use a current version of Chrome, Edge, Firefox or Safari.',
-    cause: 'SDK: no WebRTC, or no handler of mediasoup-client fits.',
   },
+  /** SDK: play() was refused; call visit.startAudio() in a click handler. */
   'autoplay-blocked': {
     kind: 'user',
     retryable: true,
     status: 409,
     text: 'The browser is holding the sound back. Press the button to hear the visit.',
-    cause: 'SDK: play() was refused; call visit.startAudio() in a click handler.',
   },
 });
 
