@@ -1,10 +1,13 @@
 import {
   CLIENT_COMMON_ERRORS,
   CLIENT_HANDSHAKE_ERRORS,
+  CLINIC_COMMON_ERRORS,
+  CLINIC_HANDSHAKE_ERRORS,
   CONTROL_COMMON_ERRORS,
   CONTROL_HANDSHAKE_ERRORS,
   type CommandMap,
   clientCommands,
+  clinicCommands,
   controlCommands,
   ERROR_CODES,
   ERRORS,
@@ -124,6 +127,10 @@ function originsOf(causeOf: (name: string) => string): ReadonlyMap<ErrorCode, st
   add(CLIENT_COMMON_ERRORS, '[every command of a client](protocol.md#commands-of-a-client)');
   for (const [name, { errors }] of Object.entries<CommandMap[string]>(clientCommands))
     add(errors, `[${code(name)}](protocol.md#${name})`);
+  add(CLINIC_HANDSHAKE_ERRORS, '[handshake of a clinic](protocol.md#a-clinics-sockets)');
+  add(CLINIC_COMMON_ERRORS, '[every command of a clinic](protocol.md#commands-of-a-clinic)');
+  for (const [name, { errors }] of Object.entries<CommandMap[string]>(clinicCommands))
+    add(errors, `[${code(name)}](protocol.md#${name}-clinic) of a clinic`);
   add(REST_ERRORS, '[`/v1`](openapi.json)');
   add(CONTROL_HANDSHAKE_ERRORS, '[handshake of a gateway](protocol.md#the-control-link)');
   add(CONTROL_COMMON_ERRORS, '[every command of a gateway](protocol.md#commands-of-a-gateway)');

@@ -2,8 +2,12 @@ import { readFileSync } from 'node:fs';
 import {
   CLIENT_COMMON_ERRORS,
   CLIENT_HANDSHAKE_ERRORS,
+  CLINIC_COMMON_ERRORS,
+  CLINIC_HANDSHAKE_ERRORS,
   CLOCK_SKEW_SECONDS,
   ClientHandshake,
+  ClinicClaims,
+  ClinicHandshake,
   type CloseReason,
   CONTROL_COMMON_ERRORS,
   CONTROL_HANDSHAKE_ERRORS,
@@ -11,6 +15,8 @@ import {
   ControlHandshake,
   clientCommands,
   clientEvents,
+  clinicCommands,
+  clinicEvents,
   controlCommands,
   controlEvents,
   ErrorBody,
@@ -48,6 +54,13 @@ export function protocolDocument(): string {
     ['client-events', eventSections(tables, clientEvents, 'clientEvents')],
     ['client-types', tables.types()],
   ] as const;
+  const clinicTypes = [
+    ['clinic-handshake', tables.message(ClinicHandshake, 'ClinicHandshake')],
+    ['clinic-token', tables.message(ClinicClaims, 'ClinicClaims')],
+    ['clinic-commands', commandSections(tables, clinicCommands, 'clinicCommands')],
+    ['clinic-events', eventSections(tables, clinicEvents, 'clinicEvents')],
+    ['clinic-types', tables.types()],
+  ] as const;
   const controlTypes = [
     ['control-handshake', tables.message(ControlHandshake, 'ControlHandshake')],
     ['control-commands', commandSections(tables, controlCommands, 'controlCommands')],
@@ -55,8 +68,9 @@ export function protocolDocument(): string {
     ['control-types', tables.types()],
   ] as const;
   const inserts: Record<string, string> = {
-    ...Object.fromEntries([...clientTypes, ...controlTypes]),
+    ...Object.fromEntries([...clientTypes, ...clinicTypes, ...controlTypes]),
     'handshake-errors': errorLinks(CLIENT_HANDSHAKE_ERRORS),
+    'clinic-handshake-errors': errorLinks(CLINIC_HANDSHAKE_ERRORS),
     'control-handshake-errors': errorLinks(CONTROL_HANDSHAKE_ERRORS),
     'close-reasons': closeReasons(),
     limits: limits(comments),
@@ -121,9 +135,11 @@ function eventSections(tables: SchemaTables, events: EventMap, path: string): st
     .join('\n\n');
 }
 
-/** Names of the control link get an addition, since some are names of the client's side too. */
-const heading = (name: string, path: string): string =>
-  path.startsWith('client') ? `### ${name}` : `#### ${name} (control link)`;
+/** Names of the other parts get an addition, since some are names of the client's side too. */
+function heading(name: string, path: string): string {
+  if (path.startsWith('client')) return `### ${name}`;
+  return `#### ${name} (${path.startsWith('clinic') ? 'clinic' : 'control link'})`;
+}
 
 const errorLinks = (codes: readonly ErrorCode[]): string =>
   list(codes.map((name) => `[${code(name)}](errors.md#${name})`));
@@ -191,6 +207,7 @@ function figures(): Record<string, string> {
     tenantRate: number(byDefault('BEDSIDE_TENANT_CONNECTIONS_PER_SECOND')),
     backpressure: number(byDefault('BEDSIDE_MAX_BACKPRESSURE_BYTES')),
     'common errors': common(CLIENT_COMMON_ERRORS),
+    'clinic common errors': common(CLINIC_COMMON_ERRORS),
     'control common errors': common(CONTROL_COMMON_ERRORS),
   };
 }

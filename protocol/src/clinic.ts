@@ -50,8 +50,8 @@ export const QueuedParticipant = z.object({
   role: Role,
   /** Since when, milliseconds since 1970. A re-entry within the grace time does not change it. */
   since: milliseconds,
-  /** What they speak and sign, the preferred one first. */
-  languages: z.array(LanguageTag).check(z.maxLength(LIMITS.languages)),
+  /** What they speak, sign and follow, the preferred one first. */
+  languages: z.array(LanguageTag).check(z.maxLength(LIMITS.languages * 2)),
   /** Whom they need beside the provider. */
   needs: z.object({ interpreter: z.boolean(), signLanguage: z.boolean() }),
   connection: ConnectionState,
