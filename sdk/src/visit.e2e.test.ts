@@ -1,82 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import type { Role } from '@bedside/protocol';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { servePage } from '../../load-tests/lib/browser-page.ts';
 import { mintToken } from '../../load-tests/lib/token.ts';
 import { until } from '../../load-tests/lib/wait.ts';
 import { launchChromium } from '../../scripts/lib/chromium.mjs';
-import { type Stack, startStack } from '../../scripts/lib/stack.mjs';
-import type * as Sdk from './module.ts';
-import type { VisitApi } from './types.ts';
-
-/** What the tests leave in the page: the SDK's module, and the visit that the page is in. */
-interface TestWindow {
-  sdk: typeof Sdk;
-  visit: VisitApi;
-  /** For the page's tokenProvider; this process answers. */
-  nextToken(): Promise<string>;
-}
+import { Pages, type TestWindow } from './testing/pages.ts';
 
 /** A page with a user interface of its own: it uses the core, without the element. */
 describe('the core in a page of one\u2019s own', () => {
-  let stack: Stack;
-  let browser: Browser;
-  let server: Awaited<ReturnType<typeof servePage>>;
-  let pages: Page[] = [];
+  let pages: Pages;
 
   beforeAll(async () => {
-    server = await servePage();
-    stack = await startStack({
-      node22: process.execPath,
-      workerBin: process.env.MEDIASOUP_WORKER_BIN ?? '',
-      workers: 1,
-      only: ['redis', 'node', 'gateway'],
-      env: { gateway: { BEDSIDE_ALLOWED_ORIGINS: server.origin } },
-    });
-    browser = await launchChromium([
-      // Of three, the second one's pixel format is none that Chromium encodes.
-      '--use-fake-device-for-media-stream=device-count=3',
-      '--auto-select-desktop-capture-source=Entire screen',
-    ]);
-  });
-
-  afterEach(async () => {
-    await Promise.all(pages.map((page) => page.context().close()));
-    pages = [];
-  });
-
-  afterAll(async () => {
-    await browser?.close();
-    await stack?.stop();
-    server?.close();
-  });
-
-  async function open(): Promise<Page> {
-    const page = await (await browser.newContext()).newPage();
-    pages.push(page);
-    await page.goto(server.origin);
-    // As text: the test runner rewrites an import() that it sees.
-    await page.evaluate("import('/bedside.mjs').then((sdk) => { globalThis.sdk = sdk; })");
-    return page;
-  }
-
-  /** A page in the visit, sending camera and microphone. */
-  async function join(visit: string, role: Role): Promise<Page> {
-    const page = await open();
-    const token = await mintToken(stack.secrets.tenant, { visit, participant: role, role });
-    await page.evaluate(
-      async ([url, token]) => {
-        const window = globalThis as unknown as TestWindow;
-        window.visit = new window.sdk.Visit({ url, token });
-        await window.visit.connect();
-        await window.visit.localParticipant.setMicrophoneEnabled(true);
-        await window.visit.localParticipant.setCameraEnabled(true);
-      },
-      [stack.urls.gateway, token] as const,
+    pages = await Pages.start(() =>
+      launchChromium([
+        // Of three, the second one's pixel format is none that Chromium encodes.
+        '--use-fake-device-for-media-stream=device-count=3',
+        '--auto-select-desktop-capture-source=Entire screen',
+      ]),
     );
-    return page;
-  }
+  });
+  afterEach(() => pages.close());
+  afterAll(() => pages?.stop());
+
+  const open = () => pages.open();
+  const join = (...args: Parameters<Pages['join']>) => pages.join(...args);
 
   /** What arrives of one source, or undefined while nothing does. */
   const inbound = (page: Page, source: string) =>
@@ -123,20 +70,16 @@ describe('the core in a page of one\u2019s own', () => {
     const lifetimeSeconds = 7;
     await page.exposeFunction('nextToken', () => {
       asked.push(Date.now());
-      return mintToken(
-        stack.secrets.tenant,
-        { visit, participant: 'p', role: 'patient' },
-        lifetimeSeconds,
-      );
+      return pages.token({ visit, participant: 'p', role: 'patient' }, lifetimeSeconds);
     });
     await page.evaluate(async (url) => {
       const window = globalThis as unknown as TestWindow;
       window.visit = new window.sdk.Visit({ url, tokenProvider: () => window.nextToken() });
       await window.visit.connect();
-    }, stack.urls.gateway);
+    }, pages.url);
     expect(asked).toHaveLength(1);
     const renewals = async () => {
-      const text = await (await fetch(`${stack.urls.gatewayOps}/metrics`)).text();
+      const text = await (await fetch(`${pages.stack.urls.gatewayOps}/metrics`)).text();
       const line = /^bedside_gateway_commands_total\{command="renew-token",outcome="ok"\} (\d+)$/m;
       return Number(line.exec(text)?.[1] ?? 0);
     };
@@ -149,7 +92,7 @@ describe('the core in a page of one\u2019s own', () => {
 
   it('refuses by a typed error that connect(), `error` and `disconnectReason` agree on', async () => {
     const page = await open();
-    const url = stack.urls.gateway;
+    const url = pages.url;
     const participant = { visit: randomUUID(), participant: 'p', role: 'patient' } as const;
     const failed = {
       isBedsideError: true,
@@ -157,13 +100,13 @@ describe('the core in a page of one\u2019s own', () => {
       reason: 'failed',
       sameAsError: true,
     };
-    const expired = await mintToken(stack.secrets.tenant, participant, -3600);
+    const expired = await pages.token(participant, -3600);
     expect(await refusal(page, { url, token: expired })).toEqual({
       ...failed,
       code: 'unauthorized',
     });
     const forged = await mintToken(
-      { ...stack.secrets.tenant, secret: 'x'.repeat(43) },
+      { ...pages.stack.secrets.tenant, secret: 'x'.repeat(43) },
       participant,
     );
     expect(await refusal(page, { url, token: forged })).toEqual({
@@ -177,12 +120,12 @@ describe('the core in a page of one\u2019s own', () => {
     const visit = randomUUID();
     const provider = await join(visit, 'provider');
     await provider.evaluate(() => (globalThis as unknown as TestWindow).visit.end());
-    const token = await mintToken(stack.secrets.tenant, {
+    const token = await pages.token({
       visit,
       participant: 'late',
       role: 'patient',
     });
-    expect(await refusal(await open(), { url: stack.urls.gateway, token })).toMatchObject({
+    expect(await refusal(await open(), { url: pages.url, token })).toMatchObject({
       code: 'visit-ended',
       reason: 'visit-ended',
     });
@@ -275,7 +218,7 @@ describe('the core in a page of one\u2019s own', () => {
     const provider = await join(visit, 'provider');
     const patient = await join(visit, 'patient');
     await framesAdvance(provider, 'camera');
-    const { gateway } = stack.processes;
+    const { gateway } = pages.stack.processes;
     gateway.kill('SIGSTOP');
     try {
       // Returns when the first command has missed its deadline.
@@ -307,7 +250,7 @@ describe('the core in a page of one\u2019s own', () => {
     const page = await open();
     const tokens = await Promise.all(
       ['one', 'two'].map((name) =>
-        mintToken(stack.secrets.tenant, {
+        pages.token({
           visit: `${name}.${randomUUID()}`,
           participant: 'p',
           role: 'provider',
@@ -322,7 +265,7 @@ describe('the core in a page of one\u2019s own', () => {
         await visits[0]?.leave();
         return visits.map(({ state }) => state);
       },
-      [stack.urls.gateway, tokens] as const,
+      [pages.url, tokens] as const,
     );
     expect(states).toEqual(['disconnected', 'connected']);
   });
