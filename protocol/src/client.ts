@@ -11,6 +11,7 @@ import {
   VersionRange,
 } from './contract.ts';
 import type { ErrorCode } from './errors.ts';
+import { QualityChange, qualityChanges, qualityEvidence } from './evidence.ts';
 import {
   CallId,
   ConsumerId,
@@ -486,6 +487,15 @@ export const clientCommands = {
     response: Empty,
     errors: ['forbidden', 'not-joined'],
   }),
+  /**
+   * How well this page sees signed conversations: at once where a measure went beyond its threshold or
+   * came back, and now and then the sums so far.
+   */
+  'report-quality': defineCommand({
+    request: z.object({ ...request, changes: qualityChanges, evidence: qualityEvidence }),
+    response: Empty,
+    errors: ['forbidden', 'not-joined'],
+  }),
   /** A short-lived reaction that everybody in the same place sees. */
   react: defineCommand({
     request: z.object({ ...request, reaction: Reaction }),
@@ -586,6 +596,14 @@ export const clientEvents = {
   /** The interpreter asks this participant to pause or to repeat. */
   cue: defineEvent({
     payload: z.object({ by: ParticipantId, cue: Cue }),
+  }),
+  /** Somebody sees a signed conversation too badly, or well again: told to who may admit. */
+  'quality-changed': defineEvent({
+    payload: z.object({
+      /** Who sees it so. */
+      by: ParticipantId,
+      ...QualityChange.shape,
+    }),
   }),
   /** Somebody in the same place reacts. */
   reaction: defineEvent({

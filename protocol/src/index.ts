@@ -4,6 +4,7 @@ export * from './constants.ts';
 export * from './contract.ts';
 export * from './control.ts';
 export * from './errors.ts';
+export * from './evidence.ts';
 export * from './ids.ts';
 export * from './languages.ts';
 export * from './limits.ts';

@@ -38,6 +38,8 @@ export const LIMITS = {
   calls: 8,
   /** Groups that one call rings one after the other. */
   callGroups: 8,
+  /** Pairs of pages and pictures of signed conversations that a visit keeps the quality of. */
+  evidence: 64,
   /** Grants of one participant. */
   grants: 32,
   /** Changes in one `changed`: everybody leaves at once, and the visit ends. */

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import type { ErrorCode } from './errors.ts';
+import { QualityEvidence } from './evidence.ts';
 import { ClinicId, ParticipantId, VisitId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import {
@@ -104,6 +105,20 @@ export type LedgerEntry = z.infer<typeof LedgerEntry>;
 /** Answer of `GET /v1/visits/{visit}/events`: the oldest first, the last 10,000. */
 export const LedgerResource = z.object({ events: z.array(LedgerEntry) });
 export type LedgerResource = z.infer<typeof LedgerResource>;
+
+/** Answer of `GET /v1/visits/{visit}/evidence`: how well signed conversations could be seen. */
+export const EvidenceResource = z.object({
+  evidence: z
+    .array(
+      z.object({
+        /** Whose page measured it. */
+        viewer: ParticipantId,
+        ...QualityEvidence.shape,
+      }),
+    )
+    .check(z.maxLength(LIMITS.evidence)),
+});
+export type EvidenceResource = z.infer<typeof EvidenceResource>;
 
 /** What requests to `/v1` are refused with. */
 export const REST_ERRORS = [

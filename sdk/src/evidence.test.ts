@@ -123,6 +123,7 @@ describe('QualityMonitor', () => {
     const monitor = new QualityMonitor({
       watched: () => watched,
       stats,
+      due: () => {},
       changed: (change, breached) => changes.push([change, breached]),
     });
     return { monitor, watched, changes, stats };

@@ -10,6 +10,8 @@ import type {
 /** Between two samples; after a longer gap than the other the page was asleep, and the sample says nothing. */
 const SAMPLE_MS = 2_000;
 const GAP_MS = 5_000;
+/** The sums are reported once in so many samples. */
+const SAMPLES_PER_REPORT = 15;
 /** So many samples in a row tell a breach from a hiccup, and its end from a lull. */
 const BREACHED_AFTER = 2;
 const RESTORED_AFTER = 3;
@@ -152,6 +154,8 @@ export interface QualityHost {
   watched(): ReadonlyMap<ParticipantId, { heard: boolean }>;
   stats(): Promise<VisitStats>;
   changed(change: QualityChange, breached: boolean): void;
+  /** Time to report the sums so far. */
+  due(): void;
 }
 
 /** Measures protected pictures for as long as there are any. */
@@ -159,6 +163,7 @@ export class QualityMonitor {
   readonly #host: QualityHost;
   readonly #meters = new Map<ParticipantId, QualityMeter>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #samples = 0;
 
   constructor(host: QualityHost) {
     this.#host = host;
@@ -212,6 +217,8 @@ export class QualityMonitor {
       });
       this.#tell(participantId, verdicts);
     }
+    this.#samples += 1;
+    if (this.#samples % SAMPLES_PER_REPORT === 0) this.#host.due();
     this.follow();
   }
 

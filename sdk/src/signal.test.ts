@@ -79,6 +79,7 @@ beforeEach(() => {
     'unmute-asked': vi.fn(),
     cue: vi.fn(),
     reaction: vi.fn(),
+    'quality-changed': vi.fn(),
     'transport-failed': vi.fn(),
     'media-lost': vi.fn(),
     closing: vi.fn(),

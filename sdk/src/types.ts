@@ -310,6 +310,11 @@ export interface VisitEvents {
   /** A protected picture falls below what a signed conversation needs. */
   qualityBreached: (change: QualityChange) => void;
   qualityRestored: (change: QualityChange) => void;
+  /** Somebody else sees a signed conversation too badly, or well again; told to who may admit. */
+  remoteQualityChanged: (
+    change: QualityChange & { readonly breached: boolean },
+    viewer: Participant,
+  ) => void;
   /** A device failed outside of a call of the page's: unplugged, taken by another program. */
   mediaDevicesError: (error: BedsideError, source: MediaSource) => void;
   devicesChanged: () => void;

@@ -49,6 +49,7 @@ import type {
   MessageTarget,
   MoveTarget,
   Participant,
+  QualityChange,
   VisitApi,
   VisitEvents,
   VisitOptions,
@@ -77,8 +78,11 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   readonly #monitor = new QualityMonitor({
     watched: () => this.#watched(),
     stats: () => this.getStats(),
-    changed: (change, breached) =>
-      this.emit(breached ? 'qualityBreached' : 'qualityRestored', change),
+    changed: (change, breached) => {
+      this.emit(breached ? 'qualityBreached' : 'qualityRestored', change);
+      this.#reportQuality([{ ...change, breached }]);
+    },
+    due: () => this.#reportQuality(),
   });
   readonly #tokens: TokenKeeper;
   readonly #sessionKeeper = new SessionKeeper();
@@ -125,6 +129,10 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
       reaction: ({ from, reaction }) => {
         const participant = this.#roster.find(from);
         if (participant) this.emit('reactionReceived', reaction, participant);
+      },
+      'quality-changed': ({ by, ...change }) => {
+        const viewer = this.#roster.find(by);
+        if (viewer) this.emit('remoteQualityChanged', change, viewer);
       },
       'transport-failed': ({ transportId }) => this.#path?.peerFailed(transportId),
       // Before a join is answered, it speaks of media that this page has given up already.
@@ -294,6 +302,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   }
 
   async leave(): Promise<void> {
+    this.#reportQuality();
     if (this.state !== 'disconnected') this.#session.dispatch({ type: 'leave' });
     // Before connect() the preview may be on.
     else this.#release();
@@ -705,6 +714,13 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
       this.emit('connectionQualityChanged', quality, participant);
       this.emit('participantChanged', participant);
     }
+  }
+
+  /** Nobody waits for it: what was not told is in the next report. */
+  #reportQuality(changes: (QualityChange & { breached: boolean })[] = []): void {
+    const { evidence } = this.#monitor;
+    if (!this.#signal.isReady || evidence.length === 0) return;
+    this.#signal.request('report-quality', { changes, evidence }).catch(() => {});
   }
 
   /** Changes or commands were missed: ask for the visit whole, but never in a storm. */

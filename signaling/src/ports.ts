@@ -14,6 +14,7 @@ import type {
   ClinicResponse,
   CloseReason,
   CreateVisit,
+  EvidenceResource,
   Grant,
   InviteId,
   LanguageTag,
@@ -151,6 +152,8 @@ export interface Visits {
   ): Promise<{ created: boolean; visit: VisitResource }>;
   read(tenant: TenantId, visit: VisitId): Promise<VisitResource>;
   end(tenant: TenantId, visit: VisitId): Promise<VisitResource>;
+  /** How well signed conversations could be seen. */
+  evidence(tenant: TenantId, visit: VisitId): Promise<EvidenceResource['evidence']>;
   /** What happened in the visit, oldest first. */
   events(tenant: TenantId, visit: VisitId): Promise<LedgerEntry[]>;
   /** Shares with who waits what the clinic knows of the wait. */

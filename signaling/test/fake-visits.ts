@@ -3,6 +3,7 @@ import {
   type ClientRequest,
   type ClientResponse,
   type CreateVisit,
+  type EvidenceResource,
   type LedgerEntry,
   type ParticipantId,
   type SessionId,
@@ -104,6 +105,10 @@ export class FakeVisits implements Visits {
     const ended: VisitResource = { ...(await this.read(tenant, visit)), state: 'ended' };
     this.resources.set(`${tenant}/${visit}`, ended);
     return ended;
+  }
+
+  async evidence(): Promise<EvidenceResource['evidence']> {
+    return [];
   }
 
   async events(): Promise<LedgerEntry[]> {

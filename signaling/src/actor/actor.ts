@@ -170,6 +170,11 @@ export class VisitActor {
     return this.#visit?.media;
   }
 
+  /** The visit, where there is one, for what was measured of it. */
+  get evidence(): Pick<Visit, 'evidence'> | undefined {
+    return this.#visit;
+  }
+
   get resource(): VisitResource | undefined {
     return this.#visit && resourceOf(this.#visit);
   }

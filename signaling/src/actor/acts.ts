@@ -38,6 +38,7 @@ const ACTS = [
   'cue',
   'whisper',
   'send-message',
+  'report-quality',
   'raise-hand',
   'react',
 ] as const satisfies readonly ClientCommandName[];
@@ -147,6 +148,8 @@ export function createActs({ now, visit, did, inLine, mint }: ActsHost): Acts {
       const { committed } = act({ type: 'send-message', by, to, kind, text });
       return { committed, response: { number: visit().messages ?? 0 } };
     },
+    'report-quality': (by, { changes, evidence }) =>
+      act({ type: 'report-quality', by, changes, evidence }),
     'raise-hand': (by, { raised }) => act({ type: 'raise-hand', by, raised }),
     react: (by, { reaction }) => act({ type: 'react', by, reaction }),
   };

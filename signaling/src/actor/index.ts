@@ -73,6 +73,7 @@ export function createVisits(options: VisitsOptions): Visits & { start(): Promis
     create: (tenant, request) => registry.create(tenant, request),
     read: (tenant, visit) => registry.read(tenant, visit),
     end: (tenant, visit) => registry.end(tenant, visit),
+    evidence: (tenant, visit) => registry.evidence(tenant, visit),
     events: (tenant, visit) => registry.events(tenant, visit),
     share: (tenant, visit, wait) => registry.share(tenant, visit, wait),
     readiness: () => registry.readiness(),

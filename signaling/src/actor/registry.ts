@@ -1,6 +1,7 @@
 import {
   BedsideError,
   type CreateVisit,
+  type EvidenceResource,
   type LedgerEntry,
   type SessionId,
   type TenantId,
@@ -87,6 +88,13 @@ export class VisitRegistry implements Visits {
     const stored = await this.#options.store.read(key);
     if (!stored) throw new BedsideError('not-found');
     return resourceOf(stored);
+  }
+
+  async evidence(tenant: TenantId, visit: VisitId): Promise<EvidenceResource['evidence']> {
+    const key = visitKey(tenant, visit);
+    const known = this.#actors.get(key)?.evidence ?? (await this.#options.store.read(key));
+    if (!known) throw new BedsideError('not-found');
+    return known.evidence ?? [];
   }
 
   async events(tenant: TenantId, visit: VisitId): Promise<LedgerEntry[]> {

@@ -1,6 +1,7 @@
 import {
   ConnectionState,
   CreateVisit,
+  EvidenceResource,
   LedgerEntry,
   LedgerResource,
   ParticipantState,
@@ -15,6 +16,7 @@ import {
 import * as z from 'zod/mini';
 
 const COMPONENTS = {
+  EvidenceResource,
   LedgerEntry,
   LedgerResource,
   ConnectionState,
@@ -87,6 +89,20 @@ export function openApiDocument(): Record<string, unknown> {
           summary: 'Read a visit.',
           parameters: [visitParameter],
           responses: { 200: visitAnswer('The visit.'), default: problem },
+        },
+      },
+      '/v1/visits/{visit}/evidence': {
+        get: {
+          operationId: 'readEvidence',
+          summary: 'How well signed conversations could be seen: numbers that the pages measured.',
+          parameters: [visitParameter],
+          responses: {
+            200: {
+              description: 'For each page and each picture.',
+              content: { 'application/json': { schema: ref('EvidenceResource') } },
+            },
+            default: problem,
+          },
         },
       },
       '/v1/visits/{visit}/events': {

@@ -91,6 +91,14 @@ export function createRest(options: RestOptions): { mount(app: TemplatedApp): vo
     },
     {
       method: 'get',
+      pattern: '/v1/visits/:visit/evidence',
+      label: '/v1/visits/{visit}/evidence',
+      hasBody: false,
+      run: async (call) =>
+        json(200, { evidence: await visits.evidence(call.tenant, visitOf(call)) }),
+    },
+    {
+      method: 'get',
       pattern: '/v1/visits/:visit/events',
       label: '/v1/visits/{visit}/events',
       hasBody: false,

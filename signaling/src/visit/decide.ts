@@ -1,6 +1,7 @@
 import { admit, remove } from './admission.ts';
 import { share, tick } from './deadlines.ts';
 import { type Command, type Decision, unchanged } from './decision.ts';
+import { reportQuality } from './evidence.ts';
 import { call, callAccepted, callExhausted, cancel, invite, revokeInvite } from './invites.ts';
 import { setInterpreting, setLanguages, takeTurn, whisper } from './languages.ts';
 import { move } from './places.ts';
@@ -92,6 +93,8 @@ function carryOut(visit: Visit, command: Command): Decision {
       return giveCue(visit, command);
     case 'send-message':
       return sendMessage(visit, command);
+    case 'report-quality':
+      return reportQuality(visit, command);
     case 'raise-hand':
       return raiseHand(visit, command);
     case 'react':

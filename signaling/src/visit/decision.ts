@@ -17,6 +17,8 @@ import type {
   PeerId,
   Place,
   ProducerId,
+  QualityChange,
+  QualityEvidence,
   Reaction,
   RequestId,
   Role,
@@ -146,6 +148,13 @@ export type Command =
       kind: Message['kind'];
       text: string;
     }
+  | {
+      type: 'report-quality';
+      now: number;
+      by: By;
+      changes: readonly QualityChange[];
+      evidence: readonly QualityEvidence[];
+    }
   | { type: 'raise-hand'; now: number; by: By; raised: boolean }
   | { type: 'react'; now: number; by: By; reaction: Reaction }
   /** What the portal shares with who waits. */
@@ -168,7 +177,7 @@ export type Of<Type extends Command['type']> = Extract<Command, { type: Type }>;
 
 /** Events of the protocol that a decision sends to single participants, and that nothing keeps. */
 type Told = {
-  [Name in 'unmute-asked' | 'cue' | 'reaction']: {
+  [Name in 'unmute-asked' | 'cue' | 'reaction' | 'quality-changed']: {
     type: 'tell';
     to: readonly ParticipantId[];
     event: Name;

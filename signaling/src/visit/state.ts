@@ -25,6 +25,8 @@ import {
   PeerId,
   Place,
   ProducerId,
+  QualityEvidence,
+  type QualityMeasure,
   RequestId,
   Role,
   TenantId,
@@ -173,6 +175,8 @@ export const Visit = z.object({
   barred: z.optional(z.array(Barred)),
   /** Messages so far; the last one's number. */
   messages: z.optional(z.int()),
+  /** What pages measured of signed conversations, by viewer. */
+  evidence: z.optional(z.array(z.object({ viewer: ParticipantId, ...QualityEvidence.shape }))),
   /** Who was reported as a no-show. */
   noShows: z.optional(z.array(Role)),
   participants: z
@@ -235,13 +239,22 @@ export interface LedgerEvent {
     | 'hand-over-answered'
     | 'reassign-offered'
     | 'reassign-answered'
-    | 'interpreting-changed';
+    | 'interpreting-changed'
+    | 'quality-breached'
+    | 'quality-restored';
   /** Milliseconds since 1970. */
   at: number;
   participant?: ParticipantId;
   role?: Role;
   source?: MediaSource;
-  reason?: LeaveReason | 'unattended' | 'accepted' | 'refused' | 'unanswered' | 'cancelled';
+  reason?:
+    | QualityMeasure
+    | LeaveReason
+    | 'unattended'
+    | 'accepted'
+    | 'refused'
+    | 'unanswered'
+    | 'cancelled';
   /** Who did it to them. */
   by?: ParticipantId;
   /** The private room. */
