@@ -20,7 +20,8 @@ import { childrenOf } from '../lib/processes.ts';
 import { redisCommand } from '../lib/redis.ts';
 import { ONE_SOURCE } from '../lib/target.ts';
 import { TcpProxy } from '../lib/tcp-proxy.ts';
-import { type Bearer, mintToken } from '../lib/token.ts';
+import { type Bearer, mintClinicToken, mintToken, type StaffBearer } from '../lib/token.ts';
+import { QueueWatcher } from './queue-watcher.ts';
 import { Visitor } from './visitor.ts';
 
 const host = '127.0.0.1';
@@ -87,7 +88,11 @@ export class Cluster {
     process.kill(worker, 'SIGKILL');
   }
 
-  async startGateway(id: string, graceMs = 20_000): Promise<DrillGateway> {
+  async startGateway(
+    id: string,
+    graceMs = 20_000,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<DrillGateway> {
     const redisWay = await TcpProxy.to(this.#stack.ports.redis);
     this.#open.push(() => redisWay.close());
     const gateway = await freePort(48_000);
@@ -114,6 +119,7 @@ export class Cluster {
         ...ONE_SOURCE,
         BEDSIDE_GATEWAY_ID: id,
         BEDSIDE_GRACE_MS: `${graceMs}`,
+        ...more,
       },
     });
     const kill = () => end(child);
@@ -137,6 +143,22 @@ export class Cluster {
     const visitor = await Visitor.connect({ url, visit, token });
     this.#open.push(() => visitor.close());
     return visitor;
+  }
+
+  /** Somebody of a clinic's staff who watches its queue. */
+  async watcher({ url }: DrillGateway, staff: StaffBearer): Promise<QueueWatcher> {
+    const token = await mintClinicToken(this.#stack.secrets.tenant, staff);
+    const watcher = await QueueWatcher.connect(url, staff.clinic, token);
+    this.#open.push(() => watcher.close());
+    return watcher;
+  }
+
+  /** Staff of a clinic at one of its visits, without being in it. */
+  async attendant({ url }: DrillGateway, visit: string, staff: StaffBearer): Promise<Visitor> {
+    const token = await mintClinicToken(this.#stack.secrets.tenant, staff);
+    const attendant = await Visitor.connect({ url, visit, token });
+    this.#open.push(() => attendant.close());
+    return attendant;
   }
 
   /** Makes a visit, as a portal's server does. */

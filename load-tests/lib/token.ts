@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Grant, type Role, TOKEN_AUDIENCE } from '@bedside/protocol';
-import { SignJWT } from 'jose';
+import { CLINIC_AUDIENCE, type Grant, type Role, TOKEN_AUDIENCE } from '@bedside/protocol';
+import { type JWTPayload, SignJWT } from 'jose';
 
 /** The secret with which a portal's server signs the tokens of its visits. */
 export interface TenantKey {
@@ -17,17 +17,42 @@ export interface Bearer {
   grants?: Grant[] | undefined;
 }
 
-/** A token that is good for an hour, or for so many seconds. */
+/** Somebody of a clinic's staff. */
+export interface StaffBearer {
+  clinic: string;
+  person: string;
+  role: Role;
+}
+
+/** A token of a visit that is good for an hour, or for so many seconds. */
 export function mintToken(
   tenant: TenantKey,
   { visit, participant, role, grants }: Bearer,
   lifetimeSeconds = 3600,
 ): Promise<string> {
-  return new SignJWT({ visit, role, grants })
+  return sign(tenant, TOKEN_AUDIENCE, participant, { visit, role, grants }, lifetimeSeconds);
+}
+
+/** A token of a clinic that is good for an hour. */
+export function mintClinicToken(
+  tenant: TenantKey,
+  { clinic, person, role }: StaffBearer,
+): Promise<string> {
+  return sign(tenant, CLINIC_AUDIENCE, person, { clinic, role }, 3600);
+}
+
+function sign(
+  tenant: TenantKey,
+  audience: string,
+  subject: string,
+  claims: JWTPayload,
+  lifetimeSeconds: number,
+): Promise<string> {
+  return new SignJWT(claims)
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT', kid: tenant.kid })
     .setIssuer(tenant.id)
-    .setAudience(TOKEN_AUDIENCE)
-    .setSubject(participant)
+    .setAudience(audience)
+    .setSubject(subject)
     .setJti(randomUUID())
     .setExpirationTime(Math.floor(Date.now() / 1000) + lifetimeSeconds)
     .sign(new TextEncoder().encode(tenant.secret));
