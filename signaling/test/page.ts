@@ -151,6 +151,10 @@ export class Page implements ClientLink {
   async sendConsumers(payload: ClientEventPayload<'consumers'>): Promise<boolean> {
     this.events.push({ name: 'consumers', payload });
     this.#apply(payload.added, payload.removed);
+    for (const { consumerId, ...played } of payload.updated) {
+      const consumer = this.consumers.get(consumerId);
+      if (consumer) this.consumers.set(consumerId, { ...consumer, ...played });
+    }
     return this.acknowledges;
   }
 

@@ -461,6 +461,26 @@ describe('a page that is away', () => {
     ]);
   });
 
+  test('and missed how it is to play what it has is told when it is back', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    await ana.produce('camera');
+    await settled();
+    const played = () => [...ben.consumers.values()].map((each) => each.protected);
+    expect(played()).toEqual([false]);
+    const sign = (page: Page, signs: boolean) => page.command('set-languages', { signs });
+    await sign(ben, true);
+    await sign(ana, true);
+    await settled();
+    expect(played()).toEqual([true]);
+    ben.drop();
+    await sign(ana, false);
+    await settled();
+    await ben.connect(at.visits);
+    await ben.resume();
+    await settled();
+    expect(played()).toEqual([false]);
+  });
+
   test('for longer than its grace time has left, and its peer is closed', async () => {
     const [ana, ben] = [await enter('ana'), await enter('ben')];
     ben.drop();

@@ -659,6 +659,7 @@ export class VisitActor {
     session.reconciled = true;
     // All of them: the page may have acknowledged one to a gateway that is gone.
     this.#media.start(peer, [...consumers.keys()]);
+    this.#media.retell(id, has);
     this.#tellLevels(session);
     return {
       added: [...consumers.values()].filter(({ consumerId }) => !has.has(consumerId)),

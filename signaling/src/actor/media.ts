@@ -289,16 +289,17 @@ export class VisitMedia {
     const consumers = this.#peers.get(peerId)?.consumers;
     if (!consumers) return;
     const removed: ConsumerId[] = [];
-    const updated: { consumerId: ConsumerId; gain: number }[] = [];
+    const updated: ClientEventPayload<'consumers'>['updated'] = [];
     for (const [consumerId, consumer] of consumers) {
       const flow = flows.find(({ producerId }) => producerId === consumer.producerId);
       // A closed producer takes its consumers along: the node need not list them.
       if (!flow || closed.includes(consumerId)) {
         consumers.delete(consumerId);
         removed.push(consumerId);
-      } else if (flow.gain !== consumer.gain) {
-        consumers.set(consumerId, { ...consumer, gain: flow.gain });
-        updated.push({ consumerId, gain: flow.gain });
+      } else if (flow.gain !== consumer.gain || flow.protected !== consumer.protected) {
+        const { gain, protected: isProtected } = flow;
+        consumers.set(consumerId, { ...consumer, gain, protected: isProtected });
+        updated.push({ consumerId, gain, protected: isProtected });
       }
     }
     const added = opened.flatMap((consumer) => consumerFor(flows, consumer));
@@ -311,6 +312,19 @@ export class VisitMedia {
         added.map(({ consumerId }) => consumerId),
       ),
     );
+  }
+
+  /** Tells how each consumer that the page had before is played now: it may have missed a change. */
+  retell(id: ParticipantId, had: ReadonlySet<ConsumerId>): void {
+    const updated = [...this.peerOf(id).consumers.values()]
+      .filter(({ consumerId }) => had.has(consumerId))
+      .map(({ consumerId, gain, protected: isProtected }) => ({
+        consumerId,
+        gain,
+        protected: isProtected,
+      }));
+    if (updated.length > 0)
+      this.#host.sendConsumers(id, { added: [], removed: [], updated }, () => {});
   }
 
   /** The listener is ready for these. */
@@ -440,7 +454,7 @@ function endpointsOf(visit: Visit) {
 /** The node's consumer with what the plan knows of it; none where the plan has no such flow. */
 function consumerFor(flows: readonly PlannedFlow[], consumer: NodeConsumer): ConsumerParameters[] {
   const flow = flows.find(({ producerId }) => producerId === consumer.producerId);
-  return flow
-    ? [{ ...consumer, participantId: flow.from, source: flow.source, gain: flow.gain }]
-    : [];
+  if (!flow) return [];
+  const { from, source, gain, protected: isProtected } = flow;
+  return [{ ...consumer, participantId: from, source, gain, protected: isProtected }];
 }
