@@ -1,12 +1,10 @@
 import type { ParticipantId, PeerId, ProducerId, RequestId } from '@bedside/protocol';
 import { LIMITS } from '@bedside/protocol';
-import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { emptyVisit, history, NODE, personOf, run } from './arbitrary.ts';
+import { emptyVisit, NODE, personOf } from './arbitrary.ts';
 import { type Command, decide } from './decide.ts';
-import { GRANT_OF_SOURCE } from './grants.ts';
-import { DEPARTED_LIMIT, findPresent, type Person, present, Visit } from './state.ts';
-import { changesFor, viewOf } from './view.ts';
+import { DEPARTED_LIMIT, findPresent, type Person, present, type Visit } from './state.ts';
+import { changesFor } from './view.ts';
 
 const patient = personOf('patient-1', 'patient');
 const provider = personOf('provider-1', 'provider');
@@ -294,132 +292,5 @@ describe('ending', () => {
       effects: [{ type: 'close-visit' }],
     });
     expect(last.ok && last.visit.media).toBeUndefined();
-  });
-});
-
-describe('on any history', () => {
-  test('seq grows by one with each change and never else', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
-        for (const { before, after: later } of run(steps)) {
-          expect(later.seq).toBe(later === before ? before.seq : before.seq + 1);
-        }
-      }),
-    );
-  });
-
-  test('the same command twice changes nothing the second time', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
-        for (const { command, after: later } of run(steps)) {
-          const again = decide(later, command);
-          if (again.ok) expect(again.visit).toBe(later);
-        }
-      }),
-    );
-  });
-
-  test('a participant has at most one producer of a source, and only while present', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
-        for (const { after: later } of run(steps)) {
-          for (const { state, endpoint } of later.participants) {
-            const sources = endpoint?.producers.map(({ source }) => source) ?? [];
-            expect(new Set(sources).size).toBe(sources.length);
-            if (state === 'left') expect(endpoint).toBeUndefined();
-          }
-        }
-      }),
-    );
-  });
-
-  test('who takes part is who their latest token says, and sends nothing that it does not grant', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
-        const latest = new Map<ParticipantId, Person>();
-        for (const { command, after: later } of run(steps)) {
-          if ('person' in command && typeof command.person === 'object')
-            latest.set(command.person.id, command.person);
-          for (const { id, role, name, grants, endpoint } of present(later)) {
-            const person = latest.get(id);
-            expect({ role, name, grants }).toEqual({
-              role: person?.role,
-              name: person?.name,
-              grants: person?.grants,
-            });
-            for (const { source } of endpoint?.producers ?? [])
-              expect(grants).toContain(GRANT_OF_SOURCE[source]);
-          }
-        }
-      }),
-      // Rare: who sends something must be told that they may not.
-      { numRuns: 1_000 },
-    );
-  });
-
-  test('there is media exactly where somebody may have an endpoint', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
-        for (const { after: later } of run(steps)) {
-          if (later.participants.some(({ endpoint }) => endpoint))
-            expect(later.media).toBeDefined();
-          if (present(later).length === 0) expect(later.media).toBeUndefined();
-        }
-      }),
-    );
-  });
-
-  test('an ended visit stays as it is', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
-        for (const { before, after: later } of run(steps)) {
-          if (before.state === 'ended') expect(later).toBe(before);
-        }
-      }),
-    );
-  });
-
-  test('a snapshot read back is the same visit', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
-        const visit = run(steps).at(-1)?.after ?? emptyVisit();
-        expect(Visit.parse(JSON.parse(JSON.stringify(visit)))).toEqual(visit);
-      }),
-    );
-  });
-
-  test('who applies every change sees what a fresh view shows', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
-        for (const viewer of ['p0', 'p1', 'stranger'] as ParticipantId[]) {
-          let seen = viewOf(emptyVisit(), viewer);
-          for (const { before, after: later } of run(steps)) {
-            for (const change of changesFor(before, later, viewer)) {
-              if (change.type === 'visit') seen = { ...seen, state: change.state };
-              else if (change.type === 'participant' || change.type === 'participant-left') {
-                const id =
-                  change.type === 'participant'
-                    ? change.participant.participantId
-                    : change.participantId;
-                const others = seen.participants.filter(
-                  ({ participantId }) => participantId !== id,
-                );
-                const participants =
-                  change.type === 'participant' ? [...others, change.participant] : others;
-                seen = { ...seen, participants };
-              }
-            }
-            const self = findPresent(later, viewer);
-            // Who has left is told so, and then nothing more: a later join answers with a fresh view.
-            if (!self) seen = { ...seen, participants: [] };
-            const fresh = viewOf(later, viewer);
-            expect(seen.state).toBe(fresh.state);
-            const byId = (one: { participantId: string }, other: { participantId: string }) =>
-              one.participantId.localeCompare(other.participantId);
-            expect(seen.participants.toSorted(byId)).toEqual(fresh.participants.toSorted(byId));
-          }
-        }
-      }),
-    );
   });
 });

@@ -22,6 +22,7 @@ export function invite(visit: Visit, command: Of<'invite'>): Decision {
   const { now, by, invite: id, role, name, ttlMs, knock } = command;
   const refused = refusedFor(visit, by, role);
   if (refused) return refuse(refused);
+  if (visit.invites?.some((each) => each.id === id)) return unchanged(visit);
   const invites = withRoom(visit, now);
   if (!invites) return refuse('limit-reached');
   invites.push({
@@ -86,6 +87,7 @@ export function call(visit: Visit, command: Of<'call'>): Decision {
   if (refused) return refuse(refused);
   // Without a clinic there is nobody on call.
   if (visit.policy.clinic === undefined) return refuse('conflict');
+  if (callOf(visit, id)) return unchanged(visit);
   const invites = withRoom(visit, now);
   if (!invites) return refuse('limit-reached');
   const calls = [...(visit.calls ?? [])];
