@@ -95,17 +95,17 @@ describe('the portal’s pages', () => {
       ['', 'en'],
     ])('takes lang=%s for %s', async (asked, lang) => {
       const page = await open(`?lang=${asked}`);
-      await page.locator('#lobby').waitFor();
+      await page.locator('#home').waitFor();
       expect(await page.evaluate(() => document.documentElement.lang)).toBe(lang);
     });
 
-    it.each(['?visit=v1', '?visit=v1&role=king&auto=1', '?role=patient&auto=1', ''])(
+    it.each(['?visit=v1', '?visit=v1&role=king&auto=1', '?role=patient&auto=1', '?visit='])(
       'asks who the person is where that is missing: %s',
       async (query) => {
         const page = await open(query);
         await page.locator('#join').waitFor();
         expect(await page.locator('bedside-visit').count()).toBe(0);
-        expect(address(page).visit).toMatch(query.includes('visit=') ? /^v1$/ : /^visit-/);
+        expect(address(page).visit).toMatch(query.includes('visit=v1') ? /^v1$/ : /^visit-/);
       },
     );
 
@@ -147,14 +147,14 @@ describe('the portal’s pages', () => {
     });
   });
 
-  describe('the start page', () => {
+  describe('the page of a visit', () => {
     it.each([
       ['en', 1280],
       ['es', 320],
     ])(
       'breaks no rule of axe-core and does not scroll sideways: %s, %i pixels',
       async (lang, width) => {
-        const page = await open(`?lang=${lang}`, { viewport: { width, height: 700 } });
+        const page = await open(`?visit=v1&lang=${lang}`, { viewport: { width, height: 700 } });
         await page.locator('[name=role]').first().waitFor();
         expect(await violations(page)).toEqual([]);
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
@@ -162,7 +162,7 @@ describe('the portal’s pages', () => {
     );
 
     it('takes role, name and language by keyboard, and keeps the name out of the address', async () => {
-      const page = await open('?lang=en');
+      const page = await open(`?visit=${randomUUID()}&lang=en`);
       await page.locator('[name=role]:checked').focus();
       await page.keyboard.press('ArrowDown');
       await page.keyboard.press('Tab');
@@ -182,7 +182,7 @@ describe('the portal’s pages', () => {
     });
 
     it('is where the browser’s way back leads', async () => {
-      const page = await open('?lang=en');
+      const page = await open(`?visit=${randomUUID()}&lang=en`);
       await page.locator('#join button[type=submit]').click();
       await $(page, '[data-action=join]').waitFor();
       await page.goBack();
@@ -191,7 +191,7 @@ describe('the portal’s pages', () => {
     });
 
     it('changes its language at once, and keeps the role that was chosen', async () => {
-      const page = await open('?lang=en');
+      const page = await open(`?visit=${randomUUID()}&lang=en`);
       await page.locator('.choice.specialist').click();
       await page.locator('#page-language').selectOption('es');
       expect(await page.locator('h1').textContent()).toBe('Su visita por video');

@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { decodeJwt, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from './app.ts';
 import { loadAssets } from './assets.ts';
@@ -39,13 +40,21 @@ describe('the portal', () => {
   /** Stands for the gateway's `/v1`. */
   let gateway: Server;
   let answer: { status: number; body: unknown } | 'none';
-  const asked: { path: string | undefined; authorization: string | undefined }[] = [];
+  const asked: {
+    method: string | undefined;
+    path: string | undefined;
+    authorization: string | undefined;
+    body: string;
+  }[] = [];
 
   beforeAll(async () => {
     dist = await mkdtemp(join(tmpdir(), 'bedside-portal-'));
     for (const [name, content] of Object.entries(sdk)) await writeFile(join(dist, name), content);
-    gateway = createServer(({ url, headers: { authorization } }, response) => {
-      asked.push({ path: url, authorization });
+    gateway = createServer(async (request, response) => {
+      const { url: path, method, headers } = request;
+      let body = '';
+      for await (const chunk of request) body += String(chunk);
+      asked.push({ method, path, authorization: headers.authorization, body });
       if (answer === 'none') return;
       response.statusCode = answer.status;
       response.end(JSON.stringify(answer.body));
@@ -67,8 +76,14 @@ describe('the portal', () => {
 
   const get = (path: string, init?: RequestInit): Promise<Response> =>
     fetch(`http://127.0.0.1:${port}${path}`, init);
-  const postToken = (body: string, type = 'application/json'): Promise<Response> =>
-    get('/api/token', { method: 'POST', headers: { 'Content-Type': type }, body });
+  const post = (path: string, body: string, type = 'application/json'): Promise<Response> =>
+    get(path, { method: 'POST', headers: { 'Content-Type': type }, body });
+  const postToken = (body: string, type?: string): Promise<Response> =>
+    post('/api/token', body, type);
+  const postJson = async (path: string, body: object) => {
+    const response = await post(path, JSON.stringify(body));
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
 
   /** As it is written: fetch would tidy the path up. */
   const raw = (path: string): Promise<number | undefined> =>
@@ -85,8 +100,13 @@ describe('the portal', () => {
     it.each([
       ['/', 'text/html; charset=utf-8'],
       ['/?visit=v1&role=patient', 'text/html; charset=utf-8'],
+      ['/check-in', 'text/html; charset=utf-8'],
+      ['/clinic', 'text/html; charset=utf-8'],
+      ['/on-call', 'text/html; charset=utf-8'],
+      ['/guest', 'text/html; charset=utf-8'],
+      ['/summary', 'text/html; charset=utf-8'],
       ['/portal.css', 'text/css; charset=utf-8'],
-      ['/portal.js', 'text/javascript; charset=utf-8'],
+      ['/page.js', 'text/javascript; charset=utf-8'],
       ['/logo.svg', 'image/svg+xml'],
       ['/sdk/bedside.js', 'text/javascript; charset=utf-8'],
       ['/sdk/bedside.mjs', 'text/javascript; charset=utf-8'],
@@ -96,7 +116,7 @@ describe('the portal', () => {
       expect(response.headers.get('Content-Type')).toBe(type);
     });
 
-    it.each(['/', '/portal.js', '/nothing', '/api/token', '/api/visits/v1'])(
+    it.each(['/', '/clinic', '/page.js', '/nothing', '/api/token', '/api/visits/v1'])(
       'sends the whole policy with %s',
       async (path) => {
         answer = { status: 404, body: {} };
@@ -106,17 +126,31 @@ describe('the portal', () => {
       },
     );
 
-    it('names the hash of the script that it serves', async () => {
-      const page = await (await get('/')).text();
-      expect(page).toContain('integrity="sha384-of-the-script"');
-      expect(page).not.toContain('{{');
-    });
+    it.each(['/', '/check-in', '/clinic', '/on-call', '/guest', '/summary'])(
+      'names the hash of the script that it serves, and every file that %s loads is there',
+      async (path) => {
+        const page = await (await get(path)).text();
+        expect(page).toContain('integrity="sha384-of-the-script"');
+        expect(page).not.toContain('{{');
+        for (const [, file = ''] of page.matchAll(/(?:src|href)="(\/[^"]*\.[a-z]+)"/g))
+          await exists(file);
+      },
+    );
+
+    /** Whatever it imports, too. */
+    async function exists(file: string): Promise<void> {
+      const response = await get(file);
+      expect(response.status, file).toBe(200);
+      if (file.startsWith('/sdk/')) return;
+      const source = await response.text();
+      for (const [, name = ''] of source.matchAll(/ from '\.(\/[^']+)'/g)) await exists(name);
+    }
 
     it('lets other origins load the SDK, and nothing else', async () => {
       const { headers } = await get('/sdk/bedside.js');
       expect(headers.get('Access-Control-Allow-Origin')).toBe('*');
       expect(headers.get('Cross-Origin-Resource-Policy')).toBe('cross-origin');
-      for (const path of ['/', '/portal.js', '/api/visits/v1']) {
+      for (const path of ['/', '/page.js', '/api/visits/v1']) {
         const other = (await get(path)).headers;
         expect(other.get('Access-Control-Allow-Origin'), path).toBeNull();
         expect(other.get('Cross-Origin-Resource-Policy'), path).toBe('same-origin');
@@ -167,7 +201,10 @@ describe('the portal', () => {
       '/sdk/%2e%2e%2fserver.ts',
       '//etc/passwd',
       '/etc/passwd',
-      '/index.html',
+      '/home.html',
+      '/layout.html',
+      '/api/visits/v1/nothing',
+      '/api/constructor',
       '/sdk/',
       '/portal.css%00',
       '/__proto__',
@@ -201,7 +238,7 @@ describe('the portal', () => {
       ['what is not JSON', '{', 'application/json', '(root)'],
       ['a form of another site', '{"visit":"v1","role":"patient"}', 'text/plain', 'Content-Type'],
       ['a wrong field', '{"visit":"v1","role":"king"}', 'application/json', 'role'],
-      ['too much', JSON.stringify({ x: 'y'.repeat(5000) }), 'application/json', '(body)'],
+      ['too much', JSON.stringify({ x: 'y'.repeat(20_000) }), 'application/json', '(body)'],
     ])('refuses %s', async (_, body, type, field) => {
       const response = await postToken(body, type);
       expect(response.status).toBe(400);
@@ -240,7 +277,11 @@ describe('the portal', () => {
         },
       };
       expect(await present('v1')).toEqual({ present: ['patient'], state: 'active' });
-      expect(asked.at(-1)).toEqual({ path: '/v1/visits/v1', authorization: 'Bearer the key' });
+      expect(asked.at(-1)).toMatchObject({
+        method: 'GET',
+        path: '/v1/visits/v1',
+        authorization: 'Bearer the key',
+      });
     });
 
     it('takes an unknown visit for an empty one', async () => {
@@ -261,5 +302,130 @@ describe('the portal', () => {
         expect(asked).toHaveLength(before);
       },
     );
+  });
+
+  describe('check-in', () => {
+    const resource = (rest: object = {}) => ({
+      status: 200,
+      body: { visit: 'w1', state: 'open', admission: 'on-admit', participants: [], ...rest },
+    });
+
+    it('makes the visit with a waiting room at the gateway, and keeps the name to itself', async () => {
+      answer = resource();
+      const checkIn = { visit: 'w1', name: 'Ana Torres', lang: 'es', interpreter: true };
+      const { status } = await postJson('/api/check-in', { ...checkIn, provider: 'dr-1' });
+      expect(status).toBe(200);
+      const { method, path, body } = asked.at(-1) ?? {};
+      expect({ method, path }).toEqual({ method: 'POST', path: '/v1/visits' });
+      expect(JSON.parse(body ?? '')).toMatchObject({
+        visit: 'w1',
+        admission: 'on-admit',
+        clinic: 'demo',
+        provider: 'dr-1',
+      });
+      expect(body).not.toContain('Ana');
+      const { body: queue } = await postJson('/api/clinic/queue', { visits: ['w1', 'unknown'] });
+      expect(queue).toEqual({ appointments: [{ ...checkIn, provider: 'dr-1' }] });
+    });
+
+    it('knows after a reload what it knew before', async () => {
+      answer = resource();
+      await postJson('/api/check-in', { visit: 'w2', name: 'Ana Torres', lang: 'es' });
+      await postJson('/api/check-in', { visit: 'w2' });
+      const { body } = await postJson('/api/clinic/queue', { visits: ['w2'] });
+      expect(body).toMatchObject({ appointments: [{ name: 'Ana Torres', lang: 'es' }] });
+    });
+
+    it('says so where the gateway can not be asked', async () => {
+      answer = { status: 503, body: { code: 'state-unavailable' } };
+      const { status, body } = await postJson('/api/check-in', { visit: 'w3' });
+      expect(status).toBe(503);
+      expect(body).toMatchObject({ error: { code: 'state-unavailable' } });
+      const known = await postJson('/api/clinic/queue', { visits: ['w3'] });
+      expect(known.body).toEqual({ appointments: [] });
+    });
+
+    it('gives who was turned away no other token, and others one', async () => {
+      answer = resource();
+      await postJson('/api/check-in', { visit: 'w4' });
+      const wanted = { visit: 'w4', role: 'patient', participant: 'page-0123456789abcdef' };
+      const { token } = (await postJson('/api/token', wanted)).body as { token: string };
+      const participant = decodeJwt(token).sub;
+      answer = resource({ participants: [{ participant, leftReason: 'denied' }] });
+      expect(await postJson('/api/token', wanted)).toMatchObject({
+        status: 403,
+        body: { error: { code: 'removed' } },
+      });
+      const other = { ...wanted, participant: 'page-fedcba9876543210' };
+      expect((await postJson('/api/token', other)).status).toBe(200);
+    });
+  });
+
+  describe('the staff', () => {
+    const staff = { staff: 'page-0123456789abcdef', role: 'provider', name: 'Dr. Marsh' };
+
+    it('are on duty with their token, and not once they sign off', async () => {
+      const { body } = await postJson('/api/clinic/token', staff);
+      expect(decodeJwt(String(body.token))).toMatchObject({
+        aud: 'bedside-clinic',
+        clinic: 'demo',
+        sub: body.person,
+      });
+      const colleagues = async () =>
+        (await postJson('/api/clinic/colleagues', { role: 'provider' })).body.colleagues;
+      expect(await colleagues()).toEqual([
+        { person: body.person, role: 'provider', name: 'Dr. Marsh' },
+      ]);
+      await postJson('/api/clinic/off-duty', staff);
+      expect(await colleagues()).toEqual([]);
+    });
+
+    it('who was slower hears who admitted', async () => {
+      const { body } = await postJson('/api/clinic/token', staff);
+      answer = {
+        status: 200,
+        body: { events: [{ type: 'participant-admitted', at: 'x', by: body.person }] },
+      };
+      const admitted = await (await get('/api/visits/w5/admitted')).json();
+      expect(admitted).toEqual({ by: body.person, name: 'Dr. Marsh' });
+      expect(asked.at(-1)?.path).toBe('/v1/visits/w5/events');
+    });
+
+    it('tell who waits their place in the queue', async () => {
+      answer = { status: 200, body: {} };
+      asked.splice(0);
+      await postJson('/api/clinic/queue', { visits: ['q1', 'q2'] });
+      await expect.poll(() => asked).toHaveLength(2);
+      expect(asked.map(({ method, path, body }) => [method, path, JSON.parse(body)])).toEqual(
+        expect.arrayContaining([
+          ['PUT', '/v1/visits/q1/wait', { ahead: 0 }],
+          ['PUT', '/v1/visits/q2/wait', { ahead: 1 }],
+        ]),
+      );
+    });
+  });
+
+  describe('the summary', () => {
+    it('says that there is none of an unknown visit', async () => {
+      answer = { status: 404, body: { code: 'not-found' } };
+      const response = await get('/api/visits/nobody/summary');
+      expect(response.status).toBe(404);
+      expect(await response.json()).toMatchObject({ error: { code: 'not-found' } });
+    });
+  });
+
+  it('takes a guest’s token for a code, and gives it for the code once', async () => {
+    const claims = { iss: config.tenant, aud: 'bedside', sub: 'g', visit: 'v1', role: 'observer' };
+    const token = await new SignJWT({ ...claims, exp: 4e9, jti: 'j' })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode('x'.repeat(32)));
+    const { code } = (await postJson('/api/guest-links', { token })).body;
+    expect(await postJson('/api/guest-links/redeem', { code })).toEqual({
+      status: 200,
+      body: { token, visit: 'v1', role: 'observer', url: config.gatewayUrl.origin },
+    });
+    expect((await postJson('/api/guest-links/redeem', { code })).body).toMatchObject({
+      error: { code: 'invite-used' },
+    });
   });
 });

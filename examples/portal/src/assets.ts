@@ -24,7 +24,32 @@ const TYPES: Readonly<Record<string, string>> = {
   txt: 'text/plain; charset=utf-8',
 };
 
-const PAGES = ['portal.css', 'portal.js', 'texts.js', 'logo.svg'];
+/** Each page by its path: layout.html with the page in it, and the script of the same name. */
+const PAGES = {
+  '/': 'home',
+  '/check-in': 'check-in',
+  '/clinic': 'clinic',
+  '/on-call': 'on-call',
+  '/guest': 'guest',
+  '/summary': 'summary',
+};
+const FILES = [
+  'logo.svg',
+  'portal.css',
+  'clinic.css',
+  'texts-en.js',
+  'texts-es.js',
+  'page.js',
+  'languages.js',
+  'staff.js',
+  'visit.js',
+  'guest-pass.js',
+  'times.js',
+  'alarm.js',
+  'clinic-list.js',
+  'clinic-dialogs.js',
+  ...Object.values(PAGES).map((page) => `${page}.js`),
+];
 const SDK = [
   'bedside.js',
   'bedside.js.map',
@@ -41,7 +66,7 @@ export async function loadAssets(
   sdkDist: string,
 ): Promise<ReadonlyMap<string, Asset>> {
   const assets = new Map<string, Asset>();
-  for (const name of PAGES)
+  for (const name of FILES)
     assets.set(`/${name}`, asset(name, await readFile(join(publicDir, name))));
   for (const name of SDK) {
     const body = await readFile(join(sdkDist, name)).catch((cause: unknown) => {
@@ -56,11 +81,14 @@ export async function loadAssets(
     { integrity: string }
   >;
   const integrity = built['bedside.js']?.integrity ?? '';
-  const page = (await readFile(join(publicDir, 'index.html'), 'utf8')).replaceAll(
-    '{{sdk-integrity}}',
-    integrity,
-  );
-  assets.set('/', asset('index.html', Buffer.from(page)));
+  const read = (name: string) => readFile(join(publicDir, name), 'utf8');
+  const layout = (await read('layout.html')).replaceAll('{{sdk-integrity}}', integrity);
+  for (const [path, name] of Object.entries(PAGES)) {
+    const page = layout
+      .replaceAll('{{page}}', name)
+      .replace('{{main}}', await read(`${name}.html`));
+    assets.set(path, asset(`${name}.html`, Buffer.from(page)));
+  }
   return assets;
 }
 

@@ -1,36 +1,41 @@
-import { BedsideError, TOKEN_AUDIENCE } from '@bedside/protocol';
+import { BedsideError, CLINIC_AUDIENCE, TOKEN_AUDIENCE } from '@bedside/protocol';
 import fc from 'fast-check';
 import { jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from './config.ts';
-import { mintToken } from './tokens.ts';
+import { CLINIC, clinicClaims, sign, visitClaims } from './tokens.ts';
 
 const secret = 'a secret that only tests know, long enough';
 const config = readConfig({ PORTAL_TENANT_SECRET: secret, PORTAL_TENANT: 'lakeside' });
 const page = 'page-0123456789abcdef';
 const wanted = { visit: 'v1', role: 'patient', participant: page };
 
-const claimsOf = async (body: unknown) => {
-  const token = await mintToken(config, body);
-  const key = new TextEncoder().encode(secret);
-  return jwtVerify(token, key, { issuer: 'lakeside', audience: TOKEN_AUDIENCE });
-};
-const fieldOf = (body: unknown): Promise<string | undefined> =>
-  mintToken(config, body).then(
-    () => 'a token',
-    (error: BedsideError) => {
-      expect(error).toBeInstanceOf(BedsideError);
-      expect(error.code).toBe('invalid-request');
-      return error.field;
-    },
-  );
+const verified = (token: string, audience: string) =>
+  jwtVerify(token, new TextEncoder().encode(secret), { issuer: 'lakeside', audience });
+const claimsOf = async (body: unknown) =>
+  verified(await sign(config, visitClaims(config, body)), TOKEN_AUDIENCE);
+const clinicClaimsOf = async (body: unknown) =>
+  verified(await sign(config, clinicClaims(config, body)), CLINIC_AUDIENCE);
+const lifetime = ({ exp = 0 }: { exp?: number }) => exp - Date.now() / 1000;
 
-describe('mintToken()', () => {
+const fieldOf = (body: unknown, make: typeof visitClaims | typeof clinicClaims = visitClaims) => {
+  try {
+    make(config, body);
+    return 'a token';
+  } catch (error) {
+    expect(error).toBeInstanceOf(BedsideError);
+    expect((error as BedsideError).code).toBe('invalid-request');
+    return (error as BedsideError).field;
+  }
+};
+
+describe('a token of a visit', () => {
   it('signs what a gateway expects, for an hour', async () => {
     const { payload, protectedHeader } = await claimsOf({ ...wanted, name: 'Ana', lang: 'es' });
     expect(protectedHeader).toMatchObject({ alg: 'HS256', kid: 'demo-1' });
     expect(payload).toMatchObject({ visit: 'v1', role: 'patient', name: 'Ana', lang: 'es' });
-    expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(3600);
+    expect(lifetime(payload)).toBeGreaterThan(3500);
+    expect(lifetime(payload)).toBeLessThanOrEqual(3600);
     expect(payload.jti).toBeTruthy();
   });
 
@@ -82,15 +87,56 @@ describe('mintToken()', () => {
     ['no language', { ...wanted, lang: 'not a language' }, 'lang'],
     ['a participant that is easily guessed', { ...wanted, participant: '1' }, 'participant'],
     ['a participant of odd letters', { ...wanted, participant: `${page}<>` }, 'participant'],
-  ])('refuses %s and names the field', async (_, body, field) =>
-    expect(await fieldOf(body)).toBe(field),
-  );
+    ['somebody of the staff who is easily guessed', { ...wanted, staff: '1' }, 'staff'],
+  ])('refuses %s and names the field', (_, body, field) => expect(fieldOf(body)).toBe(field));
 
-  it('answers whatever it is sent with a token or with the field that is wrong', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.anything(), async (body) => {
-        expect(await fieldOf(body)).toBeTruthy();
+  it('answers whatever it is sent with a token or with the field that is wrong', () => {
+    fc.assert(
+      fc.property(fc.anything(), (body) => {
+        expect(fieldOf(body)).toBeTruthy();
       }),
     );
   });
+});
+
+describe('a token of the clinic', () => {
+  const skills = { specialties: ['cardiology'], languages: ['en', 'ase'], regions: ['us-ca'] };
+  const interpreter = { staff: page, role: 'interpreter', name: 'Noor', skills };
+
+  it('names the clinic, the person and what they can be called for, for ten minutes', async () => {
+    const { payload } = await clinicClaimsOf(interpreter);
+    expect(payload).toMatchObject({ clinic: CLINIC, role: 'interpreter', name: 'Noor', skills });
+    expect(payload).not.toHaveProperty('visit');
+    expect(lifetime(payload)).toBeGreaterThan(500);
+    expect(lifetime(payload)).toBeLessThanOrEqual(600);
+  });
+
+  it('is for the same person as their tokens of visits, in each visit', async () => {
+    const { sub } = (await clinicClaimsOf(interpreter)).payload;
+    for (const visit of ['v1', 'v2'])
+      expect((await claimsOf({ visit, role: 'interpreter', staff: page })).payload.sub).toBe(sub);
+    expect((await claimsOf({ ...wanted, role: 'interpreter' })).payload.sub).not.toBe(sub);
+  });
+
+  it('grants nothing that was not asked of the portal’s own rules', async () => {
+    const { payload } = await clinicClaimsOf({
+      ...interpreter,
+      grants: ['queue'],
+      clinic: 'other',
+    });
+    expect(payload.grants).toBeUndefined();
+    expect(payload.clinic).toBe(CLINIC);
+  });
+
+  it.each([
+    ['nobody', { role: 'provider' }, 'staff'],
+    ['a role that there is not', { ...interpreter, role: 'admin' }, 'role'],
+    [
+      'skills that are no tags',
+      { ...interpreter, skills: { languages: ['?'] } },
+      'skills.languages',
+    ],
+  ])('refuses %s and names the field', (_, body, field) =>
+    expect(fieldOf(body, clinicClaims)).toMatch(new RegExp(`^${field}`)),
+  );
 });

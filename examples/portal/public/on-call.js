@@ -1,0 +1,199 @@
+/** Interpreters and specialists who are on call: it rings here, and who answers first goes into the visit. */
+import { Alarm } from './alarm.js';
+import { enterAsGuest } from './guest-pass.js';
+import { languageName } from './languages.js';
+import { byId, el, onLanguage, t, title } from './page.js';
+import { clinicToken, signInForm, signOut, staffProfile } from './staff.js';
+
+/** Opaque tags for the gateway; the portal gives them their meaning, here and where one calls. */
+const SPECIALTIES = ['cardiology', 'dermatology', 'neurology', 'psychiatry'];
+const COUNT_EVERY_MS = 1000;
+
+const alarm = new Alarm();
+const form = byId('sign-in-form');
+let onCall;
+let url;
+/** What is to be known about what was just done: makes its text in the language of the page. */
+let notice = () => '';
+
+async function begin() {
+  byId('sign-in').hidden = true;
+  byId('duty').hidden = false;
+  let first = clinicToken();
+  try {
+    ({ url } = await first);
+    onCall = new window.Bedside.OnCall({
+      url,
+      tokenProvider: async () => {
+        const { token } = await (first ?? clinicToken());
+        first = undefined;
+        return token;
+      },
+    });
+    onCall.on('changed', show);
+    onCall.on('connectionStateChanged', show);
+    onCall.on('ringEnded', (_call, reason) => ended(reason));
+    await onCall.signOn();
+    byId('duty-title').focus();
+  } catch {
+    tell(() => t('page.unreachable'));
+  }
+  show();
+}
+
+function ended(reason) {
+  if (reason !== 'declined') tell(() => t(`ringEnded.${reason}`));
+}
+
+function tell(text) {
+  notice = text;
+  show();
+}
+
+function show() {
+  title(t(staffProfile() ? 'onCall.title' : 'onCall.signInTitle'));
+  byId('specialty-ticks').replaceChildren(...specialtyTicks());
+  if (!onCall) return;
+  const { name, role, languages, specialties } = staffProfile();
+  const { calls, isBusy, state } = onCall;
+  byId('me').textContent = `${name} · ${t(`role.${role}`)}`;
+  byId('duty-title').textContent = t(isBusy ? 'onCall.titleBusy' : 'onCall.title');
+  byId('live').textContent = t(state === 'connected' ? 'clinic.live' : 'clinic.reconnecting');
+  byId('live').dataset.state = state === 'connected' ? 'clinic.live' : 'clinic.reconnecting';
+  byId('idle').hidden = calls.length > 0;
+  byId('idle').dataset.busy = String(isBusy);
+  byId('idle-text').textContent = t(isBusy ? 'onCall.idleBusy' : 'onCall.idle');
+  byId('busy').setAttribute('aria-pressed', String(isBusy));
+  byId('busy').textContent = t(isBusy ? 'onCall.free' : 'onCall.busy');
+  byId('notifications').hidden = globalThis.Notification?.permission !== 'default';
+  byId('skills').replaceChildren(
+    ...languages.map((tag) => el('li', { class: 'language' }, languageName(tag))),
+    ...specialties.map((tag) => el('li', { class: 'need' }, t(`specialty.${tag}`))),
+  );
+  byId('notice').textContent = notice();
+  byId('notice').hidden = notice() === '';
+  showCalls(calls);
+}
+
+const cards = new Map();
+
+/** Cards stay the same elements while it rings: the focus stays where it is. */
+function showCalls(calls) {
+  for (const [callId, card] of cards) {
+    if (calls.some((each) => each.callId === callId)) continue;
+    card.remove();
+    cards.delete(callId);
+  }
+  for (const call of calls) {
+    let card = cards.get(call.callId);
+    if (!card) {
+      card = cardOf(call);
+      cards.set(call.callId, card);
+      byId('calls').append(card);
+      card.querySelector('.primary').focus();
+    }
+    card.querySelector('h2').textContent = wanted(call);
+    card.querySelector('.since').textContent = t('onCall.left', {
+      seconds: Math.max(0, Math.ceil((call.until - onCall.now) / 1000)),
+    });
+    card.querySelector('.primary').textContent = t('onCall.accept');
+    card.querySelector('.plain').textContent = t('onCall.decline');
+  }
+  const [loudest] = calls;
+  byId('ringing').textContent = loudest ? wanted(loudest) : '';
+  if (loudest) alarm.start(t('onCall.ringing'));
+  else alarm.stop();
+}
+
+function cardOf(call) {
+  const deed = (style, act) =>
+    el('button', {
+      type: 'button',
+      class: style,
+      onclick: async () => {
+        const buttons = card.querySelectorAll('button');
+        for (const button of buttons) button.disabled = true;
+        await act(call);
+        for (const button of buttons) button.disabled = false;
+      },
+    });
+  const card = el(
+    'li',
+    { class: 'card entry ringing', 'data-call': call.callId },
+    el('div', { class: 'who' }, el('h2'), el('p', { class: 'since' })),
+    el('div', { class: 'row deeds' }, deed('primary', accept), deed('plain', decline)),
+  );
+  return card;
+}
+
+/** "Interpreter: Spanish" */
+function wanted({ need, role }) {
+  const what = [
+    need.language && languageName(need.language),
+    need.specialty &&
+      (SPECIALTIES.includes(need.specialty) ? t(`specialty.${need.specialty}`) : need.specialty),
+    need.region,
+  ].filter(Boolean);
+  return what.length > 0 ? `${t(`role.${role}`)}: ${what.join(', ')}` : t(`role.${role}`);
+}
+
+async function accept({ callId, role }) {
+  try {
+    const { visit, token } = await onCall.accept(callId);
+    enterAsGuest({ visit, role, token, url });
+  } catch ({ code }) {
+    tell(() => t(code === 'call-taken' ? 'ringEnded.taken' : 'onCall.failed'));
+  }
+}
+
+async function decline({ callId }) {
+  await onCall.decline(callId).catch(() => tell(() => t('onCall.failed')));
+}
+
+function specialtyTicks() {
+  const before = new FormData(form).getAll('specialties');
+  const chosen = before.length > 0 ? before : (staffProfile()?.specialties ?? []);
+  return SPECIALTIES.map((value) => {
+    const box = el('input', { type: 'checkbox', name: 'specialties', value });
+    box.checked = chosen.includes(value);
+    return el('label', { class: 'tick' }, box, el('span', {}, t(`specialty.${value}`)));
+  });
+}
+
+const showSpecialties = () => {
+  byId('specialties').hidden = new FormData(form).get('role') !== 'specialist';
+};
+
+form.addEventListener('change', showSpecialties);
+byId('busy').addEventListener('click', async () => {
+  await onCall.setBusy(!onCall.isBusy).catch(() => tell(() => t('onCall.failed')));
+  show();
+});
+byId('notifications').addEventListener('click', async () => {
+  await Notification.requestPermission();
+  show();
+});
+byId('sign-off').addEventListener('click', async () => {
+  await onCall?.signOff().catch(() => {
+    // The end of the socket says the same.
+  });
+  onCall?.close();
+  await signOut();
+  location.reload();
+});
+// Any click lets it ring aloud: after a reload nobody signs in anew.
+addEventListener('pointerdown', () => alarm.arm());
+addEventListener('keydown', () => alarm.arm());
+
+signInForm(form, {
+  onSignIn: begin,
+  read: (data) => ({
+    role: data.get('role'),
+    specialties: data.get('role') === 'specialist' ? data.getAll('specialties') : [],
+  }),
+});
+onLanguage(show);
+setInterval(show, COUNT_EVERY_MS);
+const profile = staffProfile();
+if (profile && profile.role !== 'provider') void begin();
+else byId('sign-in').hidden = false;
