@@ -82,11 +82,11 @@ function inviteFor(one) {
       'aria-label': t('lobby.copyAs', { role: name }),
       onclick: async () => {
         const copied = await copy(href);
-        copying.textContent = copied ? t('page.copied') : t('link.copy');
+        copying.textContent = copied ? t('page.copied') : t('page.copy');
         say(copied ? t('page.copied') : t('page.notCopied'));
       },
     },
-    t('link.copy'),
+    t('page.copy'),
   );
   const open = el(
     'a',

@@ -4,8 +4,8 @@ export default {
   'page.help': 'Need help?',
   'page.language': 'Language of this page',
   'page.privacy': 'Picture and sound are encrypted on their way and are not recorded.',
-  'page.close': 'Close',
   'page.cancel': 'Cancel',
+  'page.copy': 'Copy link',
   'page.copied': 'Link copied',
   'page.notCopied': 'The link could not be copied.',
   'page.unreachable': 'The clinic can not be reached right now. Try again in a moment.',
@@ -80,13 +80,6 @@ export default {
   'checkIn.provider': 'Whom do you want to see?',
   'checkIn.anybody': 'Whoever is free first',
   'checkIn.submit': 'Go to the waiting room',
-
-  'link.title': 'A link for your guest',
-  'link.hint': '{role}. For one person, once, until {time}.',
-  'link.label': 'Link',
-  'link.code': 'Or a code, at the clinic’s start page:',
-  'link.copy': 'Copy link',
-  'link.failed': 'The link could not be made. Try again.',
 
   'guest.title': 'You are invited to a visit',
   'guest.lead':

@@ -4,8 +4,8 @@ export default {
   'page.help': '¿Necesita ayuda?',
   'page.language': 'Idioma de esta página',
   'page.privacy': 'La imagen y el sonido van cifrados por el camino y no se graban.',
-  'page.close': 'Cerrar',
   'page.cancel': 'Cancelar',
+  'page.copy': 'Copiar enlace',
   'page.copied': 'Enlace copiado',
   'page.notCopied': 'No se pudo copiar el enlace.',
   'page.unreachable': 'No es posible comunicar con la clínica. Inténtelo de nuevo en un momento.',
@@ -80,13 +80,6 @@ export default {
   'checkIn.provider': '¿A quién quiere ver?',
   'checkIn.anybody': 'A quien antes pueda atenderme',
   'checkIn.submit': 'Ir a la sala de espera',
-
-  'link.title': 'Un enlace para su invitado',
-  'link.hint': '{role}. Para una persona, una sola vez, hasta las {time}.',
-  'link.label': 'Enlace',
-  'link.code': 'O un código, en la página de inicio de la clínica:',
-  'link.copy': 'Copiar enlace',
-  'link.failed': 'No se pudo crear el enlace. Inténtelo de nuevo.',
 
   'guest.title': 'Le han invitado a una visita',
   'guest.lead':

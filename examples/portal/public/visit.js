@@ -2,14 +2,12 @@
 import { guestCredentials } from './guest-pass.js';
 import {
   byId,
-  copy,
   el,
   onLanguage,
   pageLanguage,
   params,
   post,
   randomId,
-  say,
   t,
   visitAddress,
 } from './page.js';
@@ -78,7 +76,7 @@ export function showVisit({ visit, role, lang, auto }) {
     keep({ rejoin: false });
     showAfter(visit, role);
   });
-  element.addEventListener('bedside-invite', ({ detail }) => void showGuestLink(detail));
+  element.addEventListener('bedside-invite', ({ detail }) => detail.respondWith(guestLink(detail)));
   byId('room').replaceChildren(element);
   byId('room').hidden = false;
   first.then(
@@ -112,32 +110,9 @@ function showAfter(visit, role) {
   byId('after').hidden = links.length === 0;
 }
 
-/** An invitation as a link that carries a code, which this server exchanges for the token once. */
-async function showGuestLink({ token, role, expiresAt }) {
-  const dialog = byId('guest-link');
-  try {
-    const { code, expiresAt: until } = await post('/api/guest-links', {
-      token,
-      ...(expiresAt === undefined ? {} : { expiresAt }),
-    });
-    // Behind the hash: not even the code is sent with a request for the page.
-    byId('guest-link-address').value = `${location.origin}/guest#${code}`;
-    byId('guest-link-code').textContent = code;
-    byId('guest-link-hint').textContent = t('link.hint', {
-      role: t(`role.${role}`),
-      time: new Intl.DateTimeFormat(pageLanguage(), { timeStyle: 'short' }).format(until),
-    });
-  } catch {
-    say(t('link.failed'));
-    return;
-  }
-  byId('guest-link-copy').textContent = t('link.copy');
-  dialog.showModal();
+/** An invitation as a link that carries a code, which this portal's server exchanges for the token once. */
+async function guestLink({ token, expiresAt }) {
+  const { code } = await post('/api/guest-links', { token, expiresAt });
+  // Behind the hash: not even the code is sent with a request for the page.
+  return `${location.origin}/guest#${code}`;
 }
-
-byId('guest-link-copy').addEventListener('click', async () => {
-  const copied = await copy(byId('guest-link-address').value);
-  byId('guest-link-copy').textContent = copied ? t('page.copied') : t('link.copy');
-  say(copied ? t('page.copied') : t('page.notCopied'));
-  if (!copied) byId('guest-link-address').select();
-});
