@@ -12,9 +12,17 @@ const ana = (now: Partial<Heard> = {}) => {
   const one = fakeParticipant({ id: 'a', role: 'patient', name: 'Ana', camera: false, microphone });
   one.connection = connected ? 'connected' : 'reconnecting';
   if (screen) one.tracks.set('screen', publicationOf('screen', undefined));
+  if (now.waiting) one.state = 'waiting';
+  if (now.hand) one.handRaisedAt = 1;
   return one;
 };
-const before: Heard = { microphone: true, screen: false, connected: true };
+const before: Heard = {
+  microphone: true,
+  screen: false,
+  connected: true,
+  waiting: false,
+  hand: false,
+};
 
 describe('changesToSay()', () => {
   it.each([
@@ -29,6 +37,9 @@ describe('changesToSay()', () => {
     ['a screen is shown no more', {}, { ...before, screen: true }, []],
     ['the connection is lost', { connected: false }, before, ['Ana lost the connection']],
     ['the connection is back', {}, { ...before, connected: false }, ['Ana is connected again']],
+    ['they were let in', {}, { ...before, waiting: true }, ['Ana joined the visit']],
+    ['a hand is raised', { hand: true }, before, ['Ana raised a hand']],
+    ['a hand is lowered', {}, { ...before, hand: true }, []],
     ['nothing changed', {}, before, []],
   ] as const)('says that %s', (_, now, then, lines) =>
     expect(changesToSay(words, ana(now), then)).toEqual(lines),

@@ -21,6 +21,8 @@ export interface Heard {
   microphone: boolean | undefined;
   screen: boolean;
   connected: boolean;
+  waiting: boolean;
+  hand: boolean;
 }
 
 export const heard = (participant: Participant): Heard => ({
@@ -29,6 +31,8 @@ export const heard = (participant: Participant): Heard => ({
     : undefined,
   screen: isSending(participant, 'screen'),
   connected: participant.connection === 'connected',
+  waiting: participant.state === 'waiting',
+  hand: participant.handRaisedAt !== undefined,
 });
 
 /** The lines for what changed between two looks at a participant. The first look says nothing but a shown screen. */
@@ -46,5 +50,7 @@ export function changesToSay(
   if (before && before.connected !== now.connected)
     lines.push(t(now.connected ? 'sayBack' : 'sayLost', { name }));
   if (now.screen && !before?.screen) lines.push(t('sayShares', { name }));
+  if (before?.waiting && !now.waiting) lines.push(t('sayJoined', { name }));
+  if (now.hand && !before?.hand) lines.push(t('sayHand', { name }));
   return lines;
 }

@@ -1,10 +1,10 @@
-import type { BedsideError, MediaSource, ParticipantId } from '@bedside/protocol';
+import type { BedsideError, MediaSource, ParticipantId, Role } from '@bedside/protocol';
 import type { Texts } from '../texts/index.ts';
-import type { DisconnectReason, VisitApi } from '../types.ts';
+import type { DisconnectReason, Invitation, VisitApi } from '../types.ts';
 import { VisitElement } from './element.ts';
 
 /** What the element shows. */
-export type Phase = 'preparing' | 'prejoin' | 'connecting' | 'visit' | 'ended';
+export type Phase = 'preparing' | 'prejoin' | 'connecting' | 'waiting' | 'visit' | 'ended';
 
 /** Events of the element; they bubble and cross shadow roots. */
 export interface BedsideVisitEventMap {
@@ -20,6 +20,15 @@ export interface BedsideVisitEventMap {
   'bedside-participant-disconnected': CustomEvent<{ participantId: ParticipantId }>;
   /** The person has turned a camera or microphone on or off, before the visit or in it. */
   'bedside-device-toggled': CustomEvent<{ source: 'camera' | 'microphone'; enabled: boolean }>;
+  /** Somebody waits, for who may admit. `preventDefault()` keeps the chime silent. */
+  'bedside-participant-waiting': CustomEvent<{ participantId: ParticipantId }>;
+  /**
+   * The person has made an invitation. `respondWith` gives the link that is shown for it, or a promise of
+   * one; without it `invite-url-template` makes the link, or none is shown.
+   */
+  'bedside-invite': CustomEvent<
+    Invitation & { role: Role; respondWith(link: string | Promise<string>): void }
+  >;
   /** A camera, microphone or screen that can not be used; the element shows it, too. */
   'bedside-media-error': CustomEvent<{ error: BedsideError; source: MediaSource }>;
 }
@@ -47,6 +56,11 @@ export interface BedsideVisitElement extends HTMLElement {
   texts: readonly Texts[] | undefined;
   /** Single-key shortcuts, while the focus is in the element. The person can turn them off, too. */
   shortcuts: boolean;
+  /**
+   * The link for an invitation (attribute `invite-url-template`), with `{token}` in it. Put it behind a `#`:
+   * what is there reaches no server and no log.
+   */
+  inviteUrlTemplate: string | undefined;
   /** The visit behind the element; undefined until `url` and a token are set. */
   readonly visit: VisitApi | undefined;
   readonly phase: Phase;

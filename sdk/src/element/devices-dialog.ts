@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import { live } from 'lit/directives/live.js';
 import type { TextKey } from '../texts/index.ts';
 import type { DeviceKind, VisitApi } from '../types.ts';
-import { icons } from './icons.ts';
+import { confirmDialog, dialog } from './dialog.ts';
 import type { View } from './view.ts';
 
 export type DeviceLists = Readonly<Record<DeviceKind, readonly MediaDeviceInfo[]>>;
@@ -79,18 +79,15 @@ export interface DevicesDialogOptions {
   setShortcuts(on: boolean): void;
 }
 
-/** Shown with showModal(): the browser keeps the focus inside and gives it back at the end. */
 export function devicesDialog(view: View, options: DevicesDialogOptions): TemplateResult {
   const { t } = view;
   const { grants } = view.visit.localParticipant;
   const may = { camera: grants.has('publish-video'), microphone: grants.has('publish-audio') };
-  return html`<dialog class="dialog devices" part="dialog" aria-labelledby="devices-title">
-    <form method="dialog">
-      <header>
-        <h2 id="devices-title">${t('devices')}</h2>
-        <button type="submit" class="icon-button" aria-label=${t('close')}>${icons.close}</button>
-      </header>
-      ${deviceSelects(view, options.devices, options.choose, may)}
+  return dialog(
+    view,
+    'devices',
+    t('devices'),
+    html`${deviceSelects(view, options.devices, options.choose, may)}
       <label class="check">
         <input
           type="checkbox"
@@ -99,22 +96,14 @@ export function devicesDialog(view: View, options: DevicesDialogOptions): Templa
         />
         <span><b>${t('shortcuts')}</b><small>${t('shortcutsHint')}</small></span>
       </label>
-      <footer><button type="submit" class="primary" part="primary-button">${t('done')}</button></footer>
-    </form>
-  </dialog>`;
+      <footer><button type="submit" class="primary" part="primary-button">${t('done')}</button></footer>`,
+  );
 }
 
 /** Asks before a visit ends for everybody. */
-export function endDialog({ t }: View, actions: { end(): void; leave(): void }): TemplateResult {
-  return html`<dialog class="dialog end" part="dialog" aria-labelledby="end-title" aria-describedby="end-hint">
-    <form method="dialog">
-      <h2 id="end-title">${t('endConfirm')}</h2>
-      <p id="end-hint">${t('endConfirmHint')}</p>
-      <footer>
-        <button type="submit" class="secondary" data-action="cancel-end">${t('cancel')}</button>
-        <button type="submit" class="secondary" data-action="leave-instead" @click=${actions.leave}>${t('leave')}</button>
-        <button type="submit" class="danger" data-action="confirm-end" @click=${actions.end}>${t('endNow')}</button>
-      </footer>
-    </form>
-  </dialog>`;
-}
+export const endDialog = ({ t }: View, actions: { end(): void; leave(): void }): TemplateResult =>
+  confirmDialog('end', t('endConfirm'), t('endConfirmHint'), [
+    { action: 'cancel-end', label: t('cancel') },
+    { action: 'leave-instead', label: t('leave'), onClick: actions.leave },
+    { action: 'confirm-end', label: t('endNow'), danger: true, onClick: actions.end },
+  ]);

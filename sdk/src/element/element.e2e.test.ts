@@ -8,87 +8,12 @@ import { es } from '../texts/es.ts';
 import type { FakePerson } from './testing/fake-visit.ts';
 import type { Fixture, Scene } from './testing/fixture.ts';
 import { type ElementPage, ElementPages } from './testing/page.ts';
+import { CLINICAL, interpreter, others, provider, SCENES } from './testing/scenes.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-const provider: FakePerson = { id: 'dr', role: 'provider', name: 'Dr. Elena Marsh', quality: 3 };
-const interpreter: FakePerson = { id: 'in', role: 'interpreter', name: 'Jonas Weber', quality: 1 };
-const specialist: FakePerson = { id: 'sp', role: 'specialist', microphone: false, speaking: true };
-const others = [provider, interpreter, specialist];
-
-/** Everything that the element can show, each with what brings it there. */
-const SCENES: Record<string, { scene: Scene; act?: (fixture: Fixture) => unknown }> = {
-  preparing: { scene: { attributes: { token: '-' } } },
-  'before the visit': { scene: { name: 'Ana López' } },
-  'before the visit, refused': { scene: { deviceError: 'permission-denied' } },
-  'before the visit, all off': { scene: { attributes: { camera: 'off', microphone: 'off' } } },
-  connecting: { scene: {}, act: ({ visit }) => visit.setState('connecting') },
-  alone: { scene: { people: [] } },
-  'in the waiting room': {
-    scene: { people: [] },
-    act: ({ visit }) => {
-      visit.localParticipant.state = 'waiting';
-      visit.emit('participantChanged', visit.localParticipant);
-    },
-  },
-  'with one': { scene: { people: [provider] } },
-  'with three': { scene: { people: others } },
-  'a screen': { scene: { people: [{ ...provider, screen: true }, interpreter] } },
-  'cameras off': {
-    scene: { people: others.map((one) => ({ ...one, camera: false })) },
-    act: ({ visit }) => visit.localParticipant.setCameraEnabled(false),
-  },
-  'showing a screen': {
-    scene: { people: [provider] },
-    act: ({ visit }) => visit.localParticipant.setScreenShareEnabled(true),
-  },
-  reconnecting: {
-    scene: { people: [provider] },
-    act: ({ visit }) => visit.setState('reconnecting'),
-  },
-  'another reconnecting': {
-    scene: { people: [provider] },
-    act: ({ visit }) => visit.change('dr', { connection: 'reconnecting' }),
-  },
-  'sound held back': {
-    scene: { people: [provider] },
-    act: ({ visit }) => {
-      visit.canPlaybackAudio = false;
-      visit.emit('audioPlaybackChanged', false);
-    },
-  },
-  'a device failed': {
-    scene: { people: [provider] },
-    act: ({ visit, error }) => visit.emit('mediaDevicesError', error('device-in-use'), 'camera'),
-  },
-  'choosing devices': {
-    scene: { people: [provider] },
-    act: ({ element }) =>
-      element.shadowRoot?.querySelector<HTMLElement>('[data-action=devices]')?.click(),
-  },
-  'asked whether to end': {
-    scene: { role: 'provider', people: [{ id: 'pa', role: 'patient', name: 'Ana' }] },
-    act: ({ element }) =>
-      element.shadowRoot?.querySelector<HTMLElement>('[data-action=end]')?.click(),
-  },
-  left: { scene: { people: [] }, act: ({ visit }) => visit.leave() },
-  ended: {
-    scene: { people: [] },
-    act: ({ visit }) => visit.setState('disconnected', 'visit-ended'),
-  },
-  replaced: {
-    scene: { people: [] },
-    act: ({ visit }) => visit.setState('disconnected', 'replaced'),
-  },
-  failed: {
-    scene: {},
-    act: ({ visit, error }) => {
-      visit.setState('connecting');
-      visit.setState('disconnected', 'failed', error('connection-failed'));
-    },
-  },
-};
-const scenes = Object.entries(SCENES);
+const ALL = { ...SCENES, ...CLINICAL };
+const scenes = Object.keys(ALL);
 
 describe('<bedside-visit>', () => {
   let browser: Browser;
@@ -124,7 +49,7 @@ describe('<bedside-visit>', () => {
   }
 
   async function show(name: string, size?: { width: number; height: number }, more: Scene = {}) {
-    const { scene, act } = SCENES[name] as (typeof SCENES)[string];
+    const { scene, act } = ALL[name] as (typeof ALL)[string];
     const attributes = { ...scene.attributes, ...more.attributes };
     const one = await open({ ...scene, ...more, attributes }, size);
     if (act) await one.do(act);
@@ -132,7 +57,7 @@ describe('<bedside-visit>', () => {
   }
 
   describe('accessibility', () => {
-    it.each(scenes.map(([name]) => name))('breaks no rule of axe-core: %s', async (name) => {
+    it.each(scenes)('breaks no rule of axe-core: %s', async (name) => {
       const one = await show(name);
       await one.page.evaluate(axe);
       const violations = await one.page.evaluate(async () => {
@@ -152,7 +77,7 @@ describe('<bedside-visit>', () => {
       expect(violations).toEqual([]);
     });
 
-    it.each(scenes.map(([name]) => name))(
+    it.each(scenes)(
       'fits 320 pixels without scrolling sideways, with controls large enough to hit: %s',
       async (name) => {
         const one = await show(name, { width: 320, height: 568 });
@@ -183,7 +108,7 @@ describe('<bedside-visit>', () => {
       const one = await open(undefined, { width, height: 640 });
       const devtools = await one.page.context().newCDPSession(one.page);
       await devtools.send('Page.setFontSizes', { fontSizes: { standard: 32, fixed: 26 } });
-      const { scene, act } = SCENES[name] as (typeof SCENES)[string];
+      const { scene, act } = ALL[name] as (typeof ALL)[string];
       await one.mount(scene);
       if (act) await one.do(act);
       expect(await one.get(({ element }) => getComputedStyle(element).fontSize)).toBe('32px');
@@ -216,7 +141,17 @@ describe('<bedside-visit>', () => {
   });
 
   describe('keyboard', () => {
-    const actions = ['microphone', 'camera', 'screen', 'devices', 'end', 'leave'];
+    const actions = [
+      'microphone',
+      'camera',
+      'screen',
+      'hand',
+      'people',
+      'languages',
+      'devices',
+      'end',
+      'leave',
+    ];
     const patient: FakePerson = { id: 'pa', role: 'patient', name: 'Ana López' };
     const asProvider: Scene = { role: 'provider', people: [patient] };
 
@@ -250,7 +185,7 @@ describe('<bedside-visit>', () => {
       await one.$(`[data-action=${action}]`).focus();
       await one.page.keyboard.press(key);
       await one.do(() => {});
-      expect(await one.get(({ visit }) => visit.calls.at(-1))).toBe(call);
+      expect(await one.get(({ visit }) => visit.log.at(-1))).toBe(call);
     });
 
     it('toggles say by their state whether they are on', async () => {
@@ -299,17 +234,17 @@ describe('<bedside-visit>', () => {
       await one.$('[data-action=end]').click();
       await one.$(`[data-action=${action}]`).click();
       await one.do(() => {});
-      expect(await one.get(({ visit }) => visit.calls.at(-1))).toBe(call);
+      expect(await one.get(({ visit }) => visit.log.at(-1))).toBe(call);
     });
 
     describe('M and V', () => {
       const calls = (one: ElementPage) =>
-        one.get(({ visit }) => visit.calls.filter((call) => / o/.test(call)));
+        one.get(({ visit }) => visit.log.filter((call) => / o/.test(call)));
 
       async function inVisit(): Promise<ElementPage> {
         const one = await open({ people: [provider] });
         await one.$('[data-action=devices]').focus();
-        await one.do(({ visit }) => visit.calls.splice(0));
+        await one.do(({ visit }) => visit.log.splice(0));
         return one;
       }
 
@@ -371,7 +306,7 @@ describe('<bedside-visit>', () => {
       it('do nothing before the visit', async () => {
         const one = await open({});
         await one.$('[data-action=join]').focus();
-        await one.do(({ visit }) => visit.calls.splice(0));
+        await one.do(({ visit }) => visit.log.splice(0));
         await one.page.keyboard.press('m');
         expect(await calls(one)).toEqual([]);
       });
@@ -431,7 +366,7 @@ describe('<bedside-visit>', () => {
       const one = await open({ people: [provider] });
       expect(await said(one)).toContain('You are in the visit');
       await one.do(({ visit }) => visit.add({ id: 'in', role: 'interpreter' }));
-      await one.do(({ visit }) => visit.remove('dr'));
+      await one.do(({ visit }) => visit.gone('dr'));
       expect((await said(one)).slice(-2)).toEqual([
         'Interpreter joined the visit',
         'Dr. Elena Marsh left the visit',
@@ -440,9 +375,9 @@ describe('<bedside-visit>', () => {
 
     it('says who turns a microphone off or on, and shows a screen', async () => {
       const one = await open({ people: [provider] });
-      await one.do(({ visit }) => visit.mute('dr', 'microphone', true));
-      await one.do(({ visit }) => visit.mute('dr', 'microphone', false));
-      await one.do(({ visit }) => visit.mute('dr', 'screen', false));
+      await one.do(({ visit }) => visit.turn('dr', 'microphone', true));
+      await one.do(({ visit }) => visit.turn('dr', 'microphone', false));
+      await one.do(({ visit }) => visit.turn('dr', 'screen', false));
       expect((await said(one)).slice(-3)).toEqual([
         'Dr. Elena Marsh turned the microphone off',
         'Dr. Elena Marsh turned the microphone on',
@@ -479,7 +414,7 @@ describe('<bedside-visit>', () => {
         await one.page.evaluate((why) => {
           const { visit } = window.fixture;
           visit.setState('disconnected', why);
-          for (const id of ['dr', 'in', 'sp']) visit.remove(id);
+          for (const id of ['dr', 'in', 'sp']) visit.gone(id);
         }, reason);
         await one.do(() => {});
         expect((await said(one)).filter((line) => line.includes('left'))).toEqual([]);
@@ -533,7 +468,7 @@ describe('<bedside-visit>', () => {
       const box = await one.$('[data-participant=dr]').boundingBox();
       expect(width).toBeGreaterThanOrEqual(Math.floor(box?.width ?? 0));
       expect(width / height).toBeCloseTo(16 / 9, 1);
-      await one.do(({ visit }) => visit.remove('dr'));
+      await one.do(({ visit }) => visit.gone('dr'));
       expect(await one.get(({ visit }) => visit.sizes.get('dr camera'))).toBe('0x0');
     });
 
@@ -551,7 +486,7 @@ describe('<bedside-visit>', () => {
       expect(await shown()).toBe(true);
       await one.do(({ visit }) => {
         visit.change('dr', { connection: 'connected' });
-        visit.mute('dr', 'camera', true);
+        visit.turn('dr', 'camera', true);
       });
       expect(await shown()).toBe(false);
       expect(await one.text('[data-participant=dr] .avatar')).toBe('EM');
@@ -600,7 +535,7 @@ describe('<bedside-visit>', () => {
 
     it('changes its language while a visit goes on, without touching it', async () => {
       const one = await open({ people: [provider] });
-      const calls = await one.get(({ visit }) => visit.calls.length);
+      const calls = await one.get(({ visit }) => visit.log.length);
       await one.do(({ element }) => element.setAttribute('lang', 'es-MX'));
       expect(await one.text('[data-action=leave] .caption')).toBe('Salir');
       expect(await one.text('[data-participant=dr] .role')).toBe('Profesional');
@@ -609,7 +544,7 @@ describe('<bedside-visit>', () => {
       expect((await one.$('[role=log] p').allTextContents()).at(-1)).toBe(
         'Intérprete se unió a la visita',
       );
-      expect(await one.get(({ visit }) => visit.calls.length)).toBe(calls);
+      expect(await one.get(({ visit }) => visit.log.length)).toBe(calls);
     });
 
     it('takes the language of the page where it has none of its own', async () => {
@@ -728,7 +663,7 @@ describe('<bedside-visit>', () => {
       expect(await one.$('[data-banner=audio][role=alert]').count()).toBe(1);
       await one.$('[data-action=start-audio]').click();
       await one.do(() => {});
-      expect(await one.get(({ visit }) => visit.calls.at(-1))).toBe('startAudio');
+      expect(await one.get(({ visit }) => visit.log.at(-1))).toBe('startAudio');
       expect(await one.$('[data-banner=audio]').count()).toBe(0);
     });
 
@@ -740,9 +675,7 @@ describe('<bedside-visit>', () => {
       const camera = one.$('.devices [data-device=videoinput] select');
       await camera.selectOption('videoinput-1');
       await one.do(() => {});
-      expect(await one.get(({ visit }) => visit.calls.at(-1))).toBe(
-        'switch videoinput videoinput-1',
-      );
+      expect(await one.get(({ visit }) => visit.log.at(-1))).toBe('switch videoinput videoinput-1');
       expect(await camera.inputValue()).toBe('videoinput-0');
       expect(await one.$('[data-banner=problem]').count()).toBe(1);
     });
@@ -770,7 +703,7 @@ describe('<bedside-visit>', () => {
       const one = await open({ attributes: { camera: 'off' } });
       await one.$('[data-action=join]').click();
       await one.do(() => {});
-      const calls = await one.get(({ visit }) => visit.calls);
+      const calls = await one.get(({ visit }) => visit.log);
       expect(calls).toContain('microphone on');
       expect(calls).toContain('connect');
       expect(calls).not.toContain('camera on');
@@ -794,7 +727,7 @@ describe('<bedside-visit>', () => {
         document.querySelector('main')?.append(element);
       });
       expect(await one.get(({ visits }) => visits.length)).toBe(2);
-      const calls = await one.get(({ visit }) => visit.calls);
+      const calls = await one.get(({ visit }) => visit.log);
       expect(calls).toContain('camera on');
       expect(calls).not.toContain('microphone on');
     });
@@ -814,7 +747,7 @@ describe('<bedside-visit>', () => {
           await one.$('[data-action=join]').click();
         }
         await one.do(({ visit }) => visit.add({ id: 'dr', role: 'provider' }));
-        expect(await one.get(({ visit }) => visit.calls)).toEqual(['connect']);
+        expect(await one.get(({ visit }) => visit.log)).toEqual(['connect']);
         expect(await one.$('.tile').count()).toBe(1);
         expect(await one.$('[data-banner=problem]').count()).toBe(0);
       },
@@ -887,7 +820,7 @@ describe('<bedside-visit>', () => {
         'disconnected',
         'disconnected',
       ]);
-      expect(await one.get(({ visits }) => visits[0]?.calls.at(-1))).toBe('leave');
+      expect(await one.get(({ visits }) => visits[0]?.log.at(-1))).toBe('leave');
       expect(await one.get(({ element }) => element.phase)).toBe('prejoin');
     });
 
@@ -948,7 +881,7 @@ describe('<bedside-visit>', () => {
       });
       await one.mount({ people: [provider] });
       await one.do(({ visit, error }) => {
-        visit.remove('dr');
+        visit.gone('dr');
         visit.emit('mediaDevicesError', error('device-not-found'), 'camera');
         return visit.leave();
       });

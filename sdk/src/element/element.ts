@@ -1,45 +1,49 @@
-import {
-  type BedsideError,
-  type MediaSource,
-  type ParticipantId,
-  type TokenClaims,
-  toBedsideError,
-} from '@bedside/protocol';
-import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import { repeat } from 'lit/directives/repeat.js';
+import type { Role, TokenClaims } from '@bedside/protocol';
+import { html, LitElement, type PropertyValues, type TemplateResult } from 'lit';
 import { fill, type TextKey, type Texts, textsFor } from '../texts/index.ts';
-import type { DeviceKind, VisitApi, VisitEvents, VisitOptions } from '../types.ts';
+import type {
+  DeviceKind,
+  Invitation,
+  Participant,
+  VisitApi,
+  VisitEvents,
+  VisitOptions,
+} from '../types.ts';
 import { Visit } from '../visit.ts';
-import { type Announcement, announced, changesToSay, type Heard, heard } from './announcer.ts';
 import type { BedsideVisitElement, BedsideVisitEventMap, Phase } from './bedside-visit.ts';
-import { devicesDialog, endDialog, listDevices, NO_DEVICES } from './devices-dialog.ts';
+import { clinicalStyles } from './clinical-styles.ts';
+import { devicesDialog } from './devices-dialog.ts';
 import { ended } from './ended.ts';
+import { InVisit } from './in-visit.ts';
+import { inheritedLanguage } from './language.ts';
+import type { Size } from './layout.ts';
 import { GRANT_FOR, maySend } from './may-send.ts';
+import { Narrator } from './narrator.ts';
+import { OwnDevices, type OwnSource } from './own-devices.ts';
 import { nameOf } from './people.ts';
 import { prejoin } from './prejoin.ts';
 import { styles } from './styles.ts';
 import { TokenAhead } from './token-ahead.ts';
+import { roomFor } from './toolbar.ts';
 import { VideoWatcher } from './video.ts';
-import { makeView, type View } from './view.ts';
-import { visitView } from './visit-view.ts';
+import { type Host, makeView, type View } from './view.ts';
+import { waitingRoom } from './waiting-room.ts';
 import { WakeLock } from './wake-lock.ts';
 
 /** Milliseconds after which an element without url or token is taken for a mistake of its page. */
 const MISSING_MS = 5000;
 
-const SOURCES: ReadonlyMap<DeviceKind, MediaSource> = new Map([
-  ['videoinput', 'camera'],
-  ['audioinput', 'microphone'],
-]);
-
 const SHORTCUTS = new Map([
   ['m', 'microphone'],
   ['v', 'camera'],
-] as const satisfies [string, MediaSource][]) as ReadonlyMap<string, 'microphone' | 'camera'>;
+] as const) as ReadonlyMap<string, 'microphone' | 'camera'>;
+
+/** An interpreter takes the turn from a colleague. */
+const TURN_KEY = 't';
 
 /** What `<bedside-visit>` is made of; bedside-visit.ts says what a page sees of it. */
 export class VisitElement extends LitElement implements BedsideVisitElement {
-  static override readonly styles = styles;
+  static override readonly styles = [styles, clinicalStyles];
   static override readonly properties = {
     url: { type: String },
     token: { type: String },
@@ -50,6 +54,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
     tokenProvider: { attribute: false },
     texts: { attribute: false },
     shortcuts: { type: Boolean, attribute: false },
+    inviteUrlTemplate: { type: String, attribute: 'invite-url-template' },
   };
 
   declare url: string | undefined;
@@ -61,32 +66,63 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
   declare tokenProvider: (() => string | Promise<string>) | undefined;
   declare texts: readonly Texts[] | undefined;
   declare shortcuts: boolean;
+  declare inviteUrlTemplate: string | undefined;
 
   #visit: VisitApi | undefined;
   #detach: (() => void) | undefined;
   #phase: Phase = 'preparing';
-  #devices = NO_DEVICES;
-  /** What failed last, and of which source; until that works or it is dismissed. */
-  #problem: { error: BedsideError; source?: MediaSource | undefined } | undefined;
-  #opening = 0;
-  /** Which of one's own devices were on when last looked at. */
-  #on = { camera: false, microphone: false };
   /** Before the visit: who joins, and whether the microphone was heard. */
   #who: TokenClaims | undefined;
   #microphoneHeard = false;
   #tokens: TokenAhead | undefined;
-  #lines: Announcement[] = [];
-  #heard = new Map<ParticipantId, Heard>();
   /** Tells a developer what is missing, where nothing begins. */
   #missing: ReturnType<typeof setTimeout> | undefined;
-  #stage: { width: number; height: number } | undefined;
+  #size: Size | undefined;
+  /** Size of the person's text, CSS pixels. */
+  #em = 16;
+  #stage: Size | undefined;
   #stageElement: Element | undefined;
   readonly #wakeLock = new WakeLock();
-  readonly #watcher = new VideoWatcher(() => this.#visit);
-  readonly #stageObserver = new ResizeObserver(([entry]) => {
-    if (!entry) return;
-    const { width, height } = entry.contentRect;
-    this.#stage = { width, height };
+  readonly #narrator = new Narrator(() => this.requestUpdate());
+  readonly #devices = new OwnDevices({
+    visit: () => this.#visit,
+    changed: () => this.requestUpdate(),
+    switched: (source, on) => {
+      if (source === 'camera') this.#say(on ? 'sayCameraOn' : 'sayCameraOff');
+      if (source === 'microphone') this.#say(on ? 'sayMicOn' : 'sayMicOff');
+    },
+    failed: (error, source) => this.#emit('bedside-media-error', { error, source }),
+  });
+  readonly #inVisit = new InVisit({
+    visit: () => this.#visit,
+    update: () => this.requestUpdate(),
+    say: (key, values) => this.#say(key, values),
+    name: (id) => this.#view?.name(id) ?? '',
+    knocks: ({ id }) => this.#emit('bedside-participant-waiting', { participantId: id }),
+    focus: (selector) =>
+      void this.updateComplete.then(() =>
+        this.renderRoot.querySelector<HTMLElement>(selector)?.focus(),
+      ),
+  });
+  readonly #host: Host = {
+    watcher: new VideoWatcher(() => this.#visit),
+    update: () => this.requestUpdate(),
+    run: (action) => void action.catch((error: unknown) => this.#devices.fail(error)),
+    open: (name) => {
+      if (name === 'devices') void this.#devices.refresh();
+      this.renderRoot.querySelector<HTMLDialogElement>(`dialog.${name}`)?.showModal();
+    },
+    say: (line) => this.#narrator.say(line),
+    reactionOf: (id) => this.#inVisit.reactionOf(id),
+  };
+  readonly #observer = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) {
+      const { width, height } = contentRect;
+      if (target === this) {
+        this.#size = { width, height };
+        this.#em = Number.parseFloat(getComputedStyle(this).fontSize);
+      } else this.#stage = { width, height };
+    }
     this.requestUpdate();
   });
 
@@ -110,7 +146,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
   async join(): Promise<void> {
     const visit = this.#visit;
     if (visit?.state !== 'disconnected') return;
-    this.#problem = undefined;
+    this.#devices.dismiss();
     void this.#openWanted();
     await visit.connect().catch(() => {
       // `disconnected` has brought the reason; the end screen shows it.
@@ -128,6 +164,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.#observer.observe(this);
     // The attributes of an element that was taken out and put in again: begin anew.
     this.requestUpdate('url');
     clearTimeout(this.#missing);
@@ -145,6 +182,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    this.#observer.unobserve(this);
     clearTimeout(this.#missing);
     // An element that is only moved comes back within this task.
     queueMicrotask(() => {
@@ -162,58 +200,66 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
       const focused =
         this.shadowRoot?.activeElement !== null && this.shadowRoot?.activeElement !== undefined;
       this.#phase = phase;
-      this.#wakeLock.set(phase === 'visit');
+      this.#wakeLock.set(phase === 'visit' || phase === 'waiting');
       if (focused) void this.updateComplete.then(() => this.#focusPhase());
     }
   }
 
   protected override render(): TemplateResult {
-    const texts = textsFor(this.language ?? inheritedLanguage(this), this.texts);
-    const view = this.#visit && makeView(this.#visit, texts, this.#watcher);
-    return html`<div class="root" part="root" lang=${texts.lang} dir=${texts.dir} data-phase=${this.#phase}>
+    const texts = this.#texts;
+    const view = this.#view;
+    return html`<div class="root" part="root" lang=${texts.lang} dir=${texts.dir} data-phase=${this.#phase} ?data-flash=${this.#inVisit.flashing}>
       ${view ? this.#content(view) : html`<section class="message"><span class="spinner large" aria-hidden="true"></span><h1 tabindex="-1">${texts.ui.preparing}</h1></section>`}
-      <div class="hidden" role="log" aria-live="polite" aria-relevant="additions">
-        ${repeat(
-          this.#lines,
-          ({ id }) => id,
-          ({ text }) => html`<p>${text}</p>`,
-        )}
-      </div>
+      ${this.#narrator.render()}
     </div>`;
   }
 
   protected override updated(): void {
     const stage = this.renderRoot.querySelector('.stage') ?? undefined;
     if (stage === this.#stageElement) return;
-    this.#stageObserver.disconnect();
+    if (this.#stageElement) this.#observer.unobserve(this.#stageElement);
     this.#stageElement = stage;
     this.#stage = undefined;
-    if (stage) this.#stageObserver.observe(stage);
+    if (stage) this.#observer.observe(stage);
   }
 
   #content(view: View): TemplateResult {
-    const { visit, t, texts } = view;
-    const choose = (kind: DeviceKind, deviceId: string): void => void this.#choose(kind, deviceId);
+    const { visit, t, texts, host } = view;
+    const { problem } = this.#devices;
+    const choose = (kind: DeviceKind, deviceId: string): void =>
+      void this.#devices.choose(kind, deviceId);
+    const actions = {
+      problem: problem && texts.errors[problem.error.code],
+      toggleMicrophone: () => void this.#toggle('microphone'),
+      toggleCamera: () => void this.#toggle('camera'),
+      toggleScreen: () => void this.#toggle('screen'),
+      leave: () => void this.leave(),
+      startAudio: () => host.run(visit.startAudio()),
+      dismissProblem: () => this.#devices.dismiss(),
+    };
+    const own = {
+      devices: this.#devices.lists,
+      choose,
+      who: this.#who,
+      heard: this.#microphoneHeard,
+      onHeard: () => {
+        this.#microphoneHeard = true;
+        this.requestUpdate();
+      },
+      may: {
+        camera: maySend(this.#who, 'camera'),
+        microphone: maySend(this.#who, 'microphone'),
+      },
+      opening: this.#devices.opening,
+      toggleMicrophone: actions.toggleMicrophone,
+      toggleCamera: actions.toggleCamera,
+    };
     switch (this.#phase) {
       case 'prejoin':
         return prejoin(view, {
-          devices: this.#devices,
-          choose,
-          who: this.#who,
-          problem: this.#problem?.error,
-          heard: this.#microphoneHeard,
-          onHeard: () => {
-            this.#microphoneHeard = true;
-            this.requestUpdate();
-          },
-          may: {
-            camera: maySend(this.#who, 'camera'),
-            microphone: maySend(this.#who, 'microphone'),
-          },
-          opening: this.#opening > 0,
+          ...own,
+          problem: problem?.error,
           join: () => void this.join(),
-          toggleMicrophone: () => void this.#toggle('microphone'),
-          toggleCamera: () => void this.#toggle('camera'),
           retry: () => void this.#openWanted(),
         });
       case 'connecting':
@@ -223,46 +269,34 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
           <p>${t('connectingHint')}</p>
           <button type="button" class="secondary" data-action="cancel" @click=${() => void this.leave()}>${t('cancel')}</button>
         </section>`;
+      case 'waiting':
+        return waitingRoom(view, {
+          ...own,
+          banners: this.#inVisit.trouble(view, actions),
+          leave: actions.leave,
+        });
       case 'ended':
         return ended(view, visit.disconnectReason ?? 'left', visit.error, {
           rejoin: () => void this.join(),
           canRenew: this.tokenProvider !== undefined,
+          times: this.#inVisit.times,
         });
       default:
-        return html`${visitView(view, {
+        return html`${this.#inVisit.render(view, {
           stage: this.#stage,
+          room: this.#size ? roomFor(this.#size, this.#em) : Number.POSITIVE_INFINITY,
           shortcuts: this.shortcuts,
-          problem: this.#problem && texts.errors[this.#problem.error.code],
-          actions: {
-            toggleMicrophone: () => void this.#toggle('microphone'),
-            toggleCamera: () => void this.#toggle('camera'),
-            toggleScreen: () => void this.#toggle('screen'),
-            openDevices: () => this.#openDialog('devices'),
-            askEnd: () => this.#openDialog('end'),
-            leave: () => void this.leave(),
-            startAudio: () => void visit.startAudio().catch((error: unknown) => this.#fail(error)),
-            dismissProblem: () => {
-              this.#problem = undefined;
-              this.requestUpdate();
-            },
-          },
+          linkOf: (invitation, role) => this.#linkOf(invitation, role),
+          actions,
         })}
         ${devicesDialog(view, {
-          devices: this.#devices,
+          devices: this.#devices.lists,
           choose,
           shortcuts: this.shortcuts,
           setShortcuts: (on) => {
             this.shortcuts = on;
           },
-        })}
-        ${
-          visit.localParticipant.grants.has('end')
-            ? endDialog(view, {
-                end: () => void visit.end().catch((error: unknown) => this.#fail(error)),
-                leave: () => void this.leave(),
-              })
-            : nothing
-        }`;
+        })}`;
     }
   }
 
@@ -272,7 +306,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
     this.#visit = visit;
     this.#tokens = tokens;
     this.#detach = this.#listen(visit);
-    void this.#refreshDevices();
+    void this.#devices.refresh();
     // Not within an update: opening devices and connecting change what is shown.
     queueMicrotask(() => {
       if (this.#visit !== visit) return;
@@ -298,8 +332,8 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
     this.#tokens = undefined;
     this.#who = undefined;
     this.#microphoneHeard = false;
-    this.#heard.clear();
-    this.#problem = undefined;
+    this.#narrator.forget();
+    this.#devices.problem = undefined;
     void visit?.leave().catch(() => {
       // The page is done with it; the gateway ends the session by itself.
     });
@@ -307,15 +341,21 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
 
   #listen(visit: VisitApi): () => void {
     const update = (): void => this.requestUpdate();
+    const named = (participant: Participant) => ({ name: nameOf(participant, this.#texts) });
     let wasConnected = false;
     const handlers: Partial<VisitEvents> = {
       connectionStateChanged: (state) => {
         this.#emit('bedside-connection-state-changed', { state });
         if (state === 'connected') {
-          this.#say(wasConnected ? 'sayReconnected' : 'sayConnected');
+          this.#say(
+            wasConnected
+              ? 'sayReconnected'
+              : visit.localParticipant.state === 'waiting'
+                ? 'waiting'
+                : 'sayConnected',
+          );
           if (!wasConnected) {
-            for (const participant of visit.participants.values())
-              this.#heard.set(participant.id, heard(participant));
+            this.#narrator.knows(visit);
             this.#emit('bedside-connected', { visit });
           }
           wasConnected = true;
@@ -325,33 +365,30 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
         update();
       },
       disconnected: (reason, error) => {
-        this.#heard.clear();
+        this.#narrator.forget();
         this.#emit('bedside-disconnected', { reason, error });
         update();
       },
       visitStateChanged: update,
       participantConnected: (participant) => {
-        this.#heard.set(participant.id, heard(participant));
-        if (wasConnected) this.#say('sayJoined', nameOf(participant, this.#texts));
+        this.#narrator.meets(participant);
+        if (wasConnected)
+          this.#say(participant.state === 'waiting' ? 'sayWaits' : 'sayJoined', named(participant));
         this.#emit('bedside-participant-connected', { participantId: participant.id });
         update();
       },
       participantDisconnected: (participant) => {
-        this.#heard.delete(participant.id);
+        this.#narrator.forget(participant.id);
         // Nobody has left where oneself has, or the visit has ended.
         if (wasConnected && visit.state !== 'disconnected' && visit.visitState !== 'ended')
-          this.#say('sayLeft', nameOf(participant, this.#texts));
+          this.#say('sayLeft', named(participant));
         this.#emit('bedside-participant-disconnected', { participantId: participant.id });
         update();
       },
       participantChanged: (participant) => {
-        if (participant.isLocal) this.#forgetMended(visit);
-        if (!participant.isLocal && wasConnected) {
-          const view = makeView(visit, this.#texts, this.#watcher);
-          for (const line of changesToSay(view, participant, this.#heard.get(participant.id)))
-            this.#announce(line);
-          this.#heard.set(participant.id, heard(participant));
-        }
+        if (participant.isLocal) this.#devices.forgetMended(visit);
+        else if (wasConnected)
+          this.#narrator.changed(makeView(visit, this.#texts, this.#host), participant);
         update();
       },
       trackSubscribed: update,
@@ -361,17 +398,31 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
       activeSpeakerChanged: update,
       connectionQualityChanged: update,
       audioPlaybackChanged: update,
-      devicesChanged: () => void this.#refreshDevices(),
+      devicesChanged: () => void this.#devices.refresh(),
       mediaDevicesError: (error, source) => {
         this.#emit('bedside-media-error', { error, source });
-        this.#fail(error, source);
+        this.#devices.fail(error, source);
       },
     };
-    const names = Object.keys(handlers) as (keyof VisitEvents)[];
-    for (const name of names) visit.on(name, handlers[name] as never);
+    const off = [handlers, this.#inVisit.handlers(visit)].map((each) => subscribe(visit, each));
     return () => {
-      for (const name of names) visit.off(name, handlers[name] as never);
+      for (const stop of off) stop();
     };
+  }
+
+  /** The page makes a link of an invitation: by `bedside-invite`, or by the template. */
+  async #linkOf(invitation: Invitation, role: Role): Promise<string | undefined> {
+    let answer: string | Promise<string> | undefined;
+    const respondWith = (link: string | Promise<string>): void => {
+      answer = link;
+    };
+    this.#emit('bedside-invite', { ...invitation, role, respondWith });
+    const token = encodeURIComponent(invitation.token);
+    return (await answer) ?? this.inviteUrlTemplate?.replace('{token}', () => token);
+  }
+
+  get #view(): View | undefined {
+    return this.#visit && makeView(this.#visit, this.#texts, this.#host);
   }
 
   get #texts(): Texts {
@@ -384,10 +435,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
     if (!visit) return;
     if (!this.#who) {
       // Whether this person may send at all stands in the token.
-      this.#opening++;
-      this.requestUpdate();
-      await this.#readWho();
-      this.#opening--;
+      await this.#devices.busy(this.#readWho());
       if (this.#visit !== visit || phaseOf(visit) === 'ended') return;
     }
     const { localParticipant: self } = visit;
@@ -396,10 +444,10 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
       ['camera', self.isCameraEnabled],
     ] as const)
       if (this[source] !== 'off' && !isOn && maySend(this.#who, source))
-        void this.#enable(source, true);
+        void this.#devices.enable(source, true);
   }
 
-  async #toggle(source: 'camera' | 'microphone' | 'screen'): Promise<void> {
+  async #toggle(source: OwnSource): Promise<void> {
     const self = this.#visit?.localParticipant;
     if (!self) return;
     const enabled = {
@@ -411,72 +459,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
       this[source] = enabled ? 'off' : 'on';
       this.#emit('bedside-device-toggled', { source, enabled: !enabled });
     }
-    await this.#enable(source, !enabled);
-  }
-
-  async #enable(source: 'camera' | 'microphone' | 'screen', on: boolean): Promise<void> {
-    const visit = this.#visit;
-    if (!visit) return;
-    const self = visit.localParticipant;
-    this.#opening++;
-    this.requestUpdate();
-    try {
-      if (source === 'camera') await self.setCameraEnabled(on);
-      else if (source === 'microphone') await self.setMicrophoneEnabled(on);
-      else await self.setScreenShareEnabled(on);
-      if (this.#problem?.source === source) this.#problem = undefined;
-      if (source === 'camera') this.#say(on ? 'sayCameraOn' : 'sayCameraOff');
-      if (source === 'microphone') this.#say(on ? 'sayMicOn' : 'sayMicOff');
-    } catch (thrown) {
-      const error = toBedsideError(thrown);
-      // To close the browser's choice of screens is no failure.
-      if (source === 'screen' && error.code === 'permission-denied') return;
-      this.#emit('bedside-media-error', { error, source });
-      this.#fail(error, source);
-    } finally {
-      this.#opening--;
-      this.requestUpdate();
-      void this.#refreshDevices();
-    }
-  }
-
-  /** A camera or microphone that comes back by itself takes its complaint with it. */
-  #forgetMended({ localParticipant: self }: VisitApi): void {
-    const on = { camera: self.isCameraEnabled, microphone: self.isMicrophoneEnabled };
-    for (const source of ['camera', 'microphone'] as const)
-      if (on[source] && !this.#on[source] && this.#problem?.source === source)
-        this.#problem = undefined;
-    this.#on = on;
-  }
-
-  async #choose(kind: DeviceKind, deviceId: string): Promise<void> {
-    const source = SOURCES.get(kind);
-    try {
-      await this.#visit?.switchActiveDevice(kind, deviceId);
-      if (this.#problem?.source === source) this.#problem = undefined;
-    } catch (error) {
-      this.#fail(error, source);
-    }
-    this.requestUpdate();
-  }
-
-  async #refreshDevices(): Promise<void> {
-    const visit = this.#visit;
-    if (!visit) return;
-    const devices = await listDevices(visit);
-    if (this.#visit !== visit) return;
-    this.#devices = devices;
-    this.requestUpdate();
-  }
-
-  #fail(thrown: unknown, source?: MediaSource): void {
-    this.#problem = { error: toBedsideError(thrown), source };
-    this.requestUpdate();
-  }
-
-  #openDialog(name: 'devices' | 'end'): void {
-    if (name === 'devices') void this.#refreshDevices();
-    this.renderRoot.querySelector<HTMLDialogElement>(`dialog.${name}`)?.showModal();
+    await this.#devices.enable(source, !enabled);
   }
 
   /** M and V, alone and only in the visit: a key with Ctrl, Alt or Meta belongs to browser and reader. */
@@ -490,7 +473,11 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
       target.closest('input, select, textarea, dialog, [contenteditable]')
     )
       return;
-    const source = SHORTCUTS.get(event.key.toLowerCase());
+    const key = event.key.toLowerCase();
+    const visit = this.#visit;
+    if (key === TURN_KEY && visit?.localParticipant.grants.has('interpret'))
+      this.#host.run(visit.takeTurn());
+    const source = SHORTCUTS.get(key);
     if (!source || !this.#visit?.localParticipant.grants.has(GRANT_FOR[source])) return;
     event.preventDefault();
     void this.#toggle(source);
@@ -504,39 +491,35 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
     target?.focus({ preventScroll: true });
   }
 
-  #say(key: TextKey, name?: string): void {
-    this.#announce(fill(this.#texts.ui[key], name === undefined ? {} : { name }));
-  }
-
-  #announce(line: string): void {
-    this.#lines = announced(this.#lines, line);
-    this.requestUpdate();
+  #say(key: TextKey, values: Readonly<Record<string, string>> = {}): void {
+    this.#narrator.say(fill(this.#texts.ui[key], values));
   }
 
   #emit<Name extends keyof BedsideVisitEventMap>(
     name: Name,
     detail: BedsideVisitEventMap[Name]['detail'],
-  ): void {
-    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+  ): boolean {
+    return this.dispatchEvent(
+      new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: true }),
+    );
   }
 }
 
 function phaseOf(visit: VisitApi | undefined): Phase {
   if (!visit) return 'preparing';
   if (visit.state === 'connecting') return 'connecting';
-  if (visit.state !== 'disconnected') return 'visit';
+  if (visit.state !== 'disconnected')
+    return visit.localParticipant.state === 'waiting' ? 'waiting' : 'visit';
   return visit.disconnectReason === undefined || visit.disconnectReason === 'idle'
     ? 'prejoin'
     : 'ended';
 }
 
-/** `lang` of the nearest ancestor that has one, across shadow roots; else the browser's language. */
-function inheritedLanguage(element: Element): string {
-  for (let node: Element | undefined = element; node; ) {
-    const found: Element | null = node.closest('[lang]');
-    if (found) return found.getAttribute('lang') || navigator.language;
-    const root: Node = node.getRootNode();
-    node = root instanceof ShadowRoot ? root.host : undefined;
-  }
-  return navigator.language;
+/** Gives what ends it. */
+function subscribe(visit: VisitApi, handlers: Partial<VisitEvents>): () => void {
+  const names = Object.keys(handlers) as (keyof VisitEvents)[];
+  for (const name of names) visit.on(name, handlers[name] as never);
+  return () => {
+    for (const name of names) visit.off(name, handlers[name] as never);
+  };
 }

@@ -3,6 +3,8 @@ import { html, nothing, type TemplateResult } from 'lit';
 import type { TextKey } from '../texts/index.ts';
 import type { DisconnectReason } from '../types.ts';
 import { type IconName, icons } from './icons.ts';
+import { nameOf } from './people.ts';
+import type { Stay, Times } from './times.ts';
 import type { View } from './view.ts';
 
 interface Ending {
@@ -44,7 +46,7 @@ export function ended(
   reason: DisconnectReason,
   error: BedsideError | undefined,
   // Without a way to a new token nobody comes back with one that has expired.
-  { rejoin, canRenew }: { rejoin(): void; canRenew: boolean },
+  { rejoin, canRenew, times }: { rejoin(): void; canRenew: boolean; times: Times },
 ): TemplateResult {
   const { t, texts } = view;
   const ending = ENDINGS[reason === 'idle' ? 'left' : reason];
@@ -65,6 +67,7 @@ export function ended(
     <div class="emblem" aria-hidden="true">${icons[code === 'visit-ended' ? 'check' : ending.icon]}</div>
     <h1 tabindex="-1">${t(title)}</h1>
     ${hint ? html`<p>${hint}</p>` : nothing}
+    ${summary(view, times)}
     ${
       mayRejoin
         ? html`<button type="button" class="primary large" part="primary-button" data-action="rejoin" @click=${rejoin}>
@@ -73,4 +76,27 @@ export function ended(
         : nothing
     }
   </section>`;
+}
+
+const MINUTE_MS = 60_000;
+
+/** When oneself was in the visit; for who may end it, everybody's times. */
+function summary({ visit, t, texts }: View, times: Times): TemplateResult | typeof nothing {
+  const { own } = times;
+  if (!own) return nothing;
+  const { lang } = texts;
+  const clock = new Intl.DateTimeFormat(lang, { timeStyle: 'short' });
+  const span = (from: number, to = from): string => clock.formatRange(from, to);
+  const lasted = (from: number, to = from): string =>
+    t('minutes', { minutes: String(Math.max(1, Math.round((to - from) / MINUTE_MS))) });
+  const row = ({ participant, from = 0, to }: Stay): TemplateResult =>
+    html`<tr><th scope="row"><span dir="auto">${participant.isLocal ? t('you') : nameOf(participant, texts)}</span></th><td>${span(from, to)}</td><td>${lasted(from, to)}</td></tr>`;
+  if (!visit.localParticipant.grants.has('end'))
+    return html`<p class="times"><b>${span(own.from, own.to)}</b> · ${lasted(own.from, own.to)}</p>`;
+  const stays = [...times.stays.values()].filter(({ from }) => from !== undefined);
+  return html`<table class="times">
+    <caption class="hidden">${t('times')}</caption>
+    <thead class="hidden"><tr><th scope="col">${t('people')}</th><th scope="col">${t('timeSpan')}</th><th scope="col">${t('timeLength')}</th></tr></thead>
+    <tbody>${stays.map(row)}</tbody>
+  </table>`;
 }

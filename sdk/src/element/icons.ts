@@ -36,6 +36,29 @@ export const icons = {
     svg`<path d="M4 9.500v5h3.500L12 18.500v-13L7.5 9.500ZM15.5 9a4.2 4.2 0 0 1 0 6M18 6.500a7.7 7.7 0 0 1 0 11"/>`,
   ),
   close: icon(svg`<path d="m6 6 12 12M18 6 6 18"/>`),
+  people: icon(
+    svg`<circle cx="9" cy="8.5" r="3.5"/><path d="M2.5 20a6.5 6.5 0 0 1 13 0M16 5.3a3.5 3.5 0 0 1 0 6.4M18.5 14.5a6.5 6.5 0 0 1 3 5.5"/>`,
+  ),
+  chat: icon(
+    svg`<path d="M4 5.5h16a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1h-8.5L7 21v-3.5H4a1 1 0 0 1-1-1v-10a1 1 0 0 1 1-1ZM7.5 10h9M7.5 13.3h6"/>`,
+  ),
+  hand: icon(
+    svg`<path d="M8 13V5.5a1.5 1.5 0 0 1 3 0V11M11 11V4a1.5 1.5 0 0 1 3 0v7M14 11V5.5a1.5 1.5 0 0 1 3 0V15a6.5 6.5 0 0 1-6.5 6.5c-3 0-4.5-1.5-6-4l-2-3.6a1.5 1.5 0 0 1 2.6-1.5L8 16"/>`,
+  ),
+  languages: icon(
+    svg`<circle cx="12" cy="12" r="9"/><path d="M3 12h18M12 3c3 3 3.5 6 3.5 9s-.5 6-3.5 9c-3-3-3.5-6-3.5-9S9 6 12 3Z"/>`,
+  ),
+  invite: icon(
+    svg`<circle cx="9.5" cy="8" r="4"/><path d="M2.5 20.5a7 7 0 0 1 14 0M19 8v6M16 11h6"/>`,
+  ),
+  more: icon(svg`<path d="M5 12v.1M12 12v.1M19 12v.1" stroke-width="3.4"/>`),
+  pause: icon(svg`<circle cx="12" cy="12" r="9"/><path d="M9.7 8.8v6.4M14.3 8.8v6.4"/>`),
+  lock: icon(
+    svg`<rect x="5" y="10.5" width="14" height="10" rx="2.200"/><path d="M8 10.5V7.5a4 4 0 0 1 8 0v3"/>`,
+  ),
+  send: icon(svg`<path d="M4 12 3.5 4.5 21 12 3.5 19.5 4 12h8"/>`),
+  clock: icon(svg`<circle cx="12" cy="12" r="9"/><path d="M12 7v5.3l3.5 2"/>`),
+  turn: icon(svg`<path d="M4 9h14l-4-4M20 15H6l4 4"/>`),
 };
 export type IconName = keyof typeof icons;
 

@@ -2,20 +2,12 @@ import type { ParticipantId, Role } from '@bedside/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { en } from '../texts/en.ts';
-import type { Participant } from '../types.ts';
-import { fitFor, initials, isSending, nameOf, shown } from './people.ts';
-import { publicationOf } from './testing/fake-visit.ts';
+import type { Participant, VisitApi } from '../types.ts';
+import { fitFor, handsRaised, initials, isSending, nameOf, shown, waiting } from './people.ts';
+import { fakeParticipant, publicationOf } from './testing/fake-visit.ts';
 
 const person = (id: string, role: Role, more: Partial<Participant> = {}): Participant => ({
-  id: id as ParticipantId,
-  role,
-  name: undefined,
-  lang: undefined,
-  isLocal: false,
-  state: 'admitted',
-  connection: 'connected',
-  isSpeaking: false,
-  connectionQuality: undefined,
+  ...fakeParticipant({ id, role, camera: false }),
   tracks: new Map(),
   ...more,
 });
@@ -36,11 +28,10 @@ describe('shown()', () => {
     ]);
   });
 
-  it('leaves out oneself, who waits and who has left', () => {
+  it('leaves out oneself, and who is elsewhere: waiting, on hold or in a private room', () => {
     const out = [
       person('a', 'provider', { isLocal: true }),
-      person('b', 'patient', { state: 'waiting' }),
-      person('c', 'patient', { state: 'left' }),
+      person('b', 'patient', { isHere: false }),
     ];
     expect(shown([...out, person('d', 'patient')]).map(({ id }) => id)).toEqual(['d']);
   });
@@ -93,16 +84,33 @@ describe('initials()', () => {
   });
 });
 
+describe('waiting() and handsRaised()', () => {
+  const participants = new Map<ParticipantId, Participant>();
+  const visit = { participants } as unknown as VisitApi;
+  for (const one of [
+    person('late', 'patient', { state: 'waiting', waitingSince: 20 }),
+    person('second', 'patient', { handRaisedAt: 9 }),
+    person('early', 'caregiver', { state: 'waiting', waitingSince: 10 }),
+    person('first', 'provider', { handRaisedAt: 8 }),
+  ])
+    participants.set(one.id, one);
+
+  it('name those who do, who came first first', () => {
+    expect(waiting(visit).map(({ id }) => id)).toEqual(['early', 'late']);
+    expect(handsRaised(visit).map(({ id }) => id)).toEqual(['first', 'second']);
+  });
+});
+
 describe('fitFor()', () => {
   it.each([
-    ['interpreter', undefined, 'whole'],
-    ['patient', 'ase', 'whole'],
-    ['patient', 'sgn-US', 'whole'],
-    ['provider', 'BFI', 'whole'],
-    ['provider', 'es-MX', 'fill'],
-    ['patient', undefined, 'fill'],
-  ] as const)('a %s who speaks %s: %s', (role, lang, fit) =>
-    expect(fitFor(person('a', role, { lang }))).toBe(fit),
+    ['interpreter', [], false, 'whole'],
+    ['patient', ['ase'], false, 'whole'],
+    ['patient', [], true, 'whole'],
+    ['provider', ['es-MX', 'BFI'], false, 'whole'],
+    ['provider', ['es-MX'], false, 'fill'],
+    ['patient', [], false, 'fill'],
+  ] as const)('a %s who speaks %j, signs %j: %s', (role, speaks, signs, fit) =>
+    expect(fitFor(person('a', role, { speaks, signs }))).toBe(fit),
   );
 });
 

@@ -1,6 +1,6 @@
-import type { MediaSource, Role } from '@bedside/protocol';
+import { HOLD, isSigned, MAIN_ROOM, type MediaSource, type Role } from '@bedside/protocol';
 import type { Texts } from '../texts/index.ts';
-import type { Participant, TrackPublication } from '../types.ts';
+import type { Participant, TrackPublication, VisitApi } from '../types.ts';
 import type { Fit } from './layout.ts';
 
 /** Who comes first: the patient looks for the provider; those who only watch come last. */
@@ -15,12 +15,29 @@ const ORDER: readonly Role[] = [
   'observer',
 ];
 
-/** The others that are shown, in their order. Equal roles keep the order in which they came. */
-export function shown(participants: Iterable<Participant>): Participant[] {
-  return [...participants]
-    .filter((participant) => !participant.isLocal && participant.state === 'admitted')
-    .sort((a, b) => ORDER.indexOf(a.role) - ORDER.indexOf(b.role));
-}
+/** In the order in which they are shown. Equal roles keep the order in which they came. */
+export const inOrder = (participants: Iterable<Participant>): Participant[] =>
+  [...participants].sort((a, b) => ORDER.indexOf(a.role) - ORDER.indexOf(b.role));
+
+/** The others that are seen: those who are where oneself is. */
+export const shown = (participants: Iterable<Participant>): Participant[] =>
+  inOrder(participants).filter(({ isLocal, isHere }) => !isLocal && isHere);
+
+/** Those who wait to be admitted, who came first first. */
+export const waiting = ({ participants }: VisitApi): Participant[] =>
+  [...participants.values()]
+    .filter(({ state }) => state === 'waiting')
+    .sort((a, b) => (a.waitingSince ?? 0) - (b.waitingSince ?? 0));
+
+/** Those who raised a hand, who did so first first. */
+export const handsRaised = ({ participants }: VisitApi): Participant[] =>
+  [...participants.values()]
+    .filter(({ handRaisedAt }) => handRaisedAt !== undefined)
+    .sort((a, b) => (a.handRaisedAt ?? 0) - (b.handRaisedAt ?? 0));
+
+/** In a private room, apart from the main one and from hold. */
+export const isPrivate = ({ state, place }: Participant): boolean =>
+  state === 'admitted' && place !== MAIN_ROOM && place !== HOLD;
 
 /** What a participant is called: the name, else the role. */
 export const nameOf = (participant: Participant, texts: Texts): string =>
@@ -48,15 +65,10 @@ export function isSending(participant: Participant, source: MediaSource): boolea
   return found !== undefined && !found.muted;
 }
 
-/** Sign languages by their ISO 639-3 codes, those of America and Europe and the larger others; `sgn-…` is any. */
-const SIGNED = new Set(
-  'ase asf asq bfi bqn bzs aed csc cse csf csg csl csn doq dse dsl ecs esn eso fcs fse fsl fss gsg gsm gss hds hks hsh icl ils ins isr ise jsl kvk lls lsl lsp mfs ncs nsl nzs prl psl pso psr rms rsl sfb sfs sgg sgn slf ssp ssr svk swl tsm tsq tss ukl vgt vsl'.split(
-    ' ',
-  ),
-);
-
 /** Hands and face both carry what a signer or an interpreter says. */
-export function fitFor({ role, lang }: Participant): Fit {
-  const signs = SIGNED.has(lang?.toLowerCase().split('-')[0] ?? '');
-  return signs || role === 'interpreter' ? 'whole' : 'fill';
-}
+export const fitFor = ({ role, signs, speaks }: Participant): Fit =>
+  signs || role === 'interpreter' || speaks.some(isSigned) ? 'whole' : 'fill';
+
+/** Whether a picture has to be large: that of a signed conversation. */
+export const isPinned = (participant: Participant): boolean =>
+  publication(participant, 'camera')?.isProtected === true;

@@ -1,107 +1,25 @@
-import type { BedsideError, Role } from '@bedside/protocol';
+import type { BedsideError } from '@bedside/protocol';
 import { html, nothing, type TemplateResult } from 'lit';
-import { classMap } from 'lit/directives/class-map.js';
-import {
-  type ChooseDevice,
-  type DeviceLists,
-  deviceSelects,
-  type MaySend,
-} from './devices-dialog.ts';
+import { deviceSelects } from './devices-dialog.ts';
 import { icons } from './icons.ts';
-import { level } from './level.ts';
-import { initials, publication } from './people.ts';
-import { toolButton } from './toolbar.ts';
-import { video } from './video.ts';
+import { type OwnSetup, preview } from './preview.ts';
 import type { View } from './view.ts';
 
-export interface PrejoinOptions {
-  /** Who joins, as the token says; undefined until it is there. */
-  who: { role: Role; name?: string | undefined } | undefined;
-  may: MaySend;
-  devices: DeviceLists;
-  choose: ChooseDevice;
+export interface PrejoinOptions extends OwnSetup {
   /** Why the last attempt to open a camera or microphone failed. */
   problem: BedsideError | undefined;
-  /** A device is being opened. */
-  opening: boolean;
-  /** Something was heard over the microphone. */
-  heard: boolean;
-  onHeard(): void;
   join(): void;
-  toggleMicrophone(): void;
-  toggleCamera(): void;
   retry(): void;
 }
 
 /** Before the visit: look at oneself, choose devices, join. Nothing here is needed to join. */
 export function prejoin(view: View, options: PrejoinOptions): TemplateResult {
-  const { visit, texts, t, watcher } = view;
+  const { visit, texts, t } = view;
   const { localParticipant: self } = visit;
   const { who, may } = options;
   const watches = !may.camera && !may.microphone;
-  const camera = self.isCameraEnabled ? publication(self, 'camera')?.track : undefined;
-  const microphone = self.isMicrophoneEnabled ? publication(self, 'microphone')?.track : undefined;
   return html`<section class="prejoin" part="prejoin" aria-labelledby="prejoin-title">
-    <div class="preview" part="preview">
-      <div class="frame">
-        <video
-          class=${classMap({ mirrored: true, shown: camera !== undefined })}
-          playsinline
-          autoplay
-          muted
-          disablepictureinpicture
-          tabindex="-1"
-          aria-label=${t('preview')}
-          ${video({ track: camera, keep: false, fit: 'fill', watcher })}
-        ></video>
-        ${
-          camera
-            ? nothing
-            : html`<div class="placeholder">
-                <div class="avatar" aria-hidden="true"><span>${initials(who?.name ?? '') || icons.person}</span></div>
-                ${may.camera ? html`<p>${t(options.opening ? 'cameraStarting' : 'cameraOffHint')}</p>` : nothing}
-              </div>`
-        }
-      </div>
-      ${
-        watches
-          ? nothing
-          : html`<div class="preview-tools" role="group" aria-label=${t('devices')}>
-              ${
-                may.microphone
-                  ? toolButton({
-                      action: 'microphone',
-                      icon: self.isMicrophoneEnabled ? 'mic' : 'micOff',
-                      label: t('mic'),
-                      title: t('micTitle'),
-                      pressed: self.isMicrophoneEnabled,
-                      onClick: options.toggleMicrophone,
-                    })
-                  : nothing
-              }
-              ${
-                may.camera
-                  ? toolButton({
-                      action: 'camera',
-                      icon: self.isCameraEnabled ? 'camera' : 'cameraOff',
-                      label: t('camera'),
-                      title: t('cameraTitle'),
-                      pressed: self.isCameraEnabled,
-                      onClick: options.toggleCamera,
-                    })
-                  : nothing
-              }
-              ${
-                may.microphone
-                  ? html`<div class="sound-check">
-                      <span class="level" aria-hidden="true" ${level(microphone, options.onHeard)}></span>
-                      <p role="status">${t(microphone ? (options.heard ? 'micWorks' : 'micTest') : 'muted')}</p>
-                    </div>`
-                  : nothing
-              }
-            </div>`
-      }
-    </div>
+    ${preview(view, options)}
     <div class="ready">
       <h1 id="prejoin-title">${t('prejoinTitle')}</h1>
       ${

@@ -404,6 +404,7 @@ export const styles = css`
   .stage {
     position: relative;
     flex: 1;
+    min-inline-size: 0;
     min-block-size: 0;
     margin: clamp(6px, 1cqi, 14px);
     margin-block-end: 0;
@@ -607,8 +608,8 @@ export const styles = css`
     flex-wrap: wrap;
     align-items: center;
     gap: 8px 12px;
-    max-inline-size: 62ch;
-    padding: 8px 8px 8px 16px;
+    max-inline-size: 76ch;
+    padding-block: 8px;
     padding-inline: 16px 8px;
     border-radius: var(--_radius);
     background: var(--_panel);
@@ -616,26 +617,17 @@ export const styles = css`
     font-size: 0.9375em;
     --_focus: var(--bedside-focus, #1a73e8);
   }
-  .banner > span:not(.spinner) {
-    flex: 1 1 11em;
-  }
-  .banner button {
-    flex: none;
+  .banner > p {
+    flex: 1 1 0;
+    min-inline-size: min(11em, 60%);
   }
   .banner .icon-button {
     margin-block: -6px;
-    margin-inline-end: -10px;
-  }
-  .banner .secondary {
-    margin-block: -2px;
+    order: 1;
   }
   .banner.warning {
     background: #fff1d0;
     color: #4a3305;
-  }
-  .banner[data-banner='screen'] {
-    background: var(--_accent);
-    color: var(--_on-accent);
   }
 
   /* Controls of the visit */

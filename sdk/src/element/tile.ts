@@ -4,7 +4,7 @@ import type { TextKey } from '../texts/index.ts';
 import type { ConnectionQuality, Participant } from '../types.ts';
 import { icons, qualityBars } from './icons.ts';
 import type { Rect } from './layout.ts';
-import { fitFor, initials, isSending, nameOf, publication } from './people.ts';
+import { fitFor, initials, isPinned, isSending, nameOf, publication } from './people.ts';
 import { place } from './place.ts';
 import { video } from './video.ts';
 import type { View } from './view.ts';
@@ -31,7 +31,7 @@ export function tile(
   view: View,
   { participant, source, rect, floats = false }: TileOptions,
 ): TemplateResult {
-  const { t, texts, watcher } = view;
+  const { t, texts, host } = view;
   const { isLocal } = participant;
   const name = nameOf(participant, texts);
   const sends = isSending(participant, source);
@@ -42,6 +42,7 @@ export function tile(
   const role = name === texts.roles[participant.role] ? undefined : texts.roles[participant.role];
   const speaking = source === 'camera' && participant.isSpeaking && !muted;
   const small = floats || (rect !== undefined && (rect.width < 240 || rect.height < 140));
+  const reaction = source === 'camera' ? host.reactionOf(participant.id) : undefined;
   const showsVideo = sends && (track !== undefined || !isLocal);
 
   return html`<li
@@ -54,6 +55,7 @@ export function tile(
       screen: source === 'screen',
       speaking,
       lost,
+      pinned: source === 'camera' && isPinned(participant),
     })}
     data-participant=${isLocal ? nothing : participant.id}
     data-self=${isLocal ? participant.id : nothing}
@@ -80,11 +82,12 @@ export function tile(
         track: sends ? track : undefined,
         keep: sends || lost,
         fit: source === 'screen' ? 'whole' : fitFor(participant),
-        watcher,
+        watcher: host.watcher,
         reports: isLocal ? undefined : { participantId: participant.id, source },
       })}
     ></video>
     ${lost ? html`<div class="veil"><span class="spinner" aria-hidden="true"></span>${small ? nothing : t('tileReconnecting')}</div>` : nothing}
+    ${reaction ? html`<div class="reaction" aria-hidden="true">${reaction}</div>` : nothing}
     <div class="label" part="label">
       ${
         source === 'camera' && muted
@@ -95,6 +98,7 @@ export function tile(
         <span class="name" dir="auto">${source === 'screen' ? t('screenOf', { name }) : isLocal ? t('you') : name}</span>
         ${role && source === 'camera' && !isLocal ? html`<span class=${small ? 'hidden' : 'role'}>${role}</span>` : nothing}
       </span>
+      ${source === 'camera' && participant.handRaisedAt !== undefined ? html`<span class="raised">${icons.hand}<span class="hidden">${t('handRaised')}</span></span>` : nothing}
       ${speaking ? html`<span class="hidden">${t('speaking')}</span>` : nothing}
       ${source === 'camera' && !sends ? html`<span class="hidden">${t('cameraOff')}</span>` : nothing}
       ${source === 'camera' && !isLocal ? quality(view, participant.connectionQuality, small) : nothing}

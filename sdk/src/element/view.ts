@@ -1,16 +1,45 @@
+import type { ParticipantId } from '@bedside/protocol';
 import { fill, type TextKey, type Texts } from '../texts/index.ts';
 import type { VisitApi } from '../types.ts';
+import { nameOf } from './people.ts';
 import type { VideoWatcher } from './video.ts';
+
+/** What the parts of the element ask of it. */
+export interface Host {
+  readonly watcher: VideoWatcher;
+  update(): void;
+  /** What fails is shown to the person. */
+  run(action: Promise<unknown>): void;
+  /** Shows the dialog of that class. */
+  open(dialog: string): void;
+  /** Adds a line to the live region. */
+  say(line: string): void;
+  /** What somebody has just reacted with. */
+  reactionOf(id: ParticipantId): string | undefined;
+}
 
 /** What every part of the element needs to draw itself. */
 export interface View {
   readonly visit: VisitApi;
   readonly texts: Texts;
-  readonly watcher: VideoWatcher;
+  readonly host: Host;
   /** A text by key, with its `{values}` filled in. */
   t(key: TextKey, values?: Readonly<Record<string, string>>): string;
+  /** What a participant is called, oneself included. */
+  name(id: ParticipantId | undefined): string;
 }
 
-export function makeView(visit: VisitApi, texts: Texts, watcher: VideoWatcher): View {
-  return { visit, texts, watcher, t: (key, values) => fill(texts.ui[key], values ?? {}) };
+export function makeView(visit: VisitApi, texts: Texts, host: Host): View {
+  const t: View['t'] = (key, values) => fill(texts.ui[key], values ?? {});
+  return {
+    visit,
+    texts,
+    host,
+    t,
+    name: (id) => {
+      const participant = id && visit.participants.get(id);
+      if (participant) return nameOf(participant, texts);
+      return t('you');
+    },
+  };
 }

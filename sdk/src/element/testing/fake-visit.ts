@@ -1,15 +1,37 @@
-import type { BedsideError, Grant, MediaSource, ParticipantId, Role } from '@bedside/protocol';
+import type {
+  BedsideError,
+  CallId,
+  Grant,
+  InterpretingMode,
+  InviteId,
+  MediaSource,
+  ParticipantId,
+  Place,
+  Role,
+} from '@bedside/protocol';
 import { Emitter } from '../../emitter.ts';
 import type {
+  CallInfo,
   ConnectionQuality,
   ConnectionState,
   DeviceKind,
   DisconnectReason,
+  HandOver,
+  Invitation,
+  InviteInfo,
+  InviteOptions,
+  LanguageOptions,
   LocalParticipant,
+  Message,
+  MessageKind,
+  MessageTarget,
+  MoveTarget,
+  PageSound,
   Participant,
   TrackPublication,
   VisitApi,
   VisitEvents,
+  WaitInfo,
 } from '../../types.ts';
 
 /** A visit without network, for tests of the element: pictures are drawn on canvases. Runs in a browser. */
@@ -87,6 +109,7 @@ export const publicationOf = (
   muted,
   track,
   gain: 1,
+  isProtected: false,
 });
 
 export interface FakePerson {
@@ -100,16 +123,23 @@ export interface FakePerson {
   upright?: boolean;
   speaking?: boolean;
   quality?: ConnectionQuality;
+  state?: Participant['state'];
+  /** `main` where absent. */
+  place?: string;
+  waitingSince?: number;
+  handRaisedAt?: number;
+  speaks?: string[];
+  signs?: boolean;
+  /** The picture is one of a signed conversation. */
+  isProtected?: boolean;
 }
 
 export function fakeParticipant(person: FakePerson): FakeParticipant {
   const { id, role, camera = true, microphone = true, screen = false, upright = false } = person;
   const size = upright ? ([360, 640] as const) : ([640, 360] as const);
   const tracks = new Map<MediaSource, TrackPublication>();
-  tracks.set(
-    'camera',
-    publicationOf('camera', camera ? drawnTrack(role, ...size) : undefined, !camera),
-  );
+  const picture = publicationOf('camera', camera ? drawnTrack(role, ...size) : undefined, !camera);
+  tracks.set('camera', { ...picture, isProtected: person.isProtected ?? false });
   tracks.set('microphone', publicationOf('microphone', undefined, !microphone));
   if (screen) tracks.set('screen', publicationOf('screen', drawnTrack(role, 1280, 800)));
   return {
@@ -118,8 +148,18 @@ export function fakeParticipant(person: FakePerson): FakeParticipant {
     name: person.name,
     lang: undefined,
     isLocal: false,
-    state: 'admitted',
+    state: person.state ?? 'admitted',
     connection: 'connected',
+    place: (person.place ?? 'main') as Place,
+    hold: undefined,
+    isHere: (person.state ?? 'admitted') === 'admitted' && (person.place ?? 'main') === 'main',
+    speaks: person.speaks ?? [],
+    hears: person.speaks ?? [],
+    signs: person.signs ?? false,
+    duckDb: undefined,
+    handRaisedAt: person.handRaisedAt,
+    waitingSince: person.waitingSince,
+    whisperTo: undefined,
     isSpeaking: person.speaking ?? false,
     connectionQuality: person.quality,
     tracks,
@@ -139,8 +179,30 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
   deviceError: BedsideError | undefined;
   /** Thrown by connect(). */
   connectError: BedsideError | undefined;
-  /** Every call, as text, in order. */
-  readonly calls: string[] = [];
+  /** Every call of a method, as text, in order. */
+  readonly log: string[] = [];
+  responsible: Participant | undefined;
+  unattendedSince: number | undefined;
+  handOverOffer: HandOver | undefined;
+  interpreting: InterpretingMode = 'consecutive';
+  turns: ParticipantId[] = [];
+  reactionsAllowed = false;
+  wait: WaitInfo | undefined;
+  invites: InviteInfo[] = [];
+  calls: CallInfo[] = [];
+  messages: readonly Message[] = [];
+  evidence = [];
+  readonly sounds = Object.fromEntries(
+    (['hold', 'chime', 'ring', 'message'] as const).map((name) => [
+      name,
+      {
+        on: false,
+        muted: false,
+        start: () => void this.log.push(`sound ${name}`),
+        stop: () => void this.log.push(`silence ${name}`),
+      },
+    ]),
+  ) as Record<'hold' | 'chime' | 'ring' | 'message', PageSound>;
   readonly sizes = new Map<string, string>();
   readonly localParticipant: Mutable<LocalParticipant> & {
     tracks: Map<MediaSource, TrackPublication>;
@@ -152,7 +214,7 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
   ) {
     super();
     const set = async (source: 'camera' | 'microphone' | 'screen', on: boolean): Promise<void> => {
-      this.calls.push(`${source} ${on ? 'on' : 'off'}`);
+      this.log.push(`${source} ${on ? 'on' : 'off'}`);
       if (on && this.deviceError) throw this.deviceError;
       const self = this.localParticipant;
       self.tracks.get(source)?.track?.stop();
@@ -206,7 +268,7 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
   }
 
   /** Another participant turns a source off or on. */
-  mute(id: string, source: MediaSource, muted: boolean): void {
+  turn(id: string, source: MediaSource, muted: boolean): void {
     const { tracks } = this.participants.get(id as ParticipantId) as FakeParticipant;
     tracks.set(source, publicationOf(source, tracks.get(source)?.track, muted));
     this.change(id, {});
@@ -219,15 +281,119 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
     this.change(id, {});
   }
 
-  remove(id: string): void {
+  /** Another participant leaves. */
+  gone(id: string): void {
     const participant = this.participants.get(id as ParticipantId);
     if (!participant) return;
     this.participants.delete(participant.id);
     this.emit('participantDisconnected', participant);
   }
 
+  changeSelf(change: Partial<LocalParticipant>): void {
+    this.emit('participantChanged', Object.assign(this.localParticipant, change));
+  }
+
+  changeVisit(
+    change: Partial<
+      Pick<
+        FakeVisit,
+        | 'responsible'
+        | 'unattendedSince'
+        | 'handOverOffer'
+        | 'interpreting'
+        | 'turns'
+        | 'reactionsAllowed'
+        | 'wait'
+        | 'invites'
+        | 'calls'
+      >
+    >,
+  ): void {
+    Object.assign(this, change);
+    this.emit('visitChanged');
+  }
+
+  /** Somebody comes to another place; oneself, where `id` is `self`. Who is with oneself is here. */
+  move(id: string, place: string, hold?: Participant['hold']): void {
+    const { localParticipant: self } = this;
+    const one =
+      id === 'self' ? self : (this.participants.get(id as ParticipantId) as FakeParticipant);
+    const before = one.place;
+    Object.assign(one, { place, hold });
+    for (const each of this.participants.values())
+      each.isHere = each.state === 'admitted' && each.place === self.place && each.place !== 'hold';
+    this.emit('participantChanged', one);
+    this.emit('placeChanged', one, before);
+  }
+
+  /** A message comes; from the clinic where `from` is absent. */
+  say(
+    text: string,
+    from?: string,
+    { to = { type: 'room' }, kind = 'chat' }: { to?: MessageTarget; kind?: MessageKind } = {},
+  ): number {
+    const number = this.messages.length + 1;
+    const at = Date.UTC(2030, 0, 7, 9, 30 + number);
+    const message = { number, from: from as ParticipantId | undefined, to, kind, text, at };
+    this.messages = [...this.messages, message];
+    this.emit('messageReceived', message);
+    return number;
+  }
+
+  /** What a method was called with; it fails where `commandError` is set. */
+  commandError: BedsideError | undefined;
+  async #did(what: string, ...given: unknown[]): Promise<void> {
+    this.log.push([what, ...given.map((one) => JSON.stringify(one))].join(' '));
+    if (this.commandError) throw this.commandError;
+  }
+
+  admit = (ids?: readonly ParticipantId[]) => this.#did('admit', ...(ids ? [ids] : []));
+  remove = (id: ParticipantId) => this.#did('remove', id);
+  mute = (id: ParticipantId) => this.#did('mute', id);
+  askToUnmute = (id: ParticipantId) => this.#did('askToUnmute', id);
+  revokeInvite = (id: InviteId) => this.#did('revokeInvite', id);
+  cancelCall = (id: CallId) => this.#did('cancelCall', id);
+  handOver = (to: ParticipantId | null) => this.#did('handOver', to);
+  answerHandOver = (accept: boolean) => this.#did('answerHandOver', accept);
+  setLanguages = (languages: LanguageOptions) => this.#did('setLanguages', languages);
+  setInterpreting = (mode: InterpretingMode) => this.#did('setInterpreting', mode);
+  takeTurn = () => this.#did('takeTurn');
+  cue = (id: ParticipantId, cue: 'pause' | 'repeat') => this.#did('cue', id, cue);
+  whisper = (to: ParticipantId | null) => this.#did('whisper', to);
+  raiseHand = (raised: boolean) => this.#did('raiseHand', raised);
+  react = (reaction: string) => this.#did('react', reaction);
+
+  async moveTo(ids: readonly ParticipantId[], target: MoveTarget): Promise<Place> {
+    await this.#did('moveTo', ids, target);
+    return (target.type === 'room' ? (target.room ?? 'room-1') : target.type) as Place;
+  }
+
+  async invite(options: InviteOptions): Promise<Invitation> {
+    await this.#did('invite', options);
+    const inviteId = `invite-${this.invites.length + 1}` as InviteId;
+    const expiresAt = Date.now() + 900_000;
+    const { role, name, knock = false } = options;
+    this.changeVisit({
+      invites: [...this.invites, { inviteId, role, name, knock, expiresAt, state: 'open' }],
+    });
+    return { inviteId, token: `token-${inviteId}`, expiresAt };
+  }
+
+  async call(options: object): Promise<CallId> {
+    await this.#did('call', options);
+    return 'call-1' as CallId;
+  }
+
+  async sendMessage(
+    text: string,
+    options: { to?: MessageTarget; kind?: MessageKind } = {},
+  ): Promise<number> {
+    await this.#did('sendMessage', text, options);
+    return this.say(text, 'self', options);
+  }
+
   async connect(): Promise<void> {
-    this.calls.push('connect');
+    this.log.push('connect');
     this.setState('connecting');
     await Promise.resolve();
     if (this.connectError) {
@@ -238,17 +404,17 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
   }
 
   async leave(): Promise<void> {
-    this.calls.push('leave');
+    this.log.push('leave');
     if (this.state !== 'disconnected') this.setState('disconnected', 'left');
   }
 
   async end(): Promise<void> {
-    this.calls.push('end');
+    this.log.push('end');
     this.setState('disconnected', 'visit-ended');
   }
 
   async startAudio(): Promise<void> {
-    this.calls.push('startAudio');
+    this.log.push('startAudio');
     this.canPlaybackAudio = true;
     this.emit('audioPlaybackChanged', true);
   }
@@ -270,7 +436,7 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
   }
 
   async switchActiveDevice(kind: DeviceKind, deviceId: string): Promise<void> {
-    this.calls.push(`switch ${kind} ${deviceId}`);
+    this.log.push(`switch ${kind} ${deviceId}`);
     if (this.deviceError) throw this.deviceError;
   }
 

@@ -98,6 +98,13 @@ const fixture = {
   },
 
   settled: () => settled(fixture.element),
+
+  /** The first in the element that the selector finds. */
+  click(selector: string): void {
+    const found = fixture.element.shadowRoot?.querySelector<HTMLElement>(selector);
+    if (!found) throw new Error(`nothing is ${selector}`);
+    found.click();
+  },
 };
 export type Fixture = typeof fixture;
 

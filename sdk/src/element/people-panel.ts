@@ -1,0 +1,226 @@
+import { HOLD, MAIN_ROOM, type ParticipantId, type Place } from '@bedside/protocol';
+import { html, nothing, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import type { MoveTarget, Participant, VisitApi } from '../types.ts';
+import { icons } from './icons.ts';
+import { inOrder, isPrivate, isSending, waiting } from './people.ts';
+import { actionsOn } from './person-actions.ts';
+import { panel } from './side-panel.ts';
+import type { View } from './view.ts';
+
+export interface PeopleActions {
+  close(): void;
+  write(id: ParticipantId): void;
+}
+
+const MINUTE_MS = 60_000;
+
+/** Who is in the visit and where, with what oneself may do about it. */
+export class PeoplePanel {
+  readonly #changed: () => void;
+  #selected = new Set<ParticipantId>();
+  /** Whose actions are shown. */
+  #open: ParticipantId | undefined;
+  /** Whom the dialog asks about. */
+  removing: ParticipantId | undefined;
+
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
+
+  /** Those who are selected and can still be moved. */
+  selected({ participants }: VisitApi): Participant[] {
+    return [...this.#selected]
+      .map((id) => participants.get(id))
+      .filter((one) => one?.state === 'admitted') as Participant[];
+  }
+
+  /** Moves those who are selected. */
+  move({ visit, host }: View, target: MoveTarget, withSelf = false): void {
+    const ids = this.selected(visit).map(({ id }) => id);
+    this.#selected.clear();
+    host.run(visit.moveTo(withSelf ? [visit.localParticipant.id, ...ids] : ids, target));
+    this.#changed();
+  }
+
+  render(view: View, actions: PeopleActions): TemplateResult {
+    const { visit, t } = view;
+    const { localParticipant: self, participants } = visit;
+    const everybody = [
+      ...(self.state === 'admitted' ? [self] : []),
+      ...inOrder(participants.values()).filter(({ state }) => state === 'admitted'),
+    ];
+    const places = [...new Set([MAIN_ROOM, ...everybody.map(({ place }) => place)])];
+    return panel(
+      view,
+      { name: 'people', title: t('people'), close: actions.close },
+      html`<div class="scroll">
+          ${this.#waiting(view, actions)}
+          ${places.map((place) =>
+            this.#place(
+              view,
+              place,
+              everybody.filter((one) => one.place === place),
+              actions,
+            ),
+          )}
+        </div>
+        ${this.#selection(view)}`,
+    );
+  }
+
+  #waiting(view: View, actions: PeopleActions): TemplateResult | typeof nothing {
+    const { visit, t, host } = view;
+    const all = waiting(visit);
+    if (all.length === 0) return nothing;
+    const may = visit.localParticipant.grants;
+    return html`<section class="group waiting" aria-labelledby="waiting-title">
+      <header>
+        <h3 id="waiting-title">${t('waitingCount', { count: String(all.length) })}</h3>
+        ${may.has('admit') && all.length > 1 ? html`<button type="button" class="primary" data-action="admit-all" @click=${() => host.run(visit.admit())}>${t('admitAll')}</button>` : nothing}
+      </header>
+      <ul role="list">
+        ${repeat(
+          all,
+          ({ id }) => id,
+          (one) => html`<li class="person" data-person=${one.id}>
+            ${this.#who(view, one, since(view, one))}
+            <div class="deeds">
+              ${may.has('admit') ? html`<button type="button" class="primary" data-action="admit" aria-label="${t('admit')}: ${view.name(one.id)}" @click=${() => host.run(visit.admit([one.id]))}>${t('admit')}</button>` : nothing}
+              ${may.has('remove') ? html`<button type="button" class="secondary" data-action="deny" aria-label="${t('deny')}: ${view.name(one.id)}" @click=${() => host.run(visit.remove(one.id))}>${t('deny')}</button>` : nothing}
+              ${may.has('admit') && may.has('chat') ? html`<button type="button" class="icon-button" data-action="write" aria-label="${t('write')}: ${view.name(one.id)}" @click=${() => actions.write(one.id)}>${icons.chat}</button>` : nothing}
+            </div>
+          </li>`,
+        )}
+      </ul>
+    </section>`;
+  }
+
+  #place(
+    view: View,
+    place: Place,
+    people: readonly Participant[],
+    actions: PeopleActions,
+  ): TemplateResult | typeof nothing {
+    const { visit, t, host } = view;
+    const { localParticipant: self } = visit;
+    if (people.length === 0) return nothing;
+    const title = place === MAIN_ROOM ? 'inVisit' : place === HOLD ? 'onHold' : 'privateTalk';
+    const mayCall =
+      place !== MAIN_ROOM && self.grants.has(place === HOLD ? 'hold' : 'private-room');
+    const mayEnter = isPrivate(people[0] as Participant) && self.place !== place && mayCall;
+    const move = (ids: ParticipantId[], target: MoveTarget): void =>
+      host.run(visit.moveTo(ids, target));
+    return html`<section class="group" data-place=${place} aria-label=${t(title)}>
+      <header>
+        <h3>${icons[place === MAIN_ROOM ? 'people' : place === HOLD ? 'pause' : 'lock']}${t(title)} <span class="count">${people.length}</span></h3>
+        ${mayEnter ? html`<button type="button" class="secondary" data-action="enter" @click=${() => move([self.id], { type: 'room', room: place })}>${t('enter')}</button>` : nothing}
+        ${
+          mayCall
+            ? html`<button type="button" class="secondary" data-action="call-back" @click=${() =>
+                move(
+                  people.map(({ id }) => id),
+                  { type: 'main' },
+                )}>${t('callBack')}</button>`
+            : nothing
+        }
+      </header>
+      <ul role="list">
+        ${repeat(
+          people,
+          ({ id }) => id,
+          (one) => this.#person(view, one, actions),
+        )}
+      </ul>
+    </section>`;
+  }
+
+  #person(view: View, one: Participant, actions: PeopleActions): TemplateResult {
+    const { visit, t, host } = view;
+    const { grants } = visit.localParticipant;
+    const { id } = one;
+    const deeds = one.isLocal
+      ? []
+      : actionsOn(view, one, {
+          write: actions.write,
+          remove: () => {
+            this.removing = id;
+            this.#changed();
+            host.open('remove');
+          },
+        });
+    const isOpen = this.#open === id;
+    const mayMove = !one.isLocal && (grants.has('hold') || grants.has('private-room'));
+    return html`<li class="person" data-person=${id}>
+      ${
+        mayMove
+          ? html`<label class="check">
+              <input type="checkbox" .checked=${this.#selected.has(id)} data-action="select" @change=${(
+                event: Event,
+              ) => {
+                if ((event.target as HTMLInputElement).checked) this.#selected.add(id);
+                else this.#selected.delete(id);
+                this.#changed();
+              }} />
+              ${this.#who(view, one)}
+            </label>`
+          : this.#who(view, one)
+      }
+      ${
+        deeds.length > 0
+          ? html`<button type="button" class="icon-button" data-action="actions" aria-expanded=${isOpen} aria-label=${t('actionsFor', { name: view.name(id) })} @click=${() => {
+              this.#open = isOpen ? undefined : id;
+              this.#changed();
+            }}>${icons.more}</button>`
+          : nothing
+      }
+      ${
+        isOpen && deeds.length > 0
+          ? html`<div class="deeds">
+              ${deeds.map(
+                ({ action, label, danger, onClick }) =>
+                  html`<button type="button" class=${danger ? 'secondary grave' : 'secondary'} data-action=${action} @click=${onClick}>${label}</button>`,
+              )}
+            </div>`
+          : nothing
+      }
+    </li>`;
+  }
+
+  #who({ visit, t, texts, name }: View, one: Participant, more = ''): TemplateResult {
+    const called = name(one.id);
+    const role = texts.roles[one.role];
+    const muted = one.state === 'admitted' && !isSending(one, 'microphone');
+    const signs = one.signs ? t('signs') : '';
+    const answers = visit.responsible?.id === one.id ? t('responsible') : '';
+    const details = [called === role ? '' : role, answers, signs, more].filter(Boolean).join(' · ');
+    return html`<span class="who">
+      <span class="name" dir="auto">${called}</span>
+      ${one.handRaisedAt === undefined ? nothing : html`<span class="raised" title=${t('handRaised')}>${icons.hand}<span class="hidden">${t('handRaised')}</span></span>`}
+      ${muted ? html`<span class="quiet-mic">${icons.micOff}<span class="hidden">${t('muted')}</span></span>` : nothing}
+      <small>${details}</small>
+    </span>`;
+  }
+
+  #selection(view: View): TemplateResult | typeof nothing {
+    const { visit, t, host } = view;
+    const chosen = this.selected(visit);
+    if (chosen.length === 0) return nothing;
+    const { grants } = visit.localParticipant;
+    const room = (withSelf: boolean) => () => this.move(view, { type: 'room' }, withSelf);
+    return html`<div class="selection" role="group" aria-label=${t('selected', { count: String(chosen.length) })}>
+      <b>${t('selected', { count: String(chosen.length) })}</b>
+      ${grants.has('private-room') ? html`<button type="button" class="primary" data-action="private" @click=${room(true)}>${t('privateStart')}</button>` : nothing}
+      ${grants.has('private-room') && chosen.length > 1 ? html`<button type="button" class="secondary" data-action="private-without" @click=${room(false)}>${t('privateWithout')}</button>` : nothing}
+      ${grants.has('hold') ? html`<button type="button" class="secondary" data-action="hold" @click=${() => host.open('hold')}>${t('putOnHold')}</button>` : nothing}
+      ${chosen.some(({ place }) => place !== MAIN_ROOM) ? html`<button type="button" class="secondary" data-action="back" @click=${() => this.move(view, { type: 'main' })}>${t('callBack')}</button>` : nothing}
+    </div>`;
+  }
+}
+
+/** For how long somebody waits, in whole minutes. */
+function since({ t }: View, { waitingSince }: Participant): string {
+  if (waitingSince === undefined) return '';
+  const minutes = Math.floor((Date.now() - waitingSince) / MINUTE_MS);
+  return minutes < 1 ? t('justNow') : t('waitsFor', { minutes: String(minutes) });
+}

@@ -1,0 +1,318 @@
+import type { ParticipantId } from '@bedside/protocol';
+import type { Banner } from './banner.ts';
+import type { Notices } from './notices.ts';
+import { isPrivate, isSending, waiting } from './people.ts';
+import type { PanelName } from './side-panel.ts';
+import type { View } from './view.ts';
+
+export interface TroubleActions {
+  /** A device or action that failed, as text. */
+  problem: string | undefined;
+  startAudio(): void;
+  dismissProblem(): void;
+  toggleScreen(): void;
+}
+
+export interface BannerActions extends TroubleActions {
+  toggleMicrophone(): void;
+  openPeople(): void;
+  /** Which panel is open: it need not be told twice. */
+  panel: PanelName | undefined;
+}
+
+/** What needs attention now, the most urgent first. */
+export function visitBanners(
+  view: View,
+  notices: Notices,
+  actions: BannerActions,
+): readonly (Banner | false)[] {
+  return [
+    ...trouble(view, notices, actions),
+    ...asked(view, notices, actions),
+    ...responsibility(view),
+    ...atTheDoor(view, actions),
+    ...who(view),
+    ...interpreting(view),
+    ...calling(view, notices),
+  ];
+}
+
+/** Of connection, sound, devices and pictures. */
+export function trouble(
+  { visit, t, name }: View,
+  { breached }: Pick<Notices, 'breached'>,
+  actions: TroubleActions,
+): (Banner | false)[] {
+  return [
+    visit.state === 'reconnecting' && {
+      name: 'reconnecting',
+      icon: 'spinner',
+      text: t('reconnecting'),
+      tone: 'warning',
+    },
+    !visit.canPlaybackAudio && {
+      name: 'audio',
+      icon: 'sound',
+      text: t('audioBlocked'),
+      alert: true,
+      buttons: [
+        {
+          action: 'start-audio',
+          label: t('audioAllow'),
+          primary: true,
+          onClick: actions.startAudio,
+        },
+      ],
+    },
+    actions.problem !== undefined && {
+      name: 'problem',
+      icon: 'alert',
+      text: actions.problem,
+      alert: true,
+      dismiss: actions.dismissProblem,
+    },
+    ...[...breached].map(
+      (id): Banner => ({
+        name: `quality-${id}`,
+        icon: 'alert',
+        text: t('signQuality', { name: name(id) }),
+        tone: 'warning',
+        alert: true,
+      }),
+    ),
+    visit.localParticipant.isScreenShareEnabled && {
+      name: 'screen',
+      icon: 'share',
+      text: t('yourScreen'),
+      tone: 'accent',
+      buttons: [{ action: 'stop-screen', label: t('stopScreen'), onClick: actions.toggleScreen }],
+    },
+  ];
+}
+
+/** What others ask of oneself. */
+function asked(
+  { visit, t, name, host }: View,
+  notices: Notices,
+  { toggleMicrophone }: BannerActions,
+): (Banner | false)[] {
+  const { handOverOffer: offer, localParticipant: self } = visit;
+  const { cue, unmuteBy, muted } = notices;
+  const silent = !self.isMicrophoneEnabled;
+  const unmuteButton = {
+    action: 'unmute',
+    label: t('unmute'),
+    primary: true,
+    onClick: toggleMicrophone,
+  };
+  const answer = (accept: boolean): void => host.run(visit.answerHandOver(accept));
+  return [
+    cue !== undefined && {
+      name: 'cue',
+      icon: cue.cue === 'pause' ? 'pause' : 'turn',
+      text: t(cue.cue === 'pause' ? 'cuePause' : 'cueRepeat', { name: name(cue.by) }),
+      tone: 'accent',
+      alert: true,
+      dismiss: () => notices.set({ cue: undefined }),
+    },
+    unmuteBy !== undefined &&
+      silent && {
+        name: 'unmute',
+        icon: 'micOff',
+        text: t('unmuteAsked', { name: name(unmuteBy.id) }),
+        alert: true,
+        buttons: [unmuteButton],
+        dismiss: () => notices.set({ unmuteBy: undefined }),
+      },
+    muted &&
+      silent &&
+      !unmuteBy && {
+        name: 'muted',
+        icon: 'micOff',
+        text: t('wasMuted'),
+        alert: true,
+        buttons: [unmuteButton],
+        dismiss: () => notices.set({ muted: false }),
+      },
+    offer?.to === self.id && {
+      name: 'hand-over',
+      icon: 'turn',
+      text: t('handOverAsked', { name: name(offer.from) }),
+      alert: true,
+      buttons: [
+        {
+          action: 'accept-hand-over',
+          label: t('accept'),
+          primary: true,
+          onClick: () => answer(true),
+        },
+        { action: 'decline-hand-over', label: t('decline'), onClick: () => answer(false) },
+      ],
+    },
+  ];
+}
+
+function responsibility({ visit, t, name, host }: View): (Banner | false)[] {
+  const { handOverOffer: offer, unattendedSince, localParticipant: self } = visit;
+  return [
+    unattendedSince !== undefined && {
+      name: 'unattended',
+      icon: 'person',
+      text: t('unattended'),
+      tone: 'warning',
+    },
+    offer?.from === self.id && {
+      name: 'offered',
+      icon: 'turn',
+      text: t('handOverOffered', { name: name(offer.to) }),
+      buttons: [
+        {
+          action: 'withdraw-hand-over',
+          label: t('withdraw'),
+          onClick: () => host.run(visit.handOver(null)),
+        },
+      ],
+    },
+  ];
+}
+
+/** Who waits, for those who may admit. */
+function atTheDoor({ visit, t, name, host }: View, actions: BannerActions): (Banner | false)[] {
+  const { grants } = visit.localParticipant;
+  const [first, ...more] = waiting(visit);
+  if (!first || !grants.has('admit') || actions.panel === 'people') return [];
+  const admit = (ids?: ParticipantId[]): void => host.run(visit.admit(ids));
+  const text =
+    more.length > 0
+      ? t('waitingMany', { count: String(more.length + 1) })
+      : t('sayWaits', { name: name(first.id) });
+  return [
+    {
+      name: 'waiting',
+      icon: 'door',
+      text,
+      buttons: [
+        { action: 'show-waiting', label: t('show'), onClick: actions.openPeople },
+        {
+          action: 'admit-waiting',
+          label: t(more.length > 0 ? 'admitAll' : 'admit'),
+          primary: true,
+          onClick: () => admit(more.length > 0 ? undefined : [first.id]),
+        },
+      ],
+    },
+  ];
+}
+
+/** Who hears whom, where that is not everybody. */
+function who({ visit, t, texts, name, host }: View): (Banner | false)[] {
+  const { localParticipant: self, participants } = visit;
+  const others = [...participants.values()].filter(({ isHere }) => isHere);
+  const names = new Intl.ListFormat(texts.lang, { type: 'conjunction' }).format(
+    others.map(({ id }) => name(id)),
+  );
+  const whisperer = others.find(({ whisperTo }) => whisperTo === self.id);
+  return [
+    isPrivate(self) && {
+      name: 'private',
+      icon: 'lock',
+      text: others.length > 0 ? t('privateWith', { names }) : t('privateAlone'),
+      tone: 'private',
+      buttons: [
+        self.grants.has('private-room') && {
+          action: 'end-private',
+          label: t('backToVisit'),
+          onClick: () =>
+            host.run(visit.moveTo([self.id, ...others.map(({ id }) => id)], { type: 'main' })),
+        },
+      ],
+    },
+    self.whisperTo !== undefined && {
+      name: 'whisper',
+      icon: 'lock',
+      text: t('whisperTo', { name: name(self.whisperTo) }),
+      tone: 'private',
+      buttons: [
+        {
+          action: 'end-whisper',
+          label: t('whisperEnd'),
+          onClick: () => host.run(visit.whisper(null)),
+        },
+      ],
+    },
+    whisperer !== undefined && {
+      name: 'whispered',
+      icon: 'lock',
+      text: t('whisperedBy', { name: name(whisperer.id) }),
+      tone: 'private',
+    },
+  ];
+}
+
+/** The interpreter's own controls: cues for who speaks, and whose turn it is. */
+function interpreting({ visit, t, name, host }: View): (Banner | false)[] {
+  const { localParticipant: self, activeSpeaker, turns } = visit;
+  if (!self.grants.has('interpret') || !self.isHere) return [];
+  const others = [...visit.participants.values()].filter(({ isHere }) => isHere);
+  const speaker =
+    activeSpeaker && !activeSpeaker.isLocal
+      ? activeSpeaker
+      : others.find((one) => one.isSpeaking && isSending(one, 'microphone'));
+  const colleague = others.some(({ role }) => role === 'interpreter');
+  const mine = turns.includes(self.id);
+  const cue = (what: 'pause' | 'repeat'): void => {
+    if (speaker) host.run(visit.cue(speaker.id, what));
+  };
+  return [
+    {
+      name: 'interpreting',
+      icon: 'languages',
+      text: [
+        t(colleague ? (mine ? 'yourTurn' : 'notYourTurn') : visit.interpreting),
+        speaker && t('speaks', { name: name(speaker.id) }),
+      ]
+        .filter(Boolean)
+        .join(' · '),
+      buttons: [
+        colleague && !mine
+          ? {
+              action: 'take-turn',
+              label: t('takeTurn'),
+              primary: true,
+              onClick: () => host.run(visit.takeTurn()),
+            }
+          : false,
+        speaker !== undefined && {
+          action: 'cue-pause',
+          label: t('askPause'),
+          onClick: () => cue('pause'),
+        },
+        speaker !== undefined && {
+          action: 'cue-repeat',
+          label: t('askRepeat'),
+          onClick: () => cue('repeat'),
+        },
+      ],
+    },
+  ];
+}
+
+/** Calls for somebody on call, while they ring and where nobody answered. */
+function calling({ visit, t, texts, host }: View, notices: Notices): Banner[] {
+  return visit.calls
+    .filter(({ state }) => state === 'ringing' || state === 'unanswered')
+    .filter(({ callId }) => !notices.closed.has(callId))
+    .map(({ callId, role, state }) => ({
+      name: `call-${callId}`,
+      icon: state === 'ringing' ? 'spinner' : 'alert',
+      text: t(state === 'ringing' ? 'callRings' : 'callUnanswered', { role: texts.roles[role] }),
+      buttons: [
+        state === 'ringing' && {
+          action: 'cancel-call',
+          label: t('cancel'),
+          onClick: () => host.run(visit.cancelCall(callId)),
+        },
+      ],
+      dismiss: state === 'ringing' ? undefined : () => notices.close(callId),
+    }));
+}
