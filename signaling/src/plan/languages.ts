@@ -27,13 +27,17 @@ export function gainsIn(visit: Visit, together: readonly Participant[]): Gains {
     together.map((listener) => [listener, channelOf(listener, voices, relaysFor(listener.id))]),
   );
   const working = new Set([...channels.values()].flatMap(({ through }) => [...through]));
-  const active = atWork(interpreters);
-  const resting = interpreters.filter((each) => working.size > 0 && !active.includes(each));
+  // Of several with the same pair only the one who works is heard.
+  const resting = interpreters.filter(
+    (each) =>
+      !working.has(each.id) &&
+      interpreters.some((other) => working.has(other.id) && sharePair(each, other)),
+  );
   return new Map(
     [...channels].map(([listener, { originals, through }]) => {
       const gains = new Map<ParticipantId, number>(resting.map(({ id }) => [id, 0]));
       // Who works is not for who follows the original; what others follow is not known.
-      if (hearsOf(listener).length > 0) for (const id of working) gains.set(id, 0);
+      if (followsOf(listener).length > 0) for (const id of working) gains.set(id, 0);
       for (const id of originals) gains.set(id, linear(listener.duckDb ?? DUCK_DB));
       for (const id of through) gains.delete(id);
       return [listener.id, gains];
@@ -55,7 +59,7 @@ type Voices = ReadonlyMap<string, readonly ParticipantId[]>;
 function channelOf(listener: Participant, voices: Voices, relays: Relays): Channel {
   const originals = new Set<ParticipantId>();
   const through = new Set<ParticipantId>();
-  const follows = keysOf(hearsOf(listener));
+  const follows = keysOf(followsOf(listener));
   for (const [spoken, speakers] of voices) {
     const others = speakers.filter((speaker) => speaker !== listener.id);
     if (others.length === 0 || follows.includes(spoken)) continue;
@@ -72,13 +76,24 @@ function channelOf(listener: Participant, voices: Voices, relays: Relays): Chann
   return { originals, through };
 }
 
+/** Who interprets from a language follows it. */
+const followsOf = (listener: Participant): readonly LanguageTag[] =>
+  listener.grants.includes('interpret')
+    ? [...hearsOf(listener), ...speaksOf(listener)]
+    : hearsOf(listener);
+
 const keysOf = (tags: readonly LanguageTag[]): string[] => [...new Set(tags.map(languageKey))];
 
 /** Who has two languages to interpret between; anybody else with that grant is a speaker as all are. */
 function asInterpreter(participant: Participant): Interpreter[] {
-  const { id, grants, whisperTo } = participant;
+  const { id, grants, whisperTo, endpoint } = participant;
   const languages = keysOf(speaksOf(participant));
-  return grants.includes('interpret') && languages.length > 1 ? [{ id, whisperTo, languages }] : [];
+  if (!grants.includes('interpret') || languages.length < 2) return [];
+  const speaks =
+    endpoint?.producers.some(({ source, paused }) => source === 'microphone' && !paused) ?? false;
+  const reaches: Interpreter['reaches'] = (listener) =>
+    speaks && (whisperTo === undefined || whisperTo === listener);
+  return [{ id, languages, reaches }];
 }
 
 function voicesOf(together: readonly Participant[], interpreters: readonly Interpreter[]): Voices {
@@ -97,31 +112,17 @@ function byTurn({ turns = [] }: Visit, interpreters: readonly Interpreter[]): In
   return interpreters.toSorted((one, other) => turn(one) - turn(other));
 }
 
-/** Those whose turn it is: one for each set of languages. */
-function atWork(interpreters: readonly Interpreter[]): Interpreter[] {
-  const working: Interpreter[] = [];
-  for (const each of interpreters) {
-    const isTwin = working.some(({ languages }) =>
-      each.languages.every((language) => languages.includes(language)),
-    );
-    if (!isTwin) working.push(each);
-  }
-  return working;
-}
+const sharePair = (one: Interpreter, other: Interpreter): boolean =>
+  one.languages.filter((language) => other.languages.includes(language)).length > 1;
 
-/** For each listener the chains of those who speak to them, and are not themselves. */
+/** For each listener the chains of those who are not themselves, and whom they hear: nobody is turned down for a voice that is not there. */
 function audibleRelays(interpreters: readonly Interpreter[]) {
-  const speakingTo = (listener: ParticipantId | undefined) =>
-    atWork(
-      interpreters.filter(({ whisperTo }) => whisperTo === undefined || whisperTo === listener),
-    );
-  const toAll = speakingTo(undefined);
-  const relaysToAll = relaysOf(toAll);
-  const own = new Set(
-    interpreters.flatMap(({ id, whisperTo }) => (whisperTo ? [whisperTo, id] : id)),
-  );
-  return (listener: ParticipantId): Relays =>
-    own.has(listener)
-      ? relaysOf(speakingTo(listener).filter(({ id }) => id !== listener))
-      : relaysToAll;
+  const known = new Map<string, Relays>();
+  return (listener: ParticipantId): Relays => {
+    const audible = interpreters.filter(({ id, reaches }) => id !== listener && reaches(listener));
+    const key = audible.map(({ id }) => id).join(' ');
+    const relays = known.get(key) ?? relaysOf(audible);
+    known.set(key, relays);
+    return relays;
+  };
 }

@@ -3,8 +3,8 @@ import type { ParticipantId } from '@bedside/protocol';
 /** Somebody who interprets between all of their languages; `languages` are keys, as of `languageKey`. */
 export interface Interpreter {
   id: ParticipantId;
-  /** To whom alone they speak now. */
-  whisperTo?: ParticipantId | undefined;
+  /** Whether what they say reaches this listener now. */
+  reaches: (listener: ParticipantId) => boolean;
   languages: readonly string[];
 }
 

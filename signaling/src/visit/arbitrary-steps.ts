@@ -203,7 +203,7 @@ const situated = fc.oneof(
     }),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({ do: fc.constant('cancel-call'), by: insider, nth }),
   },
   {

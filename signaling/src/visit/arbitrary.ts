@@ -75,11 +75,11 @@ export function run({ as: made, steps }: History): Moment[] {
 export function onHistories(property: (moments: readonly Moment[]) => void): void {
   fc.assert(
     fc.property(history, (some) => property(run(some))),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
   fc.assert(
     fc.property(longHistory, (some) => property(run(some))),
-    { numRuns: 5 },
+    { numRuns: 4 },
   );
 }
 

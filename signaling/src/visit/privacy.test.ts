@@ -1,8 +1,11 @@
 import { HOLD, MAIN_ROOM, type ParticipantId } from '@bedside/protocol';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { plan } from '../plan/plan.ts';
 import { onHistories, outcomeOf } from './arbitrary.ts';
 import { admitted, type LedgerEvent, type Visit } from './state.ts';
+
+// Many histories, also where the machine has other things to do.
+vi.setConfig({ testTimeout: 60_000 });
 
 /**
  * Who could hear whom, from the record alone. Throws where something ends that had not begun, or begins
