@@ -347,6 +347,17 @@ describe('a clinical visit, in pages of one’s own', () => {
         ({ localParticipant }) => localParticipant.tracks.get('camera')?.track?.contentHint,
       );
     expect(await camera()).toBe('');
+    await patient.evaluate(() => {
+      const window = globalThis as unknown as { preferences: unknown[] };
+      window.preferences = [];
+      const { setParameters } = RTCRtpSender.prototype;
+      RTCRtpSender.prototype.setParameters = async function (parameters, ...rest) {
+        await setParameters.call(this, parameters, ...rest);
+        window.preferences.push(this.getParameters().degradationPreference ?? 'none');
+      };
+    });
+    const preferences = () =>
+      patient.evaluate(() => (globalThis as unknown as { preferences: unknown[] }).preferences);
     for (const page of [patient, caregiver])
       await inVisit(page, (visit) => visit.setLanguages({ signs: true }));
     const isProtected = () =>
@@ -357,6 +368,7 @@ describe('a clinical visit, in pages of one’s own', () => {
       );
     await until('the picture is protected', isProtected, (protects) => protects === true);
     expect(await camera()).toBe('motion');
+    expect(await preferences()).toEqual(['maintain-framerate']);
     const evidence = await until(
       'evidence',
       () => inVisit(caregiver, (visit) => visit.evidence),
@@ -368,5 +380,6 @@ describe('a clinical visit, in pages of one’s own', () => {
     await inVisit(patient, (visit) => visit.setLanguages({ signs: false }));
     await until('the picture is as any other', isProtected, (protects) => protects === false);
     await until('the camera, too', camera, (hint) => hint === '');
+    expect(await preferences()).toEqual(['maintain-framerate', 'none']);
   });
 });

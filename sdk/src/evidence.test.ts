@@ -75,11 +75,11 @@ describe('QualityMeter', () => {
 
   it('a page that slept, and a consumer that is new, are where to count from', () => {
     const { next, meter } = setUp();
-    expect(next(0, {}, 60)).toEqual([]);
+    expect(next(30, {}, 60)).toEqual([]);
     expect(next(0, { framesDecoded: 0 })).toEqual([]);
-    expect(meter.evidence.seconds).toBe(2);
-    expect(next(30, { framesDecoded: 60 })).toEqual([]);
-    expect(meter.evidence).toMatchObject({ seconds: 4, framesPerSecond: { samples: 2, max: 30 } });
+    expect(meter.evidence.seconds).toBe(0);
+    expect(next(30)).toEqual([]);
+    expect(meter.evidence).toMatchObject({ seconds: 2, framesPerSecond: { samples: 1, min: 30 } });
   });
 
   it('a breach ends with the picture', () => {

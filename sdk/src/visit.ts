@@ -550,6 +550,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     this.#roster.clear();
     this.#unclaimed.clear();
     this.#activeSpeaker = undefined;
+    this.#wasWaiting = false;
   }
 
   #sessionChanged(
