@@ -306,7 +306,7 @@ export const clientCommands = {
       participantIds: z.optional(participantIds),
     }),
     response: Empty,
-    errors: ['forbidden', 'not-found', 'already-admitted'],
+    errors: ['forbidden', 'not-joined', 'not-found', 'already-admitted'],
   }),
   /**
    * Send a participant away, or deny one who waits; their token is refused from then on. Needs the
@@ -315,7 +315,7 @@ export const clientCommands = {
   remove: defineCommand({
     request: z.object({ ...request, participantId: ParticipantId }),
     response: Empty,
-    errors: ['forbidden', 'not-found', 'media-unavailable'],
+    errors: ['forbidden', 'not-joined', 'not-found', 'media-unavailable'],
   }),
   /**
    * Bring participants together in another place of the visit: the main room, hold, or a private
@@ -327,7 +327,7 @@ export const clientCommands = {
       /** Where they are now. */
       place: Place,
     }),
-    errors: ['forbidden', 'not-joined', 'not-found', 'limit-reached', 'media-unavailable'],
+    errors: ['forbidden', 'not-joined', 'not-found', 'media-unavailable'],
   }),
   /** Mute a participant’s microphone. They alone can unmute it. Needs the grant `mute`. */
   mute: defineCommand({
@@ -419,13 +419,13 @@ export const clientCommands = {
       to: z.nullable(ParticipantId),
     }),
     response: Empty,
-    errors: ['forbidden'],
+    errors: ['forbidden', 'not-joined'],
   }),
   /** Take over who waits, as a colleague offered, or refuse. */
   'answer-reassign': defineCommand({
     request: z.object({ ...request, accept: z.boolean() }),
     response: Empty,
-    errors: ['forbidden', 'not-found'],
+    errors: ['forbidden', 'not-joined', 'not-found'],
   }),
   /** One’s own languages; what is absent stays as it is. */
   'set-languages': defineCommand({

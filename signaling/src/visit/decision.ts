@@ -219,10 +219,6 @@ export const change = (
 /** Who gave the command, for the ledger. */
 export const idOf = (by: By): ParticipantId => ('staff' in by ? by.staff : by.participant);
 
-/** What who gave the command may do. */
-export const grantsOfGiver = (visit: Visit, by: By): readonly Grant[] =>
-  'staff' in by ? by.grants : (giverOf(visit, by)?.grants ?? []);
-
 /** The participant who gave the command, where they take part. */
 export function giverOf(visit: Visit, by: By): Participant | undefined {
   return 'participant' in by ? findPresent(visit, by.participant) : undefined;
@@ -244,16 +240,15 @@ export function refusal(visit: Visit, by: By, ...anyOf: Grant[]): ErrorCode | un
     : 'forbidden';
 }
 
-/** The participant who gave a command that is for participants alone, where they may; else why they may not. */
+/** The participant who gave a command that staff outside can not give, where they may; else why they may not. */
 export function permit(
   visit: Visit,
   by: By,
   ...anyOf: Grant[]
 ): { giver: Participant; refused?: undefined } | { giver?: undefined; refused: ErrorCode } {
   const refused = refusal(visit, by, ...anyOf);
-  if (refused) return { refused };
   const giver = giverOf(visit, by);
-  return giver ? { giver } : { refused: 'not-joined' };
+  return refused || !giver ? { refused: refused ?? 'forbidden' } : { giver };
 }
 
 /** Somebody else who hears the giver now. */

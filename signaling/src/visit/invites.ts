@@ -1,15 +1,12 @@
-import { type InviteId, LIMITS, type ParticipantId } from '@bedside/protocol';
-import { acceptCall, type Call, cancelCall, exhaustCall, startCall } from './call.ts';
 import {
-  change,
-  type Decision,
-  grantsOfGiver,
-  idOf,
-  type Of,
-  refusal,
-  refuse,
-  unchanged,
-} from './decision.ts';
+  type Grant,
+  type InviteId,
+  LIMITS,
+  type ParticipantId,
+  type Role,
+} from '@bedside/protocol';
+import { acceptCall, type Call, cancelCall, exhaustCall, startCall } from './call.ts';
+import { type By, change, type Decision, type Of, permit, refuse, unchanged } from './decision.ts';
 import { GRANTS_OF_ROLE, OVER_OTHERS } from './grants.ts';
 import { type Invite, present, type Visit } from './state.ts';
 
@@ -20,8 +17,8 @@ const ACCEPTED_MS = 10 * 60_000;
 
 export function invite(visit: Visit, command: Of<'invite'>): Decision {
   const { now, by, invite: id, role, name, ttlMs, knock } = command;
-  const refused = refusedFor(visit, by, role);
-  if (refused) return refuse(refused);
+  const { giver, refused } = permitFor(visit, by, role);
+  if (!giver) return refuse(refused);
   if (visit.invites?.some((each) => each.id === id)) return unchanged(visit);
   const invites = withRoom(visit, now);
   if (!invites) return refuse('limit-reached');
@@ -30,21 +27,19 @@ export function invite(visit: Visit, command: Of<'invite'>): Decision {
     role,
     ...(name === undefined ? {} : { name }),
     knock,
-    by: idOf(by),
+    by: giver.id,
     expiresAt: now + ttlMs,
     state: 'open',
   });
-  return change(visit, { invites }, [{ type: 'invited', at: now, invite: id, role, by: idOf(by) }]);
+  return change(visit, { invites }, [{ type: 'invited', at: now, invite: id, role, by: giver.id }]);
 }
 
 /** Nobody can give what they lack. */
-function refusedFor(visit: Visit, by: Of<'invite'>['by'], role: Of<'invite'>['role']) {
-  const refused = refusal(visit, by, 'invite');
-  if (refused) return refused;
-  const grants = grantsOfGiver(visit, by);
-  return GRANTS_OF_ROLE[role].every((grant) => !OVER_OTHERS.has(grant) || grants.includes(grant))
-    ? undefined
-    : 'forbidden';
+function permitFor(visit: Visit, by: By, role: Role): ReturnType<typeof permit> {
+  const permitted = permit(visit, by, 'invite');
+  const lacks = (grant: Grant) =>
+    OVER_OTHERS.has(grant) && permitted.giver?.grants.includes(grant) === false;
+  return GRANTS_OF_ROLE[role].some(lacks) ? { refused: 'forbidden' } : permitted;
 }
 
 /**
@@ -67,8 +62,8 @@ function withRoom(visit: Visit, now: number): Invite[] | undefined {
 }
 
 export function revokeInvite(visit: Visit, { now, by, invite: id }: Of<'revoke-invite'>): Decision {
-  const refused = refusal(visit, by, 'invite');
-  if (refused) return refuse(refused);
+  const { giver, refused } = permit(visit, by, 'invite');
+  if (!giver) return refuse(refused);
   const found = visit.invites?.find((each) => each.id === id);
   if (!found) return refuse('not-found');
   if (found.state === 'used') return refuse('invite-used');
@@ -77,14 +72,14 @@ export function revokeInvite(visit: Visit, { now, by, invite: id }: Of<'revoke-i
     each === found ? { ...each, state: 'revoked' as const } : each,
   );
   return change(visit, { invites }, [
-    { type: 'invite-revoked', at: now, invite: id, by: idOf(by) },
+    { type: 'invite-revoked', at: now, invite: id, by: giver.id },
   ]);
 }
 
 export function call(visit: Visit, command: Of<'call'>): Decision {
   const { now, by, call: id, role, groups, ringMs } = command;
-  const refused = refusedFor(visit, by, role);
-  if (refused) return refuse(refused);
+  const { giver, refused } = permitFor(visit, by, role);
+  if (!giver) return refuse(refused);
   // Without a clinic there is nobody on call.
   if (visit.policy.clinic === undefined) return refuse('conflict');
   if (callOf(visit, id)) return unchanged(visit);
@@ -96,15 +91,15 @@ export function call(visit: Visit, command: Of<'call'>): Decision {
     if (done === -1) return refuse('limit-reached');
     calls.splice(done, 1);
   }
-  const started = startCall({ id, by: idOf(by), role, groups: [...groups], ringMs }, now);
+  const started = startCall({ id, by: giver.id, role, groups: [...groups], ringMs }, now);
   return change(visit, { calls: [...calls, started], invites }, [
-    { type: 'called', at: now, call: id, role, by: idOf(by) },
+    { type: 'called', at: now, call: id, role, by: giver.id },
   ]);
 }
 
 export function cancel(visit: Visit, { now, by, call: id }: Of<'cancel-call'>): Decision {
-  const refused = refusal(visit, by, 'invite');
-  if (refused) return refuse(refused);
+  const { giver, refused } = permit(visit, by, 'invite');
+  if (!giver) return refuse(refused);
   const found = callOf(visit, id);
   return found ? advanced(visit, found, cancelCall(found), now) : refuse('not-found');
 }

@@ -5,7 +5,6 @@ import {
   hearerOf,
   type Of,
   permit,
-  refusal,
   refuse,
   swap,
   unchanged,
@@ -32,10 +31,12 @@ export function setLanguages(visit: Visit, command: Of<'set-languages'>): Decisi
 }
 
 export function setInterpreting(visit: Visit, { now, by, mode }: Of<'set-interpreting'>): Decision {
-  const refused = refusal(visit, by, 'interpret', 'admit');
-  if (refused) return refuse(refused);
+  const { giver, refused } = permit(visit, by, 'interpret', 'admit');
+  if (!giver) return refuse(refused);
   if (visit.interpreting === mode) return unchanged(visit);
-  return change(visit, { interpreting: mode }, [{ type: 'interpreting-changed', at: now }]);
+  return change(visit, { interpreting: mode }, [
+    { type: 'interpreting-changed', at: now, by: giver.id },
+  ]);
 }
 
 export function takeTurn(visit: Visit, { now, by }: Of<'take-turn'>): Decision {

@@ -3,7 +3,7 @@ import {
   change,
   type Decision,
   type Of,
-  refusal,
+  permit,
   refuse,
   swap,
   unchanged,
@@ -25,20 +25,17 @@ export function roomsOf(visit: Visit): Map<Place, ParticipantId[]> {
 
 export function move(visit: Visit, command: Of<'move'>): Decision {
   const { by, participants: ids, to } = command;
-  const refused = refusal(visit, by, 'hold', 'private-room');
-  if (refused) return refuse(refused);
+  const { giver, refused } = permit(visit, by, 'hold', 'private-room');
+  if (!giver) return refuse(refused);
   const moved = [...new Set(ids)].map((id) => findPresent(visit, id));
   if (!moved.every((each) => each?.state === 'admitted')) return refuse('not-found');
   const people = moved as Participant[];
   const place = placeOf(command);
   if (to.type === 'room' && to.room !== undefined && !roomsOf(visit).has(to.room))
     return refuse('not-found');
-  for (const { place: from } of people)
-    for (const each of [from, place]) {
-      if (each === MAIN_ROOM) continue;
-      const lacks = refusal(visit, by, each === HOLD ? 'hold' : 'private-room');
-      if (lacks) return refuse(lacks);
-    }
+  for (const each of [place, ...people.map((one) => one.place)])
+    if (each !== MAIN_ROOM && !giver.grants.includes(each === HOLD ? 'hold' : 'private-room'))
+      return refuse('forbidden');
   const hold = to.type === 'hold' ? { audio: to.audio, ...notice(to) } : undefined;
   const changed = people.filter(
     (each) =>

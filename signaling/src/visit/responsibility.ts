@@ -4,6 +4,7 @@ import {
   giverOf,
   idOf,
   type Of,
+  permit,
   refusal,
   refuse,
   unchanged,
@@ -14,20 +15,20 @@ import { findPresent, mayAttend, type Visit } from './state.ts';
 /** Who answers for the visit, and how that passes on. */
 
 export function handOver(visit: Visit, { now, by, to }: Of<'hand-over'>): Decision {
-  const giver = giverOf(visit, by);
-  const isResponsible = giver !== undefined && giver.id === visit.responsible;
-  const refused = isResponsible ? refusal(visit, by) : refusal(visit, by, 'hand-over');
-  if (refused) return refuse(refused);
+  const { giver, refused } = permit(visit, by);
+  if (!giver) return refuse(refused);
+  if (giver.id !== visit.responsible && !giver.grants.includes('hand-over'))
+    return refuse('forbidden');
   if (to === null)
     return visit.handOver ? change(without(visit, 'handOver'), {}, []) : unchanged(visit);
   const receiver = findPresent(visit, to);
   if (!receiver) return refuse('not-found');
   if (!mayAttend(receiver)) return refuse('forbidden');
   if (receiver.id === visit.responsible) return refuse('conflict');
-  const offer = { from: visit.responsible ?? idOf(by), to };
+  const offer = { from: visit.responsible ?? giver.id, to };
   if (visit.handOver?.from === offer.from && visit.handOver.to === to) return unchanged(visit);
   return change(visit, { handOver: offer }, [
-    { type: 'hand-over-offered', at: now, participant: to, by: idOf(by) },
+    { type: 'hand-over-offered', at: now, participant: to, by: giver.id },
   ]);
 }
 
@@ -36,7 +37,7 @@ export function answerHandOver(
   { now, by, accept }: Of<'answer-hand-over'>,
 ): Decision {
   const giver = giverOf(visit, by);
-  if (!giver) return refuse(refusal(visit, by) ?? 'not-joined');
+  if (!giver) return refuse('not-joined');
   if (visit.handOver?.to !== giver.id) return refuse('not-found');
   return change(without(visit, 'handOver'), accept ? { responsible: visit.handOver.to } : {}, [
     {

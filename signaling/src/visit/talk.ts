@@ -3,7 +3,6 @@ import {
   change,
   type Decision,
   hearerOf,
-  idOf,
   type Of,
   permit,
   refusal,
@@ -95,8 +94,8 @@ export function react(visit: Visit, { by, reaction }: Of<'react'>): Decision {
 }
 
 export function mute(visit: Visit, { now, by, participant: id }: Of<'mute'>): Decision {
-  const refused = refusal(visit, by, 'mute');
-  if (refused) return refuse(refused);
+  const { giver, refused } = permit(visit, by, 'mute');
+  if (!giver) return refuse(refused);
   const other = findAdmitted(visit, id);
   if (!other) return refuse('not-found');
   const producers = other.endpoint?.producers ?? [];
@@ -106,7 +105,7 @@ export function mute(visit: Visit, { now, by, participant: id }: Of<'mute'>): De
   return change(
     visit,
     { participants: swap(visit, withProducers(other, after)) },
-    [{ type: 'producer-paused', at: now, participant: id, source: 'microphone', by: idOf(by) }],
+    [{ type: 'producer-paused', at: now, participant: id, source: 'microphone', by: giver.id }],
     [{ type: 'pause-producer', producer: live.id, paused: true }],
   );
 }
