@@ -109,6 +109,7 @@ describe('QualityMonitor', () => {
   function monitored() {
     const watched = new Map<never, { heard: boolean }>();
     const changes: [QualityChange, boolean][] = [];
+    const due = vi.fn();
     const inbound = (source: string, more: object) => ({ participantId: 'a', source, ...more });
     let framesDecoded = 0;
     const stats = vi.fn(async () => {
@@ -123,10 +124,10 @@ describe('QualityMonitor', () => {
     const monitor = new QualityMonitor({
       watched: () => watched,
       stats,
-      due: () => {},
+      due,
       changed: (change, breached) => changes.push([change, breached]),
     });
-    return { monitor, watched, changes, stats };
+    return { monitor, watched, changes, due, stats };
   }
 
   it('measures nothing while no picture is protected', async () => {
@@ -157,6 +158,16 @@ describe('QualityMonitor', () => {
     expect(monitor.evidence).toMatchObject([
       { participantId: 'a', offsetMs: { max: 70 }, shortSide: { min: 480 } },
     ]);
+  });
+
+  it('the sums are due every half minute', async () => {
+    const { monitor, watched, due } = monitored();
+    watched.set('a' as never, { heard: true });
+    monitor.follow();
+    await vi.advanceTimersByTimeAsync(29_000);
+    expect(due).toHaveBeenCalledTimes(0);
+    await vi.advanceTimersByTimeAsync(32_000);
+    expect(due).toHaveBeenCalledTimes(2);
   });
 
   it('compares with no sound that is not to be heard', async () => {
