@@ -292,7 +292,7 @@ class TrackSender implements Sender {
       const parameters = rtpSender?.getParameters();
       if (!rtpSender || !parameters) return;
       const { degradationPreference, ...rest } = parameters;
-      this.#preference ??= degradationPreference && { degradationPreference };
+      this.#preference ??= degradationPreference ? { degradationPreference } : {};
       await rtpSender.setParameters({
         ...rest,
         ...(motion ? { degradationPreference: 'maintain-framerate' } : this.#preference),
