@@ -14,6 +14,7 @@ import {
 import type { ErrorCode } from './errors.ts';
 import { ParticipantId, RequestId, VisitId } from './ids.ts';
 import { LIMITS } from './limits.ts';
+import { onCallCommands, onCallEvents } from './on-call.ts';
 import { ClinicGrant, SignedToken } from './token.ts';
 import { ConnectionState, LanguageTag, Role, VisitKind, VisitState } from './visit.ts';
 
@@ -103,6 +104,7 @@ export const clinicCommands = {
     }),
     errors: ['unauthorized'],
   }),
+  ...onCallCommands,
 };
 
 /** Events from the gateway to the SDK, of a clinic's socket. */
@@ -139,6 +141,7 @@ export const clinicEvents = {
       retryAfterMs: z.optional(milliseconds),
     }),
   }),
+  ...onCallEvents,
 };
 
 export type ClinicCommands = typeof clinicCommands;

@@ -173,6 +173,7 @@ function ownCore(
   const clinics = createClinics({
     redis,
     subscriber,
+    guests,
     telemetry: metrics.clinics,
     log,
     entryLifeMs: config.queueEntryLifeMs,
@@ -187,7 +188,7 @@ function ownCore(
     graceMs: config.graceMs,
     clinics,
     guests,
-    calls: { follow() {}, forget() {} },
+    calls: clinics.calls,
   });
   let reachable = true;
   redis.on('ready', () => {

@@ -5,7 +5,7 @@ import { createMetrics, TOKEN_FAILURES } from './metrics.ts';
 /** What gauges count; anything else needs a unit in its name. */
 const COUNTED = [
   ...['sockets', 'clinic_sockets', 'node_links', 'visits', 'participants', 'unwritten_changes'],
-  ...['queue_entries', 'unwritten_queue_entries'],
+  ...['queue_entries', 'unwritten_queue_entries', 'on_call_sockets'],
 ];
 const LABELS = [
   ...['command', 'operation', 'outcome', 'phase', 'reason', 'role', 'route'],

@@ -167,6 +167,10 @@ export function createMetrics(): GatewayMetrics {
     'queue_entries',
     'Visits of this gateway that stand in the queue of a clinic.',
   );
+  const onCallSockets = gauge(
+    'on_call_sockets',
+    'Sockets of clinics that are signed on as on call.',
+  );
   const unwrittenEntries = gauge(
     'unwritten_queue_entries',
     'Changed entries of queues that Redis does not have yet.',
@@ -213,6 +217,7 @@ export function createMetrics(): GatewayMetrics {
       redis,
       queueEntries: (count) => queueEntries.set(count),
       unwrittenEntries: (count) => unwrittenEntries.set(count),
+      onCallSockets: (count) => onCallSockets.set(count),
     },
     gateway: {
       sockets: (count) => sockets.set(count),

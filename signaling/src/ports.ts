@@ -226,5 +226,6 @@ export interface ClinicTelemetry {
   redis(operation: string, outcome: 'ok' | 'error', seconds: number): void;
   /** Present counts; called when they change. */
   queueEntries(count: number): void;
+  onCallSockets(count: number): void;
   unwrittenEntries(count: number): void;
 }

@@ -467,6 +467,7 @@ export class VisitActor {
     did: (command) => this.#apply(command).committed,
     inLine: () => this.#media.inLine(),
     mint: (guest) => this.#options.guests.mint(guest),
+    canCall: () => this.#options.store.available,
   });
 
   readonly #handlers: {

@@ -91,9 +91,11 @@ export interface ActsHost {
   /** Whether the node does as the plan says, once it was asked to. */
   inLine(): Promise<boolean>;
   mint: GuestTokens['mint'];
+  /** Redis answers: without it nobody can be rung. */
+  canCall(): boolean;
 }
 
-export function createActs({ now, visit, did, inLine, mint }: ActsHost): Acts {
+export function createActs({ now, visit, did, inLine, mint, canCall }: ActsHost): Acts {
   const act = (command: WithoutNow<Command>): Acted<Record<string, never>> => ({
     committed: did({ ...command, now: now() } as Command),
     response: {},
@@ -129,6 +131,7 @@ export function createActs({ now, visit, did, inLine, mint }: ActsHost): Acts {
     },
     'revoke-invite': (by, { inviteId: invite }) => act({ type: 'revoke-invite', by, invite }),
     call: (by, { role, groups, ringMs = RING_MS }) => {
+      if (!canCall()) throw new BedsideError('state-unavailable');
       const call = randomBytes(12).toString('base64url') as CallId;
       const { committed } = act({ type: 'call', by, call, role, groups, ringMs });
       return { committed, response: { callId: call } };

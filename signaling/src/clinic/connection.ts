@@ -6,6 +6,7 @@ import {
 } from '@bedside/protocol';
 import type { ClinicConnection, ClinicTelemetry, Staff, StaffCommandName } from '../ports.ts';
 import { GRANT_OF_COMMAND } from './grants.ts';
+import type { OnCallSeat } from './on-call/seat.ts';
 import type { QueueSeat } from './queue/seat.ts';
 
 type Handlers = {
@@ -15,22 +16,30 @@ type Handlers = {
 export interface StaffConnectionOptions {
   staff: Staff;
   queue: QueueSeat;
+  onCall: OnCallSeat;
   telemetry: Pick<ClinicTelemetry, 'command'>;
 }
 
 /** One socket of a clinic's staff: checks the grant of each command, and hands it to who answers it. */
 export class StaffConnection implements ClinicConnection {
   readonly #queue: QueueSeat;
+  readonly #onCall: OnCallSeat;
   readonly #telemetry: Pick<ClinicTelemetry, 'command'>;
   readonly #handlers: Handlers;
   #staff: Staff;
 
-  constructor({ staff, queue, telemetry }: StaffConnectionOptions) {
+  constructor({ staff, queue, onCall, telemetry }: StaffConnectionOptions) {
     this.#staff = staff;
     this.#queue = queue;
+    this.#onCall = onCall;
     this.#telemetry = telemetry;
     this.#handlers = {
       'watch-queue': () => queue.watch(),
+      'sign-on': (request) => onCall.signOn(request),
+      'sign-off': () => onCall.signOff(),
+      'set-busy': (request) => onCall.setBusy(request),
+      'accept-call': (request) => onCall.accept(request),
+      'decline-call': (request) => onCall.decline(request),
     };
   }
 
@@ -54,9 +63,12 @@ export class StaffConnection implements ClinicConnection {
   identify(staff: Staff): void {
     this.#staff = staff;
     if (!staff.grants.includes('queue')) this.#queue.close();
+    if (staff.grants.includes('on-call')) this.#onCall.identify(staff);
+    else void this.#onCall.signOff();
   }
 
   disconnected(): void {
     this.#queue.close();
+    this.#onCall.disconnected();
   }
 }

@@ -19,6 +19,11 @@ export const ATTENDANT_GRANTS: readonly Grant[] = ['admit', 'remove', 'hand-over
 /** The grant that each command needs. */
 export const GRANT_OF_COMMAND: Readonly<Record<StaffCommandName, ClinicGrant>> = {
   'watch-queue': 'queue',
+  'sign-on': 'on-call',
+  'sign-off': 'on-call',
+  'set-busy': 'on-call',
+  'accept-call': 'on-call',
+  'decline-call': 'on-call',
 };
 
 /** The token's grants where it names any, else those of the role. */

@@ -1,12 +1,13 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../actor/clock.ts';
-import type { ClinicDoor, Clinics, ClinicTelemetry } from '../ports.ts';
+import type { CallDesk, ClinicDoor, Clinics, ClinicTelemetry, GuestTokens } from '../ports.ts';
 import { RedisCalls } from '../store/calls.ts';
 import { REDIS_OPTIONS } from '../store/store.ts';
 import { Bus } from './bus.ts';
 import { StaffConnection } from './connection.ts';
 import { clinicKey } from './keys.ts';
+import { createOnCall } from './on-call/index.ts';
 import { Queues } from './queue/queues.ts';
 import { QueueSeat } from './queue/seat.ts';
 import { RedisQueueStore } from './queue/store.ts';
@@ -23,6 +24,8 @@ export interface ClinicServiceOptions {
   redis: Redis | Cluster;
   /** One more, with SUBSCRIBER_OPTIONS: it listens to channels. */
   subscriber: Redis;
+  /** For who accepts a call. */
+  guests: GuestTokens;
   telemetry: ClinicTelemetry;
   log: Logger;
   /** Milliseconds for which a queue's entry outlives the gateway that wrote it. */
@@ -32,27 +35,33 @@ export interface ClinicServiceOptions {
 
 /** The clinics of this gateway's visits and sockets, on real Redis. */
 export interface ClinicService extends Clinics, ClinicDoor {
+  readonly calls: CallDesk;
   /** Writes what is unwritten, if Redis is there. */
   stop(): Promise<void>;
 }
 
 export function createClinics(options: ClinicServiceOptions): ClinicService {
-  const { redis, subscriber, telemetry, log, entryLifeMs, clock = systemClock } = options;
+  const { redis, subscriber, guests, telemetry, log, entryLifeMs, clock = systemClock } = options;
   const refreshMs = entryLifeMs * REFRESH_SHARE;
-  const store = new RedisQueueStore(new RedisCalls({ redis, telemetry }), entryLifeMs, log);
+  const calls = new RedisCalls({ redis, telemetry });
+  const store = new RedisQueueStore(calls, entryLifeMs, log);
   const writer = new QueueWriter({ store, clock, telemetry, refreshMs });
   const bus = new Bus(subscriber, clock);
   const queues = new Queues({ store, bus, clock, rereadMs: refreshMs });
+  const onCall = createOnCall({ redis, calls, bus, clock, guests, telemetry });
   return {
+    calls: onCall.desk,
     entryChanged: (...position) => writer.entryChanged(...position),
     forget: (visit) => writer.forget(visit),
     connect: (staff, link) =>
       new StaffConnection({
         staff,
         queue: new QueueSeat(queues, clinicKey(staff.tenant, staff.clinic), link),
+        onCall: onCall.seat(staff, link),
         telemetry,
       }),
     async stop() {
+      onCall.stop();
       bus.close();
       await writer.stop();
     },

@@ -14,11 +14,14 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RedisServer } from '../../../load-tests/lib/redis-server.ts';
 import { TcpProxy } from '../../../load-tests/lib/tcp-proxy.ts';
 import { CLINIC, entryOf, keyOfVisit, TENANT } from '../../test/queue-entries.ts';
+import { GuestKeys } from '../auth/guest-tokens.ts';
 import { createMetrics, type GatewayMetrics } from '../metrics.ts';
 import type { ClinicConnection, Staff } from '../ports.ts';
 import { REDIS_OPTIONS } from '../store/store.ts';
 import { type ClinicService, createClinics, SUBSCRIBER_OPTIONS } from './index.ts';
 import { clinicKey, clinicKeys } from './keys.ts';
+
+const guests = new GuestKeys('guest-secret-of-this-test-0123456789');
 
 const request = { requestId: 'r1' as RequestId };
 const keys = clinicKeys(clinicKey(CLINIC.tenant, CLINIC.clinic));
@@ -65,7 +68,7 @@ async function startGateway({ entryLifeMs = 60_000 } = {}): Promise<TestGateway>
   const metrics = createMetrics();
   const log = pino({ level: 'silent' });
   const telemetry = metrics.clinics;
-  const clinics = createClinics({ redis, subscriber, telemetry, log, entryLifeMs });
+  const clinics = createClinics({ redis, subscriber, guests, telemetry, log, entryLifeMs });
   open.push(() => clinics.stop());
   const kill = () => {
     redis.disconnect();
@@ -390,6 +393,7 @@ describe('in Redis', () => {
     const clinics = createClinics({
       redis,
       subscriber,
+      guests,
       telemetry: metrics.clinics,
       log: pino({ level: 'silent' }),
       entryLifeMs: 60_000,
