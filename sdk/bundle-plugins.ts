@@ -31,6 +31,16 @@ const REPLACED: readonly { file: RegExp; contents: string }[] = [
     file: /\/(awaitqueue|h264-profile-level-id|mediasoup-client)\/lib\/Logger\.js$/,
     contents: 'exports.Logger = class { debug() {} warn() {} error() {} };',
   },
+  // Messages are JSON: no binary attachments.
+  {
+    file: /\/socket\.io-parser\/build\/esm\/is-binary\.js$/,
+    contents: 'export const isBinary = () => false;\nexport const hasBinary = isBinary;',
+  },
+  {
+    file: /\/socket\.io-parser\/build\/esm\/binary\.js$/,
+    contents:
+      'export const deconstructPacket = undefined;\nexport const reconstructPacket = undefined;',
+  },
   // signal.ts asks for WebSocket alone: no polling, no WebTransport.
   {
     file: /\/engine\.io-client\/build\/esm\/transports\/polling-xhr\.js$/,
