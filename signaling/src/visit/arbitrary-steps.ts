@@ -8,6 +8,7 @@ import {
   type ParticipantId,
   type PeerId,
   type ProducerId,
+  QualityMeasure,
   Reaction,
   type RequestId,
   Role,
@@ -136,6 +137,23 @@ const PLAIN: [number, fc.Arbitrary<Plain>][] = [
       to: target,
       kind: fc.constantFrom('chat', 'caption'),
       text: fc.constantFrom('10 minutes late', 'hello'),
+    }),
+  ],
+  [
+    1,
+    plain('report-quality', {
+      by: insider,
+      changes: fc.array(
+        fc.record({
+          participantId: someone,
+          what: fc.constantFrom(...QualityMeasure.options),
+          value: fc.nat(),
+          threshold: fc.nat(),
+          breached: flag,
+        }),
+        { maxLength: 2 },
+      ),
+      evidence: fc.constant([]),
     }),
   ],
   [2, plain('raise-hand', { by: insider, raised: flag })],

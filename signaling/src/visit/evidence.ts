@@ -3,9 +3,8 @@ import {
   change,
   type Decision,
   type Effect,
-  giverOf,
   type Of,
-  refusal,
+  permit,
   refuse,
   unchanged,
 } from './decision.ts';
@@ -14,20 +13,21 @@ import { admitted, findPresent, type LedgerEvent, mayAttend, type Visit } from '
 /** How well signed conversations can be seen, as the pages report it. */
 export function reportQuality(visit: Visit, command: Of<'report-quality'>): Decision {
   const { now, by } = command;
-  const refused = refusal(visit, by);
-  const viewer = giverOf(visit, by);
-  if (refused || !viewer) return refuse(refused ?? 'not-joined');
-  // Of who went meanwhile there is nothing to say any more.
+  const { giver: viewer, refused } = permit(visit, by);
+  if (!viewer) return refuse(refused);
+  // Of who went meanwhile there is nothing to say any more, but what was seen of them.
   const changes = command.changes.filter(({ participantId }) => findPresent(visit, participantId));
+  const seen = command.evidence.filter(({ participantId }) =>
+    visit.participants.some(({ id }) => id === participantId),
+  );
   const known = (visit.evidence ?? []).filter(
     (each) =>
       each.viewer !== viewer.id ||
-      !command.evidence.some(({ participantId }) => participantId === each.participantId),
+      !seen.some(({ participantId }) => participantId === each.participantId),
   );
-  const evidence = [
-    ...known,
-    ...command.evidence.map((each) => ({ viewer: viewer.id, ...each })),
-  ].slice(-LIMITS.evidence);
+  const evidence = [...known, ...seen.map((each) => ({ viewer: viewer.id, ...each }))].slice(
+    -LIMITS.evidence,
+  );
   const to = admitted(visit)
     .filter((each) => mayAttend(each) && each !== viewer)
     .map(({ id }) => id);
@@ -48,6 +48,6 @@ export function reportQuality(visit: Visit, command: Of<'report-quality'>): Deci
       reason: what,
     }),
   );
-  if (changes.length + command.evidence.length === 0) return unchanged(visit);
-  return change(visit, command.evidence.length > 0 ? { evidence } : {}, events, effects);
+  if (changes.length + seen.length === 0) return unchanged(visit);
+  return change(visit, seen.length > 0 ? { evidence } : {}, events, effects);
 }

@@ -80,6 +80,9 @@ test('histories get somewhere: into every place, to every command, to their end'
   for (const [what, times] of seen) expect(times, what).toBeGreaterThan(0);
 });
 
+/** What is as often as it is said, and what depends on the clock. */
+const SAID: readonly Command['type'][] = ['send-message', 'report-quality', 'tick'];
+
 /** Every one that can succeed. */
 const COMMANDS = [
   'connect',
@@ -113,6 +116,7 @@ const COMMANDS = [
   'cue',
   'whisper',
   'send-message',
+  'report-quality',
   'raise-hand',
   'react',
   'wait',
@@ -152,7 +156,7 @@ describe('a decision', () => {
   test('taken twice changes nothing the second time, but for what is said and for time', () => {
     onHistories((moments) => {
       for (const { command, after } of moments) {
-        if (command.type === 'send-message' || command.type === 'tick') continue;
+        if (SAID.includes(command.type)) continue;
         const again = decide(after, command);
         if (again.ok) expect(again.visit).toBe(after);
       }

@@ -5,14 +5,14 @@ import {
   type ErrorCode,
   type InviteId,
   type ParticipantId,
-  type PeerId,
   type ProducerId,
   type RequestId,
   Role,
 } from '@bedside/protocol';
 import { expect, test } from 'vitest';
-import { emptyVisit, NODE, personOf } from './arbitrary.ts';
+import { personOf } from './arbitrary.ts';
 import { type By, type Command, decide } from './decide.ts';
+import { after, join, visitWith } from './examples.ts';
 import { grantsOf } from './grants.ts';
 import type { Visit } from './state.ts';
 
@@ -54,6 +54,7 @@ chat to all         +        +         +            +           +          +    
 chat to provider    +        +         +            +           +          +         +          -       +        ?        0
 chat to waiting     0        +         0            0           0          0         +          -       -        ?        +
 caption             -        -         -            -           -          -         -          -       -        ?        0
+report-quality      +        +         +            +           +          +         +          +       -        ?        -
 raise-hand          +        +         +            +           +          +         +          +       -        ?        -
 react               +        +         +            +           +          +         +          +       -        ?        -
 `;
@@ -65,30 +66,12 @@ const ME = 'me' as ParticipantId;
 const INVITE = 'invite' as InviteId;
 const now = 2_000;
 
-const joining = (id: ParticipantId, role: Role): Command => ({
-  type: 'join',
-  now,
-  person: personOf(id, role),
-  session: `session of ${id}`,
-  request: `join ${id}` as RequestId,
-  peer: `peer of ${id}` as PeerId,
-  media: NODE,
-});
-
-function after(visit: Visit, ...commands: Command[]): Visit {
-  return commands.reduce((before, command) => {
-    const decision = decide(before, command);
-    if (!decision.ok) throw new Error(`${command.type}: ${decision.code}`);
-    return decision.visit;
-  }, visit);
-}
-
-const base = after(
-  emptyVisit({ admission: 'on-admit', reactions: true, clinic: 'clinic-1' as never }),
-  joining(PROVIDER, 'provider'),
-  joining(PATIENT, 'patient'),
+const base = visitWith(
+  { admission: 'on-admit', reactions: true, clinic: 'clinic-1' as never },
+  join(PROVIDER, 'provider'),
+  join(PATIENT, 'patient'),
   { type: 'admit', now, by: { participant: PROVIDER }, participants: [PATIENT] },
-  joining(WAITING, 'patient'),
+  join(WAITING, 'patient'),
   {
     type: 'invite',
     now,
@@ -101,7 +84,7 @@ const base = after(
 );
 
 function admitted(role: Role): Visit {
-  const joined = after(base, joining(ME, role));
+  const joined = after(base, join(ME, role));
   return grantsOf(role, undefined).includes('admit')
     ? joined
     : after(joined, { type: 'admit', now, by: { participant: PROVIDER }, participants: [ME] });
@@ -208,6 +191,10 @@ const ROWS: readonly Row[] = [
   writing('chat to provider', 'chat', PROVIDER),
   writing('chat to waiting', 'chat', WAITING),
   writing('caption', 'caption'),
+  {
+    name: 'report-quality',
+    command: (by) => ({ type: 'report-quality', by, changes: [], evidence: [] }),
+  },
   { name: 'raise-hand', command: (by) => ({ type: 'raise-hand', by, raised: true }) },
   { name: 'react', command: (by) => ({ type: 'react', by, reaction: 'yes' }) },
 ];
@@ -215,7 +202,7 @@ const ROWS: readonly Row[] = [
 const me: By = { participant: ME };
 const COLUMNS: readonly { head: string; visit: Visit; by: By }[] = [
   ...Role.options.map((role) => ({ head: role as string, visit: admitted(role), by: me })),
-  { head: 'waiting', visit: after(base, joining(ME, 'patient')), by: me },
+  { head: 'waiting', visit: after(base, join(ME, 'patient')), by: me },
   { head: 'outside', visit: base, by: me },
   {
     head: 'staff',
@@ -269,12 +256,12 @@ test('a refusal has a code that the protocol declares for the command', () => {
 test('a token overrides what its role may do', () => {
   const command: Command = { type: 'end', now, by: ME };
   const strong = after(base, {
-    ...joining(ME, 'patient'),
+    ...join(ME, 'patient'),
     person: personOf(ME, 'patient', ['admit', 'end']),
   } as Command);
   expect(decide(strong, command).ok).toBe(true);
   const weak = after(base, {
-    ...joining(ME, 'provider'),
+    ...join(ME, 'provider'),
     person: personOf(ME, 'provider', ['admit']),
   } as Command);
   expect(decide(weak, command)).toEqual({ ok: false, code: 'forbidden' });
@@ -291,7 +278,6 @@ test('every command of a participant in the visit is in the table', () => {
     'close-producer',
     'prefer-consumers',
     'renew-token',
-    'report-quality',
   ];
   const names = Object.keys(clientCommands).filter((name) => !elsewhere.includes(name as never));
   expect([...new Set(ROWS.map(({ name }) => name))].toSorted()).toEqual(names.toSorted());
