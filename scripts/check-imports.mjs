@@ -22,7 +22,7 @@ export const allowed = {
 
 /**
  * What tests may import besides: the native WebRTC peer of load-tests stands in for a browser. It
- * is never shipped with what is tested. So is what tests share, in folders called `testing`.
+ * is never shipped with what is tested. So is what tests share, in folders called `test` and `testing`.
  */
 const allowedInTests = ['load-tests'];
 
@@ -46,7 +46,7 @@ const importing =
 export function violations(file, source) {
   const home = packageOf(file);
   if (home === undefined) return [];
-  const permitted = /\.test\.[cm]?[jt]s$|\/testing\//.test(file)
+  const permitted = /\.test\.[cm]?[jt]s$|\/test(?:ing)?\//.test(file)
     ? [...allowed[home], ...allowedInTests]
     : allowed[home];
   const found = [];

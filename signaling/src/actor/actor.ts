@@ -299,8 +299,10 @@ export class VisitActor {
     // Under another role it is another session, which replaces the one that is shown.
     const known =
       shown !== undefined &&
-      (shown === before?.hash || shown === participant?.session) &&
-      (participant ?? before?.person)?.role === person.role;
+      (((shown === before?.hash || shown === participant?.session) &&
+        (participant ?? before?.person)?.role === person.role) ||
+        // An invitation is its page's, also after the grace time.
+        (visit.invites ?? []).some(({ id, session }) => id === person.invite && session === shown));
     const id =
       known && sessionId !== undefined
         ? sessionId

@@ -1,0 +1,124 @@
+import type { ParticipantId, VisitId } from '@bedside/protocol';
+import { describe, expect, test } from 'vitest';
+import { Page } from '../../test/page.ts';
+import { createTestVisits, GRACE_MS, keyOf, settled } from '../../test/visits.ts';
+
+/** The clinical visit as pages meet it at the actor: what is not to be seen in `decide` alone. */
+
+const key = keyOf();
+
+async function enter(
+  at: ReturnType<typeof createTestVisits>,
+  participant: string,
+  role: Page['identity']['role'],
+) {
+  const page = new Page(participant, role);
+  await page.connect(at.visits);
+  await page.join();
+  await settled();
+  return page;
+}
+
+const say = (page: Page, text: string) =>
+  page.command('send-message', { to: { type: 'all' }, kind: 'chat', text });
+const received = (page: Page) =>
+  page.events
+    .filter(({ name }) => name === 'message')
+    .map(({ payload }) => (payload as { text: string }).text);
+
+async function created(at: ReturnType<typeof createTestVisits>) {
+  await at.visits.create('clinic' as never, {
+    visit: 'visit-1' as VisitId,
+    kind: 'visit',
+    admission: 'on-admit',
+    clinic: 'eyes' as never,
+  });
+}
+
+describe('an invitation', () => {
+  test('lets one page in, which may come again after its grace time, and no other page', async () => {
+    const at = createTestVisits();
+    const provider = await enter(at, 'ana', 'provider');
+    const { inviteId } = await provider.command('invite', { role: 'caregiver', knock: false });
+    const [minted] = at.clinics.guests;
+    const guest = new Page(minted?.participant ?? '', 'caregiver');
+    guest.identity.invite = inviteId;
+    await guest.connect(at.visits);
+    await guest.join();
+    guest.drop();
+    at.clock.advance(GRACE_MS);
+    await settled();
+    const other = new Page(guest.id, 'caregiver');
+    other.identity.invite = inviteId;
+    await expect(other.connect(at.visits)).rejects.toMatchObject({ code: 'invite-used' });
+    await guest.connect(at.visits);
+    await guest.join();
+    await provider.command('remove', { participantId: guest.id });
+    await settled();
+    expect(guest.closed).toBe('removed');
+    await expect(guest.connect(at.visits)).rejects.toMatchObject({ code: 'removed' });
+  });
+});
+
+describe('who waits', () => {
+  test('stands in the clinic’s queue until they are admitted; of two who admit, one is told', async () => {
+    const at = createTestVisits();
+    await created(at);
+    const patient = await enter(at, 'pat', 'patient');
+    expect(at.clinics.entries.get(key)?.waiting.map(({ participantId }) => participantId)).toEqual([
+      'pat',
+    ]);
+    const [ana, ben] = [await enter(at, 'ana', 'provider'), await enter(at, 'ben', 'provider')];
+    const participantIds = [patient.id];
+    const outcomes = await Promise.allSettled([
+      ana.command('admit', { participantIds }),
+      ben.command('admit', { participantIds }),
+    ]);
+    expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    expect(outcomes.find((outcome) => outcome.status === 'rejected')?.reason).toMatchObject({
+      code: 'already-admitted',
+    });
+    await settled();
+    expect(at.clinics.entries.has(key)).toBe(false);
+  });
+
+  test('is admitted by the staff of the visit’s own clinic from outside, and by no other', async () => {
+    const at = createTestVisits();
+    await created(at);
+    await enter(at, 'pat', 'patient');
+    const staff = (clinic: string) => {
+      const page = new Page('desk', 'provider');
+      page.identity.attendant = { clinic: clinic as never };
+      page.identity.grants = ['admit'];
+      return page;
+    };
+    await expect(staff('ears').connect(at.visits)).rejects.toMatchObject({ code: 'unauthorized' });
+    const desk = staff('eyes');
+    await desk.connect(at.visits);
+    await expect(desk.command('end', {})).rejects.toMatchObject({ code: 'forbidden' });
+    await desk.command('admit', { participantIds: ['pat' as ParticipantId] });
+    await settled();
+    expect(at.clinics.entries.has(key)).toBe(false);
+  });
+});
+
+describe('messages', () => {
+  test('reach who is entitled once and in order, also over a reconnect and another gateway', async () => {
+    const at = createTestVisits();
+    const [ana, pat] = [await enter(at, 'ana', 'provider'), await enter(at, 'pat', 'patient')];
+    await say(ana, 'one');
+    await settled();
+    pat.drop();
+    await say(ana, 'two');
+    await say(ana, 'three');
+    await pat.connect(at.visits);
+    const resumed = await pat.command('resume', { consumerIds: [], messagesAfter: 1 });
+    expect(resumed.messages.map(({ text }) => text)).toEqual(['two', 'three']);
+    expect(received(pat)).toEqual(['one']);
+    await at.visits.stop(1_000);
+    const next = createTestVisits({ store: at.store, node: at.node });
+    await pat.connect(next.visits);
+    const taken = await pat.command('resume', { consumerIds: [], messagesAfter: 2 });
+    expect(taken.messages.map(({ text }) => text)).toEqual(['three']);
+  });
+});
