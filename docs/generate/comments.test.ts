@@ -76,4 +76,19 @@ describe('commentOn', () => {
     const other = readComments('export const More = z.object({ ...scope });');
     expect(commentOn(mergeComments([comments, other]), 'More', 'epoch')).toBe('Of the lease.');
   });
+
+  test('looks deep into what is spread in, and takes what is said at the place itself first', () => {
+    const other = readComments(`
+      export const more = {
+        ...commands,
+        ...Things,
+        /** More of them. */
+        count: 1,
+      };
+    `);
+    const merged = mergeComments([comments, other]);
+    expect(commentOn(merged, 'more.items', 'deep')).toBe('Deep inside.');
+    expect(commentOn(merged, 'more.do-it.request', 'epoch')).toBe('Of the lease.');
+    expect(commentOn(merged, 'more', 'count')).toBe('More of them.');
+  });
 });

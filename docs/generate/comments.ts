@@ -61,12 +61,25 @@ export function readComments(source: string): Comments {
   return { texts, spreads };
 }
 
-/** One text of several sources. */
+/** One text of several sources. What is spread into a declaration is said there, too. */
 export function mergeComments(all: readonly Comments[]): Comments {
-  return {
-    texts: new Map(all.flatMap(({ texts }) => [...texts])),
-    spreads: new Map(all.flatMap(({ spreads }) => [...spreads])),
-  };
+  const texts = new Map(all.flatMap((each) => [...each.texts]));
+  const spreads = new Map(all.flatMap((each) => [...each.spreads]));
+  for (const [path, constants] of [...spreads]) {
+    for (const constant of constants) {
+      copyUnder(texts, constant, path);
+      copyUnder(spreads, constant, path);
+    }
+  }
+  return { texts, spreads };
+}
+
+/** What is known of the fields of one declaration, for the same fields of another that has nothing of its own. */
+function copyUnder<Value>(map: Map<string, Value>, from: string, to: string): void {
+  for (const [path, value] of [...map]) {
+    const copy = `${to}${path.slice(from.length)}`;
+    if (path.startsWith(`${from}.`) && !map.has(copy)) map.set(copy, value);
+  }
 }
 
 /** What is said of a field of the object at a path: there, or where it is spread from. */

@@ -103,7 +103,7 @@ export function fill(
 /** What the sources of protocol/ say. */
 export function protocolComments(): Comments {
   const index = readFileSync(new URL('index.ts', SOURCES), 'utf8');
-  const files = [...index.matchAll(/'\.\/(\w+\.ts)'/g)].map(([, name = '']) => name);
+  const files = [...index.matchAll(/'\.\/([\w-]+\.ts)'/g)].map(([, name = '']) => name);
   return mergeComments(
     files.map((name) => readComments(readFileSync(new URL(name, SOURCES), 'utf8'))),
   );
