@@ -86,7 +86,7 @@ describe('commentOn', () => {
         count: 1,
       };
     `);
-    const merged = mergeComments([comments, other]);
+    const merged = mergeComments([other, comments]);
     expect(commentOn(merged, 'more.items', 'deep')).toBe('Deep inside.');
     expect(commentOn(merged, 'more.do-it.request', 'epoch')).toBe('Of the lease.');
     expect(commentOn(merged, 'more', 'count')).toBe('More of them.');
