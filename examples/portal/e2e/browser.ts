@@ -158,6 +158,7 @@ export interface VisitInPage {
   localParticipant: {
     id: string;
     role: string;
+    state: 'waiting' | 'admitted' | 'left';
     tracks: ReadonlyMap<string, { track?: MediaStreamTrack }>;
     setCameraEnabled(enabled: boolean): Promise<void>;
     setMicrophoneEnabled(enabled: boolean): Promise<void>;
@@ -170,6 +171,13 @@ export interface VisitInPage {
       tracks: ReadonlyMap<string, { muted: boolean; track?: MediaStreamTrack }>;
     }
   >;
+  wait: { ahead?: number } | undefined;
+  messages: ReadonlyArray<{ text: string }>;
+  calls: ReadonlyArray<{ state: string }>;
+  admit(participantIds?: string[]): Promise<void>;
+  moveTo(participantIds: string[], target: { type: string; audio?: string }): Promise<string>;
+  invite(options: { role: string }): Promise<{ token: string; expiresAt: number }>;
+  call(options: { role: string; groups: object[] }): Promise<string>;
   leave(): Promise<void>;
   end(): Promise<void>;
   connect(): Promise<void>;

@@ -194,7 +194,7 @@ describe('the portal’s pages', () => {
       const page = await open(`?visit=${randomUUID()}&lang=en`);
       await page.locator('.choice.specialist').click();
       await page.locator('#page-language').selectOption('es');
-      expect(await page.locator('h1').textContent()).toBe('Su visita por video');
+      expect(await page.locator('#lobby h1').textContent()).toBe('Su visita por video');
       expect(await page.locator('[name=role]:checked').inputValue()).toBe('specialist');
     });
 

@@ -24,10 +24,11 @@ async function begin() {
   byId('day').hidden = false;
   let first = clinicToken();
   try {
-    const { url, person } = await first;
+    const { url, clinic, person } = await first;
     me = person;
     queue = new window.Bedside.Queue({
       url,
+      clinic,
       tokenProvider: async () => {
         const { token } = await (first ?? clinicToken());
         first = undefined;
@@ -152,7 +153,7 @@ function answer(entry, accept) {
 async function turnAway(entry, name) {
   if (!(await askToTurnAway(name))) return;
   const denied = await act(entry, () =>
-    Promise.all(entry.waiting.map(({ participantId }) => queue.deny(entry.visit, participantId))),
+    Promise.all(entry.waiting.map(({ participantId }) => queue.remove(entry.visit, participantId))),
   );
   if (denied) tell(() => t('clinic.denied', { name }));
 }

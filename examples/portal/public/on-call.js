@@ -21,9 +21,11 @@ async function begin() {
   byId('duty').hidden = false;
   let first = clinicToken();
   try {
-    ({ url } = await first);
+    const { clinic, ...answer } = await first;
+    url = answer.url;
     onCall = new window.Bedside.OnCall({
       url,
+      clinic,
       tokenProvider: async () => {
         const { token } = await (first ?? clinicToken());
         first = undefined;

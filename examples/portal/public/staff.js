@@ -33,7 +33,7 @@ function tokenRequest() {
   };
 }
 
-/** `{ token, url, person }`: a token of the clinic, for `Queue` and `OnCall`. */
+/** `{ token, url, clinic, person }`: a token of the clinic, for `Queue` and `OnCall`. */
 export const clinicToken = () => post('/api/clinic/token', tokenRequest());
 
 /** Fills the form of the page in as it was last time, and reads it into a profile. */

@@ -79,7 +79,7 @@ export function createApi({ config, gateway, desk, links }: Parts): Api {
         const claims = clinicClaims(config, body);
         const { sub: person, role, name, exp } = claims;
         desk.signOn({ person, role, name }, exp * 1000);
-        return { token: await sign(config, claims), url, person };
+        return { token: await sign(config, claims), url, clinic: CLINIC, person };
       },
 
       '/api/clinic/off-duty': async (body) => {
