@@ -132,6 +132,10 @@ export class Cluster {
     return mintToken(this.#stack.secrets.tenant, bearer);
   }
 
+  clinicToken(staff: StaffBearer): Promise<string> {
+    return mintClinicToken(this.#stack.secrets.tenant, staff);
+  }
+
   /** A page of this participant, welcomed. */
   async visitor(
     { url }: DrillGateway,
@@ -147,7 +151,7 @@ export class Cluster {
 
   /** Somebody of a clinic's staff who watches its queue. */
   async watcher({ url }: DrillGateway, staff: StaffBearer): Promise<QueueWatcher> {
-    const token = await mintClinicToken(this.#stack.secrets.tenant, staff);
+    const token = await this.clinicToken(staff);
     const watcher = await QueueWatcher.connect(url, staff.clinic, token);
     this.#open.push(() => watcher.close());
     return watcher;
@@ -155,7 +159,7 @@ export class Cluster {
 
   /** Staff of a clinic at one of its visits, without being in it. */
   async attendant({ url }: DrillGateway, visit: string, staff: StaffBearer): Promise<Visitor> {
-    const token = await mintClinicToken(this.#stack.secrets.tenant, staff);
+    const token = await this.clinicToken(staff);
     const attendant = await Visitor.connect({ url, visit, token });
     this.#open.push(() => attendant.close());
     return attendant;

@@ -1,41 +1,8 @@
 import { type ClientEventPayload, SUPPORTED_VERSIONS } from '@bedside/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Signal, type SignalHandlers, type SocketOptions, type SocketPort } from './signal.ts';
+import { Signal, type SignalHandlers } from './signal.ts';
+import { FakeSocket } from './testing/fake-socket.ts';
 import { token } from './testing.ts';
-
-type Answer = (ack: unknown) => void;
-
-/** A socket whose server is the test. */
-class FakeSocket implements SocketPort {
-  readonly sent: { name: string; payload: Record<string, unknown>; answer: Answer }[] = [];
-  readonly options: SocketOptions;
-  disconnected = false;
-  readonly #listeners = new Map<string, (...args: unknown[]) => void>();
-
-  constructor(options: SocketOptions) {
-    this.options = options;
-  }
-
-  on(name: string, listener: (...args: never[]) => void): void {
-    this.#listeners.set(name, listener as (...args: unknown[]) => void);
-  }
-
-  emit(name: string, payload: unknown, answer: unknown): void {
-    this.sent.push({ name, payload: payload as Record<string, unknown>, answer: answer as Answer });
-  }
-
-  removeAllListeners(): void {
-    this.#listeners.clear();
-  }
-
-  disconnect(): void {
-    this.disconnected = true;
-  }
-
-  receive(name: string, ...args: unknown[]): void {
-    this.#listeners.get(name)?.(...args);
-  }
-}
 
 const welcome = {
   version: 1,
@@ -108,7 +75,7 @@ describe('open', () => {
     signal.open(token(), 's9' as never).catch(() => {});
     expect(last().options).toMatchObject({
       url: 'https://gateway',
-      visit: 'v1',
+      query: { visit: 'v1' },
       auth: { token: token(), versions: SUPPORTED_VERSIONS, sessionId: 's9' },
     });
   });

@@ -1,266 +1,40 @@
-import {
-  BedsideError,
-  type ClientCommandName,
-  type ClientEventName,
-  type ClientEventPayload,
-  type ClientRequest,
-  type ClientResponse,
-  type RequestId,
-  type SessionId,
-  SUPPORTED_VERSIONS,
+import type {
+  ClientCommandName,
+  ClientCommands,
+  ClientEventMap,
+  ClientEventPayload,
+  SessionId,
 } from '@bedside/protocol';
-import { io } from 'socket.io-client';
+import {
+  type Body,
+  Connection,
+  type CreateSocket,
+  type Handlers,
+  type SocketOptions,
+  type Wire,
+} from './connection.ts';
 import { visitOfToken } from './token.ts';
-import { unwrap } from './wire/answer.ts';
-import { parse } from './wire/shape.ts';
-import { errorShape, visitAnswers, visitEvents } from './wire/shapes.ts';
+import { visitAnswers, visitEvents } from './wire/shapes.ts';
 
 export type Welcome = ClientEventPayload<'welcome'>;
-export type RequestBody<Name extends ClientCommandName> = Omit<ClientRequest<Name>, 'requestId'>;
-type PushedEvent = Exclude<ClientEventName, 'welcome'>;
+export type RequestBody<Name extends ClientCommandName> = Body<ClientCommands, Name>;
+export type SignalHandlers = Handlers<ClientEventMap>;
 
-/** What the page does with the gateway's events. A promise is awaited before the event is acknowledged. */
-export type SignalHandlers = {
-  [Name in PushedEvent]: (payload: ClientEventPayload<Name>) => void | Promise<void>;
-} & { lost: () => void };
+export const visitWire: Wire<ClientCommands, ClientEventMap> = {
+  namespace: '',
+  answers: visitAnswers,
+  events: visitEvents,
+};
 
-/** The part of a Socket.IO socket that is used here; tests put their own in its place. */
-export interface SocketPort {
-  on(name: string, listener: (...args: never[]) => void): unknown;
-  emit(name: string, ...args: unknown[]): unknown;
-  removeAllListeners(): unknown;
-  disconnect(): unknown;
-}
-
-export interface SocketOptions {
-  url: string;
-  visit: string;
-  auth: { token: string; versions: typeof SUPPORTED_VERSIONS; sessionId?: SessionId };
-}
-
-const OPEN_DEADLINE_MS = 10_000;
-const COMMAND_DEADLINE_MS = 10_000;
-const RETRY_FIRST_MS = 300;
-/** Commands that wait for an answer or for the socket; more than this is a page gone wild. */
-const PENDING_MAX = 64;
-
-interface Pending {
-  name: ClientCommandName;
-  payload: Record<string, unknown>;
-  /** Belongs to this socket alone (`join`, `resume`): sent at once, never repeated. */
-  immediate: boolean;
-  attempt: number;
-  deadlineAt: number;
-  timer: ReturnType<typeof setTimeout>;
-  retryTimer?: ReturnType<typeof setTimeout>;
-  settle: (answer: unknown, error?: BedsideError) => void;
-}
-
-export interface RequestOptions {
-  immediate?: boolean;
-  /** Milliseconds until the promise rejects with `deadline`, time without a socket included. */
-  deadlineMs?: number;
-}
-
-/**
- * The control connection: one socket at a time, commands with deadlines. A command whose answer was
- * lost with its socket is sent again, under the same request id, as soon as the session is resumed.
- */
-export class Signal {
-  readonly #url: string;
-  readonly #handlers: SignalHandlers;
-  readonly #createSocket: (options: SocketOptions) => SocketPort;
-  readonly #pending = new Set<Pending>();
-  #socket: SocketPort | undefined;
-  #abortOpen: ((error: BedsideError) => void) | undefined;
-  #ready = false;
-
-  constructor(url: string, handlers: SignalHandlers, createSocket = createIoSocket) {
-    this.#url = url;
-    this.#handlers = handlers;
-    this.#createSocket = createSocket;
-  }
-
-  /** Whether commands flow: the session on this socket has been joined or resumed. */
-  get isReady(): boolean {
-    return this.#ready;
+/** The control connection of a participant. */
+export class Signal extends Connection<ClientCommands, ClientEventMap> {
+  constructor(url: string, handlers: SignalHandlers, createSocket?: CreateSocket) {
+    super(url, visitWire, handlers, createSocket);
   }
 
   /** @throws BedsideError the gateway's refusal, or `connection-failed`. */
-  open(token: string, sessionId?: SessionId): Promise<Welcome> {
-    this.close();
-    return new Promise<Welcome>((resolve, reject) => {
-      const visit = visitOfToken(token);
-      const socket = this.#createSocket({
-        url: this.#url,
-        visit,
-        auth: { token, versions: SUPPORTED_VERSIONS, ...(sessionId && { sessionId }) },
-      });
-      this.#socket = socket;
-      let open = false;
-      const fail = (error: BedsideError) => {
-        if (this.#socket === socket) this.close();
-        reject(error);
-      };
-      this.#abortOpen = fail;
-      const timer = setTimeout(() => fail(new BedsideError('connection-failed')), OPEN_DEADLINE_MS);
-      const settled = () => {
-        clearTimeout(timer);
-        if (this.#abortOpen === fail) this.#abortOpen = undefined;
-      };
-      socket.on('connect_error', (error: Error & { data?: unknown }) => {
-        settled();
-        fail(refusal(error));
-      });
-      socket.on('disconnect', () => {
-        settled();
-        if (!open) return fail(new BedsideError('connection-failed'));
-        this.close();
-        this.#handlers.lost();
-      });
-      socket.on('welcome', (payload: unknown) => {
-        if (open) return;
-        settled();
-        try {
-          const welcome = parse(visitEvents.welcome, payload);
-          open = true;
-          resolve(welcome);
-        } catch (error) {
-          fail(error as BedsideError);
-        }
-      });
-      for (const name of Object.keys(visitEvents) as ClientEventName[]) {
-        if (name !== 'welcome') this.#listen(socket, name);
-      }
-    });
+  async open(token: string, sessionId?: SessionId): Promise<Welcome> {
+    const query: SocketOptions['query'] = { visit: visitOfToken(token) };
+    return this.openAt(query, token, sessionId);
   }
-
-  /** Commands flow from now on; those that waited are sent. Called once joined or resumed. */
-  ready(): void {
-    this.#ready = true;
-    for (const pending of this.#pending) if (!pending.immediate) this.#send(pending);
-  }
-
-  /** Idempotent. Commands that may be repeated go on waiting for the next socket. */
-  close(): void {
-    const socket = this.#socket;
-    this.#ready = false;
-    this.#socket = undefined;
-    socket?.removeAllListeners();
-    socket?.disconnect();
-    const abort = this.#abortOpen;
-    this.#abortOpen = undefined;
-    abort?.(new BedsideError('connection-failed'));
-    for (const pending of [...this.#pending]) {
-      if (pending.immediate) pending.settle(undefined, new BedsideError('connection-failed'));
-    }
-  }
-
-  /** The visit is over: nothing waits any longer. */
-  abandon(): void {
-    this.close();
-    for (const pending of [...this.#pending])
-      pending.settle(undefined, new BedsideError('not-joined'));
-  }
-
-  /** @throws BedsideError what the gateway answers, or `deadline`. */
-  request<Name extends ClientCommandName>(
-    name: Name,
-    body: RequestBody<Name>,
-    { immediate = false, deadlineMs = COMMAND_DEADLINE_MS }: RequestOptions = {},
-  ): Promise<ClientResponse<Name>> {
-    if (this.#pending.size >= PENDING_MAX) return Promise.reject(new BedsideError('rate-limited'));
-    return new Promise((resolve, reject) => {
-      const pending: Pending = {
-        name,
-        payload: { ...body, requestId: newRequestId() },
-        immediate,
-        attempt: 0,
-        deadlineAt: Date.now() + deadlineMs,
-        timer: setTimeout(
-          () => pending.settle(undefined, new BedsideError('deadline')),
-          deadlineMs,
-        ),
-        settle: (answer, error) => {
-          if (!this.#pending.delete(pending)) return;
-          clearTimeout(pending.timer);
-          clearTimeout(pending.retryTimer);
-          if (error) reject(error);
-          else resolve(answer as ClientResponse<Name>);
-        },
-      };
-      this.#pending.add(pending);
-      if (immediate || this.#ready) this.#send(pending);
-    });
-  }
-
-  #send(pending: Pending): void {
-    clearTimeout(pending.retryTimer);
-    const socket = this.#socket;
-    if (!socket) {
-      if (pending.immediate) pending.settle(undefined, new BedsideError('connection-failed'));
-      return;
-    }
-    socket.emit(pending.name, pending.payload, (answer: unknown) => {
-      if (this.#socket !== socket || !this.#pending.has(pending)) return;
-      try {
-        pending.settle(unwrap<unknown>(visitAnswers[pending.name], answer));
-      } catch (error) {
-        this.#refused(pending, error as BedsideError);
-      }
-    });
-  }
-
-  #refused(pending: Pending, error: BedsideError): void {
-    const waitMs =
-      error.retryAfterMs ?? RETRY_FIRST_MS * 2 ** pending.attempt * (0.5 + Math.random());
-    if (pending.immediate || !error.retryable || Date.now() + waitMs >= pending.deadlineAt) {
-      pending.settle(undefined, error);
-      return;
-    }
-    pending.attempt += 1;
-    pending.retryTimer = setTimeout(() => {
-      if (this.#ready) this.#send(pending);
-    }, waitMs);
-  }
-
-  #listen<Name extends PushedEvent>(socket: SocketPort, name: Name): void {
-    socket.on(name, async (payload: unknown, ack?: () => void) => {
-      try {
-        parse<unknown>(visitEvents[name], payload);
-      } catch {
-        // A gateway that breaks the protocol must not end the visit on this page.
-        return console.warn(`Bedside: event "${name}" is malformed and was ignored.`);
-      }
-      const handle = this.#handlers[name] as (payload: unknown) => void | Promise<void>;
-      await handle(payload);
-      if (this.#socket === socket) ack?.();
-    });
-  }
-}
-
-function refusal(error: Error & { data?: unknown }): BedsideError {
-  try {
-    return BedsideError.fromBody(parse(errorShape, error.data));
-  } catch {
-    return new BedsideError('connection-failed', { cause: error });
-  }
-}
-
-/** 128 random bits. */
-function newRequestId(): RequestId {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('') as RequestId;
-}
-
-function createIoSocket({ url, visit, auth }: SocketOptions): SocketPort {
-  return io(url, {
-    auth,
-    query: { visit },
-    transports: ['websocket'],
-    forceNew: true,
-    // The session machine decides when to come back, and with which token and session.
-    reconnection: false,
-    timeout: OPEN_DEADLINE_MS,
-  }) as unknown as SocketPort;
 }

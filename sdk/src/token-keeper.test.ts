@@ -4,13 +4,11 @@ import { TokenKeeper } from './token-keeper.ts';
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-const url = 'https://gateway';
-
 describe('TokenKeeper', () => {
   it('renews through the provider before the token expires, again and again', async () => {
     let count = 0;
     const announce = vi.fn(async () => ({ expiresInMs: 100_000 }));
-    const keeper = new TokenKeeper({ url, tokenProvider: () => `t${++count}` }, announce);
+    const keeper = new TokenKeeper({ tokenProvider: () => `t${++count}` }, announce);
     expect(await keeper.fetch()).toBe('t1');
     keeper.expiresIn(100_000);
     await vi.advanceTimersByTimeAsync(99_999);
@@ -27,7 +25,7 @@ describe('TokenKeeper', () => {
       throw new Error('portal away');
     });
     tokenProvider.mockReturnValue('later');
-    const keeper = new TokenKeeper({ url, tokenProvider }, announce);
+    const keeper = new TokenKeeper({ tokenProvider }, announce);
     keeper.expiresIn(100_000);
     await vi.advanceTimersByTimeAsync(99_999);
     expect(announce).toHaveBeenCalledWith('later');
@@ -35,7 +33,7 @@ describe('TokenKeeper', () => {
   });
 
   it('never renews a token that no provider stands behind', async () => {
-    const keeper = new TokenKeeper({ url, token: 'only' }, vi.fn());
+    const keeper = new TokenKeeper({ token: 'only' }, vi.fn());
     expect(await keeper.fetch()).toBe('only');
     keeper.expiresIn(1);
     expect(vi.getTimerCount()).toBe(0);
@@ -46,7 +44,7 @@ describe('TokenKeeper', () => {
     ['gives nothing', () => ''],
     ['never answers', () => new Promise<string>(() => {})],
   ])('a provider that %s is token-unavailable', async (_, tokenProvider) => {
-    const fetching = new TokenKeeper({ url, tokenProvider }, vi.fn()).fetch();
+    const fetching = new TokenKeeper({ tokenProvider }, vi.fn()).fetch();
     const outcome = expect(fetching).rejects.toMatchObject({ code: 'token-unavailable' });
     await vi.advanceTimersByTimeAsync(60_000);
     await outcome;

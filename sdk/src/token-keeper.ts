@@ -1,6 +1,8 @@
 import { BedsideError } from '@bedside/protocol';
 import type { VisitOptions } from './types.ts';
 
+export type TokenSource = Pick<VisitOptions, 'token' | 'tokenProvider'>;
+
 /** The provider has this long to answer. */
 const PROVIDER_DEADLINE_MS = 15_000;
 /** Renewal begins at this share of the token's life, and again after this share of what is left. */
@@ -11,16 +13,13 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** Holds the token: fetches it, and renews it before it expires. */
 export class TokenKeeper {
-  readonly #options: VisitOptions;
+  readonly #options: TokenSource;
   readonly #announce: (token: string) => Promise<{ expiresInMs: number }>;
   #token: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** `announce` tells the gateway about a renewed token. */
-  constructor(
-    options: VisitOptions,
-    announce: (token: string) => Promise<{ expiresInMs: number }>,
-  ) {
+  constructor(options: TokenSource, announce: (token: string) => Promise<{ expiresInMs: number }>) {
     this.#options = options;
     this.#announce = announce;
   }

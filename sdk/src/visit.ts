@@ -29,6 +29,7 @@ import { watchNetwork } from './network.ts';
 import type { ParticipantState, Publication } from './participant.ts';
 import { Preferences } from './preferences.ts';
 import { Roster } from './roster.ts';
+import { Lifecycle } from './session/lifecycle.ts';
 import type { SessionState } from './session/machine.ts';
 import { Session } from './session/session.ts';
 import { SessionKeeper } from './session/session-keeper.ts';
@@ -61,11 +62,6 @@ const SYNC_DEADLINE_MS = 8_000;
 /** Least time between two requests for the whole visit after missed changes. */
 const OUT_OF_STEP_MS = 5_000;
 
-interface Waiter {
-  resolve(): void;
-  reject(error: BedsideError): void;
-}
-
 /** One visit on one page: connects, keeps connected, and says what happens. */
 export class Visit extends Emitter<VisitEvents> implements VisitApi {
   readonly #session: Session;
@@ -86,6 +82,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   });
   readonly #tokens: TokenKeeper;
   readonly #sessionKeeper = new SessionKeeper();
+  readonly #life = new Lifecycle();
   #welcome: Welcome | undefined;
   #path: MediaPath | undefined;
   /** Received before the visit told whose they are. */
@@ -93,11 +90,8 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     ConsumerId,
     { parameters: ConsumerParameters; track: MediaStreamTrack }
   >();
-  #error: BedsideError | undefined;
-  #reason: DisconnectReason | undefined = 'idle';
   #activeSpeaker: ParticipantState | undefined;
   #wasWaiting = false;
-  #waiters: Waiter[] = [];
   #unwatch: (() => void) | undefined;
   #outOfStepTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -201,16 +195,15 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   }
 
   get state(): ConnectionState {
-    const { phase } = this.#session.state;
-    return phase === 'idle' ? 'disconnected' : phase;
+    return this.#life.state;
   }
 
   get disconnectReason(): DisconnectReason | undefined {
-    return this.#reason;
+    return this.#life.reason;
   }
 
   get error(): BedsideError | undefined {
-    return this.#error;
+    return this.#life.error;
   }
 
   get visitState(): VisitState | undefined {
@@ -286,19 +279,18 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   }
 
   connect(): Promise<void> {
-    if (this.#session.state.phase === 'connected') return Promise.resolve();
+    if (this.state === 'connected') return Promise.resolve();
     if (this.state === 'disconnected') {
       this.#messages.clear();
       this.#monitor.clear();
     }
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject });
-      this.#session.dispatch({
-        type: 'connect',
-        renewable: this.#tokens.isRenewable,
-        ...this.#session.moment(),
-      });
+    const connected = this.#life.connected();
+    this.#session.dispatch({
+      type: 'connect',
+      renewable: this.#tokens.isRenewable,
+      ...this.#session.moment(),
     });
+    return connected;
   }
 
   async leave(): Promise<void> {
@@ -313,7 +305,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
       await this.#request('end', {});
     } catch (error) {
       // The answer was lost with its socket, and the next one told what it would have said.
-      if (this.#reason !== 'visit-ended') throw error;
+      if (this.#life.reason !== 'visit-ended') throw error;
     }
   }
 
@@ -558,22 +550,12 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     previous: SessionState,
     error: BedsideError | undefined,
   ): void {
-    if (state.phase === previous.phase) return;
-    const ended = state.phase === 'disconnected';
-    this.#reason = ended ? state.reason : undefined;
-    this.#error =
-      ended && state.failure ? (error ?? new BedsideError(state.failure.code)) : undefined;
-    const connected = state.phase === 'connected';
-    // Taken before listeners run: one of them may call connect() for the next session.
-    const waiters = connected || ended ? this.#waiters.splice(0) : [];
-    this.emit('connectionStateChanged', this.state, this.#reason);
-    if (connected) {
-      for (const waiter of waiters) waiter.resolve();
-    } else if (ended) {
-      const rejection = this.#error ?? new BedsideError(endCode(state.reason));
-      for (const waiter of waiters) waiter.reject(rejection);
-      this.emit('disconnected', this.#reason as DisconnectReason, this.#error);
-    }
+    this.#life.follow(state, previous, error, () => {
+      const { reason, error: failure } = this.#life;
+      this.emit('connectionStateChanged', this.state, reason);
+      if (state.phase === 'disconnected')
+        this.emit('disconnected', reason as DisconnectReason, failure);
+    });
   }
 
   async #consumersChanged({
@@ -753,12 +735,3 @@ const isShown = ({ isHere, state }: Participant): boolean => isHere || state ===
 /** Linear. */
 const levelOf = (participant: Participant, { gain }: Publication): number =>
   isShown(participant) ? gain : 0;
-
-/** What connect() rejects with where the visit ended before it began. */
-function endCode(
-  reason: SessionState['reason'],
-): 'removed' | 'replaced' | 'visit-ended' | 'unauthorized' | 'not-joined' {
-  if (reason === 'removed' || reason === 'replaced' || reason === 'visit-ended') return reason;
-  if (reason === 'denied') return 'removed';
-  return reason === 'token-expired' ? 'unauthorized' : 'not-joined';
-}

@@ -297,6 +297,41 @@ const arbitraryFailure = fc.constantFrom<Failure>(
 );
 
 /** An event as the world may send it at any time; a ticket of 0 stands for the one under way. */
+describe('a session without end', () => {
+  const since = (phase: 'connecting' | 'reconnecting', ms: number) =>
+    transition(
+      {
+        ...initialState,
+        phase,
+        endless: true,
+        token: true,
+        step: 'socket',
+        ticket: 1,
+        since: moment.at - ms,
+      },
+      {
+        type: 'step-failed',
+        ticket: 1,
+        failure: { code: 'connection-failed', retryable: true },
+        ...moment,
+      },
+    ).state.phase;
+
+  it('goes on for as long as the gateway is away', () => {
+    expect(since('reconnecting', 1_000 * RECONNECT_GIVE_UP_MS)).toBe('reconnecting');
+  });
+
+  it('is not begun where the gateway was never there', () => {
+    expect(since('connecting', CONNECT_GIVE_UP_MS)).toBe('disconnected');
+  });
+
+  it('is what its connect asked for, and no other', () => {
+    const event: SessionEvent = { type: 'connect', renewable: true, ...moment };
+    expect(transition(initialState, { ...event, endless: true }).state.endless).toBe(true);
+    expect(transition({ ...initialState, endless: true }, event).state.endless).toBe(false);
+  });
+});
+
 const arbitraryEvent = fc.oneof(
   fc.constantFrom<SessionEvent>(
     { type: 'leave' },

@@ -26,6 +26,8 @@ export interface SessionState {
   ticket: number;
   /** A tokenProvider exists, so a refused or expired token can be replaced. */
   renewable: boolean;
+  /** A reconnect is never given up. */
+  endless: boolean;
   token: boolean;
   socket: boolean;
   /** Transports live, as far as this page knows. */
@@ -52,7 +54,7 @@ interface Moment {
 }
 
 export type SessionEvent =
-  | ({ type: 'connect'; renewable: boolean } & Moment)
+  | ({ type: 'connect'; renewable: boolean; endless?: boolean } & Moment)
   | { type: 'leave' }
   | { type: 'token-ready'; ticket: number }
   | ({ type: 'step-failed'; ticket: number; failure: Failure } & Moment)
@@ -109,6 +111,7 @@ export const initialState: SessionState = {
   step: 'none',
   ticket: 0,
   renewable: false,
+  endless: false,
   token: false,
   socket: false,
   media: false,
@@ -131,6 +134,7 @@ export function transition(state: SessionState, event: SessionEvent): Transition
         phase: 'connecting',
         ticket: state.ticket,
         renewable: event.renewable,
+        endless: event.endless ?? false,
         since: event.at,
       },
       [],
@@ -214,7 +218,8 @@ function retry(
   const phase = state.phase === 'connecting' ? 'connecting' : 'reconnecting';
   const since = state.since ?? moment.at;
   const limit = phase === 'connecting' ? CONNECT_GIVE_UP_MS : RECONNECT_GIVE_UP_MS;
-  if (moment.at - since >= limit) return end(state, 'failed', failure, effects);
+  const endless = state.endless && phase === 'reconnecting';
+  if (!endless && moment.at - since >= limit) return end(state, 'failed', failure, effects);
   const ticket = state.ticket + 1;
   const backoff = backoffMs(state.attempt, moment.random);
   // What the server asks for is a least time; jitter goes on top, or all pages would obey at once.

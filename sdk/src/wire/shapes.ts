@@ -6,6 +6,8 @@ import {
   AckEnvelope,
   clientCommands,
   clientEvents,
+  clinicCommands,
+  clinicEvents,
   ErrorBody,
   TokenClaims,
 } from '@bedside/protocol';
@@ -16,3 +18,5 @@ export const errorShape = shapeOf(ErrorBody);
 export const claimsShape = shapeOf(TokenClaims);
 export const visitAnswers = answersOf(clientCommands);
 export const visitEvents = payloadsOf(clientEvents);
+export const clinicAnswers = answersOf(clinicCommands);
+export const clinicPayloads = payloadsOf(clinicEvents);

@@ -75,7 +75,7 @@ export class WatchedQueue {
   touch(visits: readonly VisitKey[] | 'all'): void {
     if (visits === 'all') this.#allDirty = true;
     else for (const visit of visits) this.#dirty.add(visit);
-    if (!this.#reading) this.#readIn(this.#nextAt - this.#options.clock.now());
+    this.#readIn(this.#nextAt - this.#options.clock.now());
   }
 
   close(): void {
