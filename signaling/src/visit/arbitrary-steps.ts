@@ -82,6 +82,14 @@ const staff = fc.record({
   grants: fc.subarray(['admit', 'remove', 'hand-over'] as Grant[]),
 });
 const insider: fc.Arbitrary<By> = participant;
+/** Mostly who may, so that histories are not of refusals. */
+const mostly = (...some: number[]): fc.Arbitrary<By> =>
+  fc.oneof(
+    { weight: 3, arbitrary: fc.record({ participant: fc.constantFrom(...some.map(idOf)) }) },
+    participant,
+  );
+const provider = mostly(1, 5);
+const interpreter = mostly(2, 4);
 const anybody: fc.Arbitrary<By> = fc.oneof({ weight: 4, arbitrary: participant }, staff);
 const orNull = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { freq: 4 });
 
@@ -104,13 +112,13 @@ const target = fc.oneof(
 const PLAIN: [number, fc.Arbitrary<Plain>][] = [
   [1, plain('end', { by: someone })],
   [2, plain('leave', { participant: someone })],
-  [6, plain('admit', { by: anybody, participants: fc.uniqueArray(someone, { minLength: 1 }) })],
+  [6, plain('admit', { by: provider, participants: fc.uniqueArray(someone, { minLength: 1 }) })],
   [3, plain('admit', { by: anybody, participants: fc.constant(undefined) })],
   [2, plain('remove', { by: anybody, participant: someone })],
-  [2, plain('mute', { by: insider, participant: someone })],
-  [1, plain('ask-unmute', { by: insider, participant: someone })],
-  [4, plain('hand-over', { by: insider, to: orNull(someone) })],
-  [4, plain('answer-hand-over', { by: insider, accept: flag })],
+  [2, plain('mute', { by: provider, participant: someone })],
+  [1, plain('ask-unmute', { by: provider, participant: someone })],
+  [4, plain('hand-over', { by: provider, to: orNull(fc.constantFrom(idOf(1), idOf(5), idOf(3))) })],
+  [4, plain('answer-hand-over', { by: provider, accept: flag })],
   [2, plain('reassign', { by: anybody, to: orNull(someone) })],
   [2, plain('answer-reassign', { by: anybody, accept: flag })],
   [
@@ -125,11 +133,17 @@ const PLAIN: [number, fc.Arbitrary<Plain>][] = [
   ],
   [
     2,
-    plain('set-interpreting', { by: insider, mode: fc.constantFrom(...InterpretingMode.options) }),
+    plain('set-interpreting', {
+      by: interpreter,
+      mode: fc.constantFrom(...InterpretingMode.options),
+    }),
   ],
-  [3, plain('take-turn', { by: insider })],
-  [1, plain('cue', { by: insider, participant: someone, cue: fc.constantFrom(...Cue.options) })],
-  [4, plain('whisper', { by: insider, to: orNull(someone) })],
+  [3, plain('take-turn', { by: interpreter })],
+  [
+    1,
+    plain('cue', { by: interpreter, participant: someone, cue: fc.constantFrom(...Cue.options) }),
+  ],
+  [4, plain('whisper', { by: interpreter, to: orNull(someone) })],
   [
     4,
     plain('send-message', {
@@ -195,7 +209,7 @@ const situated = fc.oneof(
     weight: 12,
     arbitrary: fc.record({
       do: fc.constant('move'),
-      by: anybody,
+      by: provider,
       participants: fc.uniqueArray(someone, { minLength: 1, maxLength: 4 }),
       to: fc.constantFrom('main', 'hold', 'music', 'new-room', 'open-room'),
       nth,
@@ -205,24 +219,24 @@ const situated = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       do: fc.constant('invite'),
-      by: insider,
+      by: provider,
       role: fc.constantFrom(...Role.options),
       ttlMs: fc.integer({ min: 1, max: 60 }),
       knock: flag,
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('revoke-invite'), by: insider, nth }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('revoke-invite'), by: provider, nth }) },
   {
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('call'),
-      by: insider,
+      by: provider,
       groups: fc.integer({ min: 1, max: 3 }),
     }),
   },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constant('cancel-call'), by: insider, nth }),
+    arbitrary: fc.record({ do: fc.constant('cancel-call'), by: provider, nth }),
   },
   {
     weight: 2,
@@ -239,6 +253,9 @@ export const step = fc.oneof(...PLAIN.map(([weight, arbitrary]) => ({ weight, ar
   arbitrary: situated,
 });
 export type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** Of interpreters, to have all commands. */
+const MORE: readonly Grant[] = [...grantsOf('interpreter', undefined), 'whisper', 'caption'];
 
 /** What they speak, in the order of p0, p1, and so on: two pairs that make a relay from ase to es. */
 const SPOKEN = [['es'], ['en'], ['en', 'es'], ['ase'], ['ase', 'en'], ['en']];
@@ -317,7 +334,8 @@ const nthOf = <Item>(items: readonly Item[] | undefined, n: number): Item | unde
 function coming(each: Situated<'connect' | 'identify' | 'join'>, at: Moment): Command {
   const { visit, now, index } = at;
   const id = idOf(each.who);
-  const { role = ROLES[each.who] ?? 'specialist', grants, ...said } = each.token;
+  const role = each.token.role ?? ROLES[each.who] ?? 'specialist';
+  const { grants = role === 'interpreter' ? MORE : undefined, ...said } = each.token;
   // Who is in keeps the invitation that they came with.
   const invite =
     each.who === GUEST
