@@ -122,5 +122,21 @@ const minifyStyles: Plugin = {
   },
 };
 
+/**
+ * Templates carry the white space of their source, which a bundler keeps. None of it is seen: whatever
+ * stands on lines of its own is laid out by flex or grid.
+ */
+const tightenTemplates: Plugin = {
+  name: 'tighten-templates',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/element\/[\w-]+\.ts$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8'))
+        .replace(/>\s*\n\s*(?=<|\$\{)|(?<=\})\s*\n\s*(?=<)/g, (between) => between.trim())
+        .replace(/\n[ \t]+/g, '\n'),
+      loader: 'ts',
+    }));
+  },
+};
+
 /** In this order: the first one that takes a file has it. */
-export const plugins: Plugin[] = [replace, lighten, writeOutShapes, minifyStyles];
+export const plugins: Plugin[] = [replace, lighten, writeOutShapes, minifyStyles, tightenTemplates];

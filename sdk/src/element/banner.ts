@@ -1,14 +1,8 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
+import { type Act, buttons, given } from './act.ts';
 import { type IconName, icons } from './icons.ts';
 import type { View } from './view.ts';
-
-export interface BannerButton {
-  action: string;
-  label: string;
-  primary?: boolean;
-  onClick(): void;
-}
 
 /** Something that needs attention while the visit goes on, with what can be done about it. */
 export interface Banner {
@@ -18,19 +12,16 @@ export interface Banner {
   tone?: 'warning' | 'accent' | 'private';
   /** Read out at once. What the live region says anyway is not. */
   alert?: boolean;
-  buttons?: readonly (BannerButton | false)[];
+  acts?: readonly (Act | false)[];
   dismiss?: (() => void) | undefined;
 }
-
-/** Those that there are: conditions leave `false` in their lists. */
-const shown = <One>(all: readonly (One | false)[]): One[] => all.filter(Boolean) as One[];
 
 export function banners({ t }: View, all: readonly (Banner | false)[]): TemplateResult {
   return html`<div class="banners">
     ${repeat(
-      shown(all),
+      given(all),
       ({ name }) => name,
-      ({ name, icon, text, tone = '', alert, buttons = [], dismiss }) => html`<div
+      ({ name, icon, text, tone = '', alert, acts = [], dismiss }) => html`<div
         class="banner ${tone}"
         part="banner banner-${name}"
         data-banner=${name}
@@ -39,16 +30,7 @@ export function banners({ t }: View, all: readonly (Banner | false)[]): Template
         ${icon === 'spinner' ? html`<span class="spinner" aria-hidden="true"></span>` : icons[icon]}
         <p dir="auto">${text}</p>
         ${dismiss ? html`<button type="button" class="icon-button" aria-label=${t('close')} @click=${dismiss}>${icons.close}</button>` : nothing}
-        ${
-          shown(buttons).length > 0
-            ? html`<div class="deeds">
-                ${shown(buttons).map(
-                  ({ action, label, primary, onClick }) =>
-                    html`<button type="button" class=${primary ? 'primary' : 'secondary'} data-action=${action} @click=${onClick}>${label}</button>`,
-                )}
-              </div>`
-            : nothing
-        }
+        ${given(acts).length > 0 ? html`<div class="deeds">${buttons(acts)}</div>` : nothing}
       </div>`,
     )}
   </div>`;

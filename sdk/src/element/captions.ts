@@ -42,7 +42,7 @@ export class Captions {
         lines,
         ({ number }) => number,
         ({ from, text }, index) =>
-          html`<p>${from === lines[index - 1]?.from ? nothing : html`<b dir="auto">${from === undefined ? t('clinic') : name(from)}</b> `}<span dir="auto">${text}</span></p>`,
+          html`<p>${from === lines[index - 1]?.from ? nothing : html`<b dir="auto">${name(from)}</b> `}<span dir="auto">${text}</span></p>`,
       )}
     </div>`;
   }

@@ -121,7 +121,7 @@ export class ChatPanel {
             ) => {
               this.#caption = (event.target as HTMLInputElement).checked;
               this.#changed();
-            }} /><span><b>${t('asCaption')}</b></span></label>`
+            }} /><span><b>${t('captions')}</b></span></label>`
           : nothing
       }
       ${
@@ -140,8 +140,8 @@ export class ChatPanel {
           maxlength=${LONGEST}
           dir="auto"
           data-action="message"
-          aria-label=${t(caption ? 'caption' : 'message')}
-          placeholder=${t(caption ? 'caption' : 'message')}
+          aria-label=${t(caption ? 'captions' : 'write')}
+          placeholder=${t(caption ? 'captions' : 'write')}
           @keydown=${(event: KeyboardEvent) => {
             if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
             event.preventDefault();
@@ -181,7 +181,7 @@ function bubble(view: View, { from, to, text, at }: Message): TemplateResult {
   const toOne = to.type === 'participant';
   const whom = !toOne ? '' : mine ? t('toOne', { name: view.name(to.participantId) }) : t('toYou');
   return html`<li class="bubble ${mine ? 'mine' : ''} ${toOne ? 'private' : ''}">
-    <small><b dir="auto">${from === undefined ? t('clinic') : view.name(from)}</b>${whom ? html` <span>${whom}</span>` : nothing} <time datetime=${new Date(at).toISOString()}>${clock(texts.lang, at)}</time></small>
+    <small><b dir="auto">${view.name(from)}</b>${whom ? html` <span>${whom}</span>` : nothing} <time datetime=${new Date(at).toISOString()}>${clock(texts.lang, at)}</time></small>
     <p dir="auto">${text}</p>
   </li>`;
 }

@@ -50,9 +50,8 @@ export const clinicalStyles = css`
   .waiting-room .ready {
     gap: 12px;
   }
-  .waiting-room .hint:not(.keep) {
+  .awaited {
     font-size: 1.125em;
-    color: inherit;
   }
   .expected {
     list-style: none;
@@ -380,6 +379,9 @@ export const clinicalStyles = css`
   }
   .captions b {
     color: #a9e8db;
+  }
+  .held {
+    z-index: 1;
   }
   .held .said {
     font-size: 1.25em;

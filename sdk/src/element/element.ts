@@ -99,9 +99,12 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
     say: (key, values) => this.#say(key, values),
     name: (id) => this.#view?.name(id) ?? '',
     knocks: ({ id }) => this.#emit('bedside-participant-waiting', { participantId: id }),
-    focus: (selector) =>
+    focus: (...selectors) =>
       void this.updateComplete.then(() =>
-        this.renderRoot.querySelector<HTMLElement>(selector)?.focus(),
+        selectors
+          .map((selector) => this.renderRoot.querySelector<HTMLElement>(selector))
+          .find(Boolean)
+          ?.focus(),
       ),
   });
   readonly #host: Host = {
@@ -113,6 +116,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
       this.renderRoot.querySelector<HTMLDialogElement>(`dialog.${name}`)?.showModal();
     },
     say: (line) => this.#narrator.say(line),
+    known: (id) => this.#inVisit.times.stays.get(id)?.participant,
     reactionOf: (id) => this.#inVisit.reactionOf(id),
   };
   readonly #observer = new ResizeObserver((entries) => {

@@ -94,9 +94,7 @@ function summary({ visit, t, texts }: View, times: Times): TemplateResult | type
   if (!visit.localParticipant.grants.has('end'))
     return html`<p class="times"><b>${span(own.from, own.to)}</b> · ${lasted(own.from, own.to)}</p>`;
   const stays = [...times.stays.values()].filter(({ from }) => from !== undefined);
-  return html`<table class="times">
-    <caption class="hidden">${t('times')}</caption>
-    <thead class="hidden"><tr><th scope="col">${t('people')}</th><th scope="col">${t('timeSpan')}</th><th scope="col">${t('timeLength')}</th></tr></thead>
+  return html`<table class="times" aria-label=${t('times')}>
     <tbody>${stays.map(row)}</tbody>
   </table>`;
 }

@@ -33,7 +33,8 @@ interface Owner {
   name(id: ParticipantId | undefined): string;
   /** Somebody waits: tells the page. False where the page alerts by itself. */
   knocks(participant: Participant): boolean;
-  focus(selector: string): void;
+  /** Gives the focus to what the first selector finds, else to the next. */
+  focus(...selectors: string[]): void;
 }
 
 export interface InVisitOptions {
@@ -117,11 +118,9 @@ export class InVisit {
     this.#panel = name;
     this.#owner.update();
     this.#owner.focus(
-      name === 'chat'
-        ? '.panel textarea, #panel-title'
-        : name
-          ? '#panel-title'
-          : `[data-action=${before}], [data-action=more]`,
+      ...(name
+        ? [`.${name} textarea`, '#panel-title']
+        : [`[data-action=${before}]`, '[data-action=more]']),
     );
   }
 

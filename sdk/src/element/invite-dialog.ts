@@ -1,6 +1,7 @@
 import type { InviteId, LanguageTag, Role } from '@bedside/protocol';
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Invitation } from '../types.ts';
+import { buttons } from './act.ts';
 import { clock } from './chat-panel.ts';
 import { dialog } from './dialog.ts';
 import { languageName } from './languages-dialog.ts';
@@ -43,7 +44,7 @@ export class InviteDialog {
     return dialog(
       view,
       'invite',
-      t('inviteTitle'),
+      t('invite'),
       html`<label class="field"><span>${t('role')}</span>
           <select part="select" name="role">${ROLES.map((role) => html`<option value=${role}>${texts.roles[role]}</option>`)}</select>
         </label>
@@ -51,16 +52,16 @@ export class InviteDialog {
           <input type="text" name="name" maxlength="80" dir="auto" autocomplete="off" />
         </label>
         <label class="check"><input type="checkbox" name="knock" /><span><b>${t('knock')}</b><small>${t('knockHint')}</small></span></label>
-        <div><button type="button" class="primary" data-action="create-invite" @click=${(event: Event) => host.run(this.#create(view, form(event), linkOf))}>${t('inviteCreate')}</button></div>
+        <div>${buttons([{ action: 'create-invite', label: t('inviteCreate'), primary: true, onClick: (event) => host.run(this.#create(view, form(event), linkOf)) }])}</div>
         ${
           open.length > 0
-            ? html`<ul class="invites" role="list" aria-label=${t('invitesOpen')}>
+            ? html`<ul class="invites" role="list">
                 ${open.map(
                   ({ inviteId, role, name, expiresAt }) => html`<li data-invite=${inviteId}>
                     <span class="who"><span class="name" dir="auto">${name || texts.roles[role]}</span><small>${t('validUntil', { time: clock(texts.lang, expiresAt) })}</small></span>
                     <span class="deeds">
                       ${this.#link(view, inviteId)}
-                      <button type="button" class="secondary" data-action="revoke" @click=${() => host.run(visit.revokeInvite(inviteId))}>${t('revoke')}</button>
+                      ${buttons([{ action: 'revoke', label: t('revoke'), onClick: () => host.run(visit.revokeInvite(inviteId)) }])}
                     </span>
                   </li>`,
                 )}
@@ -103,14 +104,21 @@ export class InviteDialog {
   #link({ t, host }: View, inviteId: InviteId): TemplateResult | typeof nothing {
     const link = this.#links.get(inviteId);
     if (link === undefined) return nothing;
-    return html`<input type="text" class="link" readonly aria-label=${t('inviteLink')} .value=${link} @focus=${({ target }: Event) => (target as HTMLInputElement).select()} />
-      <button type="button" class="primary" data-action="copy" @click=${() =>
-        host.run(
-          navigator.clipboard.writeText(link).then(() => {
-            this.#copied = inviteId;
-            host.say(t('copied'));
-          }),
-        )}>${t(this.#copied === inviteId ? 'copied' : 'copy')}</button>`;
+    return html`<input type="text" class="link" readonly aria-label=${t('invite')} .value=${link} @focus=${({ target }: Event) => (target as HTMLInputElement).select()} />
+      ${buttons([
+        {
+          action: 'copy',
+          label: t(this.#copied === inviteId ? 'copied' : 'copy'),
+          primary: true,
+          onClick: () =>
+            host.run(
+              navigator.clipboard.writeText(link).then(() => {
+                this.#copied = inviteId;
+                host.say(t('copied'));
+              }),
+            ),
+        },
+      ])}`;
   }
 
   async #create({ visit, t, host }: View, given: FormData, linkOf: LinkOf): Promise<void> {

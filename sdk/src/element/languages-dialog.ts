@@ -48,7 +48,7 @@ export function languagesDialog(view: View): TemplateResult {
   return dialog(
     view,
     'languages',
-    t('languagesTitle'),
+    t('languages'),
     html`${chosen(view, 'speaks')} ${chosen(view, 'hears')}
       <label class="check">
         <input type="checkbox" data-action="signs" .checked=${self.signs} @change=${(event: Event) => host.run(visit.setLanguages({ signs: checked(event) }))} />

@@ -2,6 +2,7 @@ import { HOLD, MAIN_ROOM, type ParticipantId, type Place } from '@bedside/protoc
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { MoveTarget, Participant, VisitApi } from '../types.ts';
+import { buttons } from './act.ts';
 import { icons } from './icons.ts';
 import { inOrder, isPrivate, isSending, waiting } from './people.ts';
 import { actionsOn } from './person-actions.ts';
@@ -77,7 +78,7 @@ export class PeoplePanel {
     return html`<section class="group waiting" aria-labelledby="waiting-title">
       <header>
         <h3 id="waiting-title">${t('waitingCount', { count: String(all.length) })}</h3>
-        ${may.has('admit') && all.length > 1 ? html`<button type="button" class="primary" data-action="admit-all" @click=${() => host.run(visit.admit())}>${t('admitAll')}</button>` : nothing}
+        ${buttons([may.has('admit') && all.length > 1 && { action: 'admit-all', label: t('admitAll'), primary: true, onClick: () => host.run(visit.admit()) }])}
       </header>
       <ul role="list">
         ${repeat(
@@ -86,8 +87,21 @@ export class PeoplePanel {
           (one) => html`<li class="person" data-person=${one.id}>
             ${this.#who(view, one, since(view, one))}
             <div class="deeds">
-              ${may.has('admit') ? html`<button type="button" class="primary" data-action="admit" aria-label="${t('admit')}: ${view.name(one.id)}" @click=${() => host.run(visit.admit([one.id]))}>${t('admit')}</button>` : nothing}
-              ${may.has('remove') ? html`<button type="button" class="secondary" data-action="deny" aria-label="${t('deny')}: ${view.name(one.id)}" @click=${() => host.run(visit.remove(one.id))}>${t('deny')}</button>` : nothing}
+              ${buttons([
+                may.has('admit') && {
+                  action: 'admit',
+                  label: t('admit'),
+                  about: view.name(one.id),
+                  primary: true,
+                  onClick: () => host.run(visit.admit([one.id])),
+                },
+                may.has('remove') && {
+                  action: 'deny',
+                  label: t('deny'),
+                  about: view.name(one.id),
+                  onClick: () => host.run(visit.remove(one.id)),
+                },
+              ])}
               ${may.has('admit') && may.has('chat') ? html`<button type="button" class="icon-button" data-action="write" aria-label="${t('write')}: ${view.name(one.id)}" @click=${() => actions.write(one.id)}>${icons.chat}</button>` : nothing}
             </div>
           </li>`,
@@ -114,16 +128,23 @@ export class PeoplePanel {
     return html`<section class="group" data-place=${place} aria-label=${t(title)}>
       <header>
         <h3>${icons[place === MAIN_ROOM ? 'people' : place === HOLD ? 'pause' : 'lock']}${t(title)} <span class="count">${people.length}</span></h3>
-        ${mayEnter ? html`<button type="button" class="secondary" data-action="enter" @click=${() => move([self.id], { type: 'room', room: place })}>${t('enter')}</button>` : nothing}
-        ${
-          mayCall
-            ? html`<button type="button" class="secondary" data-action="call-back" @click=${() =>
-                move(
-                  people.map(({ id }) => id),
-                  { type: 'main' },
-                )}>${t('callBack')}</button>`
-            : nothing
-        }
+        ${buttons([
+          mayEnter && {
+            action: 'enter',
+            label: t('enter'),
+            onClick: () => move([self.id], { type: 'room', room: place }),
+          },
+          mayCall && {
+            action: 'call-back',
+            label: t('callBack'),
+            about: t(title),
+            onClick: () =>
+              move(
+                people.map(({ id }) => id),
+                { type: 'main' },
+              ),
+          },
+        ])}
       </header>
       <ul role="list">
         ${repeat(
@@ -177,10 +198,7 @@ export class PeoplePanel {
       ${
         isOpen && deeds.length > 0
           ? html`<div class="deeds">
-              ${deeds.map(
-                ({ action, label, danger, onClick }) =>
-                  html`<button type="button" class=${danger ? 'secondary grave' : 'secondary'} data-action=${action} @click=${onClick}>${label}</button>`,
-              )}
+              ${buttons(deeds)}
             </div>`
           : nothing
       }
@@ -210,10 +228,30 @@ export class PeoplePanel {
     const room = (withSelf: boolean) => () => this.move(view, { type: 'room' }, withSelf);
     return html`<div class="selection" role="group" aria-label=${t('selected', { count: String(chosen.length) })}>
       <b>${t('selected', { count: String(chosen.length) })}</b>
-      ${grants.has('private-room') ? html`<button type="button" class="primary" data-action="private" @click=${room(true)}>${t('privateStart')}</button>` : nothing}
-      ${grants.has('private-room') && chosen.length > 1 ? html`<button type="button" class="secondary" data-action="private-without" @click=${room(false)}>${t('privateWithout')}</button>` : nothing}
-      ${grants.has('hold') ? html`<button type="button" class="secondary" data-action="hold" @click=${() => host.open('hold')}>${t('putOnHold')}</button>` : nothing}
-      ${chosen.some(({ place }) => place !== MAIN_ROOM) ? html`<button type="button" class="secondary" data-action="back" @click=${() => this.move(view, { type: 'main' })}>${t('callBack')}</button>` : nothing}
+      ${buttons([
+        grants.has('private-room') && {
+          action: 'private',
+          label: t('privateStart'),
+          primary: true,
+          onClick: room(true),
+        },
+        grants.has('private-room') &&
+          chosen.length > 1 && {
+            action: 'private-without',
+            label: t('privateWithout'),
+            onClick: room(false),
+          },
+        grants.has('hold') && {
+          action: 'hold',
+          label: t('putOnHold'),
+          onClick: () => host.open('hold'),
+        },
+        chosen.some(({ place }) => place !== MAIN_ROOM) && {
+          action: 'back',
+          label: t('callBack'),
+          onClick: () => this.move(view, { type: 'main' }),
+        },
+      ])}
     </div>`;
   }
 }

@@ -1,14 +1,8 @@
 import type { ParticipantId, Role } from '@bedside/protocol';
 import type { Participant } from '../types.ts';
+import { type Act, given } from './act.ts';
 import { isSending, publication } from './people.ts';
 import type { View } from './view.ts';
-
-export interface PersonAction {
-  action: string;
-  label: string;
-  danger?: boolean;
-  onClick(): void;
-}
 
 /** Roles that may be responsible for a visit; the gateway has the last word. */
 const MAY_ANSWER: ReadonlySet<Role> = new Set(['provider', 'moderator', 'specialist']);
@@ -18,7 +12,7 @@ export function actionsOn(
   { visit, t, host }: View,
   participant: Participant,
   { write, remove }: { write(id: ParticipantId): void; remove(id: ParticipantId): void },
-): PersonAction[] {
+): Act[] {
   const { id, role, state, isHere } = participant;
   const { localParticipant: self, responsible } = visit;
   const may = self.grants;
@@ -27,7 +21,7 @@ export function actionsOn(
   const mayHandOver = may.has('hand-over') || responsible?.id === self.id;
   const whispers = self.whisperTo === id;
   const run = (action: Promise<unknown>): void => host.run(action);
-  const actions: (PersonAction | false)[] = [
+  const actions: (Act | false)[] = [
     takesPart &&
       may.has('mute') &&
       microphone !== undefined &&
@@ -73,5 +67,5 @@ export function actionsOn(
         onClick: () => remove(id),
       },
   ];
-  return actions.filter((action) => action !== false);
+  return given(actions);
 }

@@ -1,5 +1,6 @@
 import type { BedsideError } from '@bedside/protocol';
 import { html, nothing, type TemplateResult } from 'lit';
+import { type Act, buttons } from './act.ts';
 import { deviceSelects } from './devices-dialog.ts';
 import { icons } from './icons.ts';
 import { type OwnSetup, preview } from './preview.ts';
@@ -52,17 +53,10 @@ export function prejoin(view: View, options: PrejoinOptions): TemplateResult {
 }
 
 /** Something that needs attention, with what can be done about it. */
-export function notice(
-  text: string,
-  button?: { label: string; action: string; onClick(): void },
-): TemplateResult {
+export function notice(text: string, act: Act): TemplateResult {
   return html`<div class="notice" part="notice" role="alert">
     ${icons.alert}
     <p>${text}</p>
-    ${
-      button
-        ? html`<button type="button" class="secondary" data-action=${button.action} @click=${button.onClick}>${button.label}</button>`
-        : nothing
-    }
+    ${buttons([act])}
   </div>`;
 }

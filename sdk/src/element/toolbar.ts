@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit';
+import { given } from './act.ts';
 import { dialog } from './dialog.ts';
 import type { Size } from './layout.ts';
 import { handsRaised, waiting } from './people.ts';
@@ -52,7 +53,7 @@ export function toolbar(view: View, actions: ToolbarActions, state: ToolbarState
     action: 'more',
     icon: 'more',
     label: t('more'),
-    title: t('moreTitle'),
+    title: t('more'),
     badge: more.reduce((sum, { badge = 0 }) => sum + badge, 0),
     onClick: () => host.open('more'),
   };
@@ -67,7 +68,7 @@ export function toolbar(view: View, actions: ToolbarActions, state: ToolbarState
         ? dialog(
             view,
             'more',
-            t('moreTitle'),
+            t('more'),
             html`<div class="menu" @click=${{
               // Closed before another dialog opens: it gives the focus back then.
               handleEvent: ({ currentTarget }: Event) =>
@@ -134,7 +135,7 @@ function toolsOf(view: View, actions: ToolbarActions, state: ToolbarState): Rank
       action: 'invite',
       icon: 'invite',
       label: t('invite'),
-      title: t('inviteTitle'),
+      title: t('invite'),
       rank: 7,
       onClick: () => host.open('invite'),
     },
@@ -142,7 +143,7 @@ function toolsOf(view: View, actions: ToolbarActions, state: ToolbarState): Rank
       action: 'languages',
       icon: 'languages',
       label: t('languages'),
-      title: t('languagesTitle'),
+      title: t('languages'),
       rank: 6,
       onClick: () => host.open('languages'),
     },
@@ -171,7 +172,7 @@ function toolsOf(view: View, actions: ToolbarActions, state: ToolbarState): Rank
       onClick: actions.leave,
     },
   ];
-  return tools.filter((tool) => tool !== false);
+  return given(tools);
 }
 
 /** Phones have no screen to share. */

@@ -1,6 +1,6 @@
 import type { ParticipantId } from '@bedside/protocol';
 import { fill, type TextKey, type Texts } from '../texts/index.ts';
-import type { VisitApi } from '../types.ts';
+import type { Participant, VisitApi } from '../types.ts';
 import { nameOf } from './people.ts';
 import type { VideoWatcher } from './video.ts';
 
@@ -14,6 +14,8 @@ export interface Host {
   open(dialog: string): void;
   /** Adds a line to the live region. */
   say(line: string): void;
+  /** Who was in the visit, even if they have left. */
+  known(id: ParticipantId): Participant | undefined;
   /** What somebody has just reacted with. */
   reactionOf(id: ParticipantId): string | undefined;
 }
@@ -25,7 +27,7 @@ export interface View {
   readonly host: Host;
   /** A text by key, with its `{values}` filled in. */
   t(key: TextKey, values?: Readonly<Record<string, string>>): string;
-  /** What a participant is called, oneself included. */
+  /** What a participant is called, oneself included; undefined for who writes from outside the visit. */
   name(id: ParticipantId | undefined): string;
 }
 
@@ -37,9 +39,10 @@ export function makeView(visit: VisitApi, texts: Texts, host: Host): View {
     host,
     t,
     name: (id) => {
-      const participant = id && visit.participants.get(id);
-      if (participant) return nameOf(participant, texts);
-      return t('you');
+      if (id === undefined) return t('clinic');
+      if (id === visit.localParticipant.id) return t('you');
+      const participant = visit.participants.get(id) ?? host.known(id);
+      return participant ? nameOf(participant, texts) : t('somebody');
     },
   };
 }

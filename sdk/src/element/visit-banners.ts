@@ -55,7 +55,7 @@ export function trouble(
       icon: 'sound',
       text: t('audioBlocked'),
       alert: true,
-      buttons: [
+      acts: [
         {
           action: 'start-audio',
           label: t('audioAllow'),
@@ -85,7 +85,7 @@ export function trouble(
       icon: 'share',
       text: t('yourScreen'),
       tone: 'accent',
-      buttons: [{ action: 'stop-screen', label: t('stopScreen'), onClick: actions.toggleScreen }],
+      acts: [{ action: 'stop-screen', label: t('stopScreen'), onClick: actions.toggleScreen }],
     },
   ];
 }
@@ -121,7 +121,7 @@ function asked(
         icon: 'micOff',
         text: t('unmuteAsked', { name: name(unmuteBy.id) }),
         alert: true,
-        buttons: [unmuteButton],
+        acts: [unmuteButton],
         dismiss: () => notices.set({ unmuteBy: undefined }),
       },
     muted &&
@@ -131,7 +131,7 @@ function asked(
         icon: 'micOff',
         text: t('wasMuted'),
         alert: true,
-        buttons: [unmuteButton],
+        acts: [unmuteButton],
         dismiss: () => notices.set({ muted: false }),
       },
     offer?.to === self.id && {
@@ -139,7 +139,7 @@ function asked(
       icon: 'turn',
       text: t('handOverAsked', { name: name(offer.from) }),
       alert: true,
-      buttons: [
+      acts: [
         {
           action: 'accept-hand-over',
           label: t('accept'),
@@ -165,7 +165,7 @@ function responsibility({ visit, t, name, host }: View): (Banner | false)[] {
       name: 'offered',
       icon: 'turn',
       text: t('handOverOffered', { name: name(offer.to) }),
-      buttons: [
+      acts: [
         {
           action: 'withdraw-hand-over',
           label: t('withdraw'),
@@ -191,7 +191,7 @@ function atTheDoor({ visit, t, name, host }: View, actions: BannerActions): (Ban
       name: 'waiting',
       icon: 'door',
       text,
-      buttons: [
+      acts: [
         { action: 'show-waiting', label: t('show'), onClick: actions.openPeople },
         {
           action: 'admit-waiting',
@@ -218,7 +218,7 @@ function who({ visit, t, texts, name, host }: View): (Banner | false)[] {
       icon: 'lock',
       text: others.length > 0 ? t('privateWith', { names }) : t('privateAlone'),
       tone: 'private',
-      buttons: [
+      acts: [
         self.grants.has('private-room') && {
           action: 'end-private',
           label: t('backToVisit'),
@@ -232,7 +232,7 @@ function who({ visit, t, texts, name, host }: View): (Banner | false)[] {
       icon: 'lock',
       text: t('whisperTo', { name: name(self.whisperTo) }),
       tone: 'private',
-      buttons: [
+      acts: [
         {
           action: 'end-whisper',
           label: t('whisperEnd'),
@@ -273,7 +273,7 @@ function interpreting({ visit, t, name, host }: View): (Banner | false)[] {
       ]
         .filter(Boolean)
         .join(' · '),
-      buttons: [
+      acts: [
         colleague && !mine
           ? {
               action: 'take-turn',
@@ -306,7 +306,7 @@ function calling({ visit, t, texts, host }: View, notices: Notices): Banner[] {
       name: `call-${callId}`,
       icon: state === 'ringing' ? 'spinner' : 'alert',
       text: t(state === 'ringing' ? 'callRings' : 'callUnanswered', { role: texts.roles[role] }),
-      buttons: [
+      acts: [
         state === 'ringing' && {
           action: 'cancel-call',
           label: t('cancel'),

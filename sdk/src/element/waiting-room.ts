@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit';
+import { buttons } from './act.ts';
 import { type Banner, banners } from './banner.ts';
 import { clock } from './chat-panel.ts';
 import { deviceSelects } from './devices-dialog.ts';
@@ -21,14 +22,14 @@ export function waitingRoom(view: View, options: WaitingOptions): TemplateResult
       <div class="ready">
         <div class="emblem" aria-hidden="true">${icons.door}</div>
         <h1 id="waiting-room-title" tabindex="-1">${t('waiting')}</h1>
-        <p class="hint">${awaited(view)}</p>
+        <p class="awaited">${awaited(view)}</p>
         ${expected(view)} ${news(view)}
         <details>
           <summary>${icons.settings}${t('settingsTitle')}</summary>
           ${deviceSelects(view, options.devices, options.choose, options.may)}
         </details>
-        <p class="hint keep">${t('waitingKeep')}</p>
-        <div><button type="button" class="secondary" data-action="leave" @click=${options.leave}>${t('leaveWaiting')}</button></div>
+        <p class="hint">${t('waitingKeep')}</p>
+        <div>${buttons([{ action: 'leave', label: t('leaveWaiting'), onClick: options.leave }])}</div>
       </div>
       ${preview(view, options)}
     </div>
@@ -72,7 +73,7 @@ function news({ visit, t, texts, name }: View): TemplateResult | typeof nothing 
         .reverse()
         .map(
           ({ from, text, at }) =>
-            html`<li><small><b dir="auto">${from === undefined ? t('clinic') : name(from)}</b> <time datetime=${new Date(at).toISOString()}>${clock(texts.lang, at)}</time></small><p dir="auto">${text}</p></li>`,
+            html`<li><small><b dir="auto">${name(from)}</b> <time datetime=${new Date(at).toISOString()}>${clock(texts.lang, at)}</time></small><p dir="auto">${text}</p></li>`,
         )}
     </ol>
   </section>`;

@@ -84,7 +84,8 @@ export const en = {
     deviceNone: 'None found',
     deviceNumber: '{kind} {number}',
     shortcuts: 'Keyboard shortcuts',
-    shortcutsHint: 'M turns your microphone on or off, V your camera.',
+    shortcutsHint:
+      'M turns your microphone on or off, V your camera; T takes the turn to interpret.',
     close: 'Close',
     done: 'Done',
 
@@ -128,6 +129,7 @@ export const en = {
     aheadOne: 'One person is before you',
     ahead: '{count} people are before you',
     expectedAt: 'Expected at {time}',
+    somebody: 'Somebody',
     clinic: 'Clinic',
 
     admit: 'Admit',
@@ -140,7 +142,6 @@ export const en = {
     waitsFor: 'waiting for {minutes} min',
 
     more: 'More',
-    moreTitle: 'More controls',
     peopleShort: 'People',
     hand: 'Hand',
     handTitle: 'Raise or lower your hand',
@@ -187,7 +188,6 @@ export const en = {
     signQuality: 'The picture of {name} is too poor for sign language right now.',
 
     languages: 'Languages',
-    languagesTitle: 'Languages and interpreting',
     iSpeak: 'I speak or sign',
     iUnderstand: 'I understand',
     languageAdd: 'Add a language',
@@ -203,7 +203,7 @@ export const en = {
     simultaneous: 'Simultaneous',
     yourTurn: 'It is your turn',
     notYourTurn: 'Your colleague interprets',
-    takeTurn: 'Take the turn (T)',
+    takeTurn: 'Take the turn',
     speaks: '{name} speaks',
     askPause: 'Ask to pause',
     askRepeat: 'Ask to repeat',
@@ -222,23 +222,17 @@ export const en = {
     toAll: 'Everybody in the visit',
     toOne: 'Only {name}',
     toYou: 'only to you',
-    message: 'Write a message',
-    caption: 'Write captions',
-    asCaption: 'As captions over the pictures',
     captions: 'Captions',
     send: 'Send',
     reactions: 'Reactions',
 
     invite: 'Invite',
-    inviteTitle: 'Invite somebody',
     role: 'Role',
     inviteName: 'Name (optional)',
     knock: 'Let me admit them',
     knockHint: 'They wait until you let them in.',
     inviteCreate: 'Create a link',
-    inviteLink: 'Link',
     inviteMade: 'The invitation is ready',
-    invitesOpen: 'Open invitations',
     validUntil: 'good once, until {time}',
     copy: 'Copy',
     copied: 'Copied',
@@ -252,8 +246,6 @@ export const en = {
     callUnanswered: 'Nobody answered: {role}.',
 
     times: 'Times of the visit',
-    timeSpan: 'From and until',
-    timeLength: 'How long',
     minutes: '{minutes} min',
 
     sayWaits: '{name} is waiting',

@@ -79,7 +79,8 @@ export const es = {
     deviceNone: 'No se encontró ninguno',
     deviceNumber: '{kind} {number}',
     shortcuts: 'Atajos de teclado',
-    shortcutsHint: 'M enciende o apaga el micrófono; V, la cámara.',
+    shortcutsHint:
+      'M enciende o apaga el micrófono; V, la cámara; T toma el turno para interpretar.',
     close: 'Cerrar',
     done: 'Listo',
 
@@ -123,6 +124,7 @@ export const es = {
     aheadOne: 'Hay una persona antes que usted',
     ahead: 'Hay {count} personas antes que usted',
     expectedAt: 'Hora prevista: {time}',
+    somebody: 'Alguien',
     clinic: 'Clínica',
 
     admit: 'Dar entrada',
@@ -135,7 +137,6 @@ export const es = {
     waitsFor: 'espera desde hace {minutes} min',
 
     more: 'Más',
-    moreTitle: 'Más controles',
     peopleShort: 'Personas',
     hand: 'Mano',
     handTitle: 'Levantar o bajar la mano',
@@ -182,7 +183,6 @@ export const es = {
     signQuality: 'Ahora la imagen de {name} no basta para la lengua de señas.',
 
     languages: 'Idiomas',
-    languagesTitle: 'Idiomas e interpretación',
     iSpeak: 'Hablo o uso señas en',
     iUnderstand: 'Entiendo',
     languageAdd: 'Añadir un idioma',
@@ -198,7 +198,7 @@ export const es = {
     simultaneous: 'Simultánea',
     yourTurn: 'Es su turno',
     notYourTurn: 'Interpreta su colega',
-    takeTurn: 'Tomar el turno (T)',
+    takeTurn: 'Tomar el turno',
     speaks: 'habla {name}',
     askPause: 'Pedir una pausa',
     askRepeat: 'Pedir que repita',
@@ -217,23 +217,17 @@ export const es = {
     toAll: 'Todas las personas de la visita',
     toOne: 'Solo {name}',
     toYou: 'solo para usted',
-    message: 'Escriba un mensaje',
-    caption: 'Escriba subtítulos',
-    asCaption: 'Como subtítulos sobre las imágenes',
     captions: 'Subtítulos',
     send: 'Enviar',
     reactions: 'Reacciones',
 
     invite: 'Invitar',
-    inviteTitle: 'Invitar a alguien',
     role: 'Función',
     inviteName: 'Nombre (opcional)',
     knock: 'Yo le daré entrada',
     knockHint: 'Esperará hasta que usted le deje entrar.',
     inviteCreate: 'Crear un enlace',
-    inviteLink: 'Enlace',
     inviteMade: 'La invitación está lista',
-    invitesOpen: 'Invitaciones abiertas',
     validUntil: 'válida una vez, hasta las {time}',
     copy: 'Copiar',
     copied: 'Copiado',
@@ -247,8 +241,6 @@ export const es = {
     callUnanswered: 'Nadie ha contestado: {role}.',
 
     times: 'Tiempos de la visita',
-    timeSpan: 'Desde y hasta',
-    timeLength: 'Duración',
     minutes: '{minutes} minutos',
 
     sayWaits: '{name} está en la sala de espera',
