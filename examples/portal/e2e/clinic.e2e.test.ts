@@ -120,6 +120,24 @@ describe('a clinic’s day', () => {
     return provider;
   }
 
+  /** Presses all of them at once: also one that the outcome of another takes off its page meanwhile. */
+  async function pressAll(buttons: Locator[]): Promise<void> {
+    const handles = await Promise.all(buttons.map((button) => button.elementHandle()));
+    await Promise.all(
+      handles.map((handle) => handle?.evaluate((one) => (one as HTMLElement).click())),
+    );
+  }
+
+  /** Of two who act at once: in the visit, or told that somebody else is. */
+  const outcome = (page: Page): Promise<'in' | 'told'> =>
+    Promise.race([
+      page.waitForURL(/[?&]visit=/).then(() => 'in' as const),
+      page
+        .locator('#notice:visible')
+        .waitFor()
+        .then(() => 'told' as const),
+    ]);
+
   /** Who was called in takes part; the visit's policy may make them wait for the provider first. */
   async function entered(guest: Person, provider: Person): Promise<void> {
     const id = await guest.id();
@@ -241,18 +259,7 @@ describe('a clinic’s day', () => {
         await providerSignsIn('Dr. Omar Haddad'),
       ];
       const patient = await patientWaits('Ana Torres');
-      const buttons = [one, other].map((page) => deed(entryOf(page, 'Ana Torres'), 'admit'));
-      await Promise.all(buttons.map((button) => button.waitFor()));
-      // Both press before either can know of the other: no answer reaches a page until both have gone.
-      await Promise.all(buttons.map((button) => button.dispatchEvent('click')));
-      const outcome = async (page: Page) =>
-        Promise.race([
-          page.waitForURL(/[?&]visit=/).then(() => 'in' as const),
-          page
-            .locator('#notice:visible')
-            .waitFor()
-            .then(() => 'told' as const),
-        ]);
+      await pressAll([one, other].map((page) => deed(entryOf(page, 'Ana Torres'), 'admit')));
       const outcomes = await Promise.all([one, other].map(outcome));
       expect(outcomes.toSorted()).toEqual(['in', 'told']);
       const slower = outcomes[0] === 'told' ? one : other;
@@ -279,56 +286,62 @@ describe('a clinic’s day', () => {
   });
 
   describe('somebody who is called in', () => {
-    it('rings two specialists: the first to accept goes in, the other sees it taken', async () => {
-      const signOn = async (name: string) => {
-        const page = await open('/on-call?lang=en');
-        await page.locator('[name=name]').fill(name);
-        await page.locator('[name=role][value=specialist]').check();
-        await page.locator('[name=specialties][value=cardiology]').check();
-        await page.locator('#sign-in-form [type=submit]').click();
-        await page.locator('#live[data-state="clinic.live"]').waitFor();
-        return page;
-      };
-      const [one, other] = [await signOn('Dr. Ida Lund'), await signOn('Dr. Raj Mehta')];
+    const onCall = async (name: string, fill: (page: Page) => Promise<void>): Promise<Page> => {
+      const page = await open('/on-call?lang=en');
+      await page.locator('[name=name]').fill(name);
+      await fill(page);
+      await page.locator('#sign-in-form [type=submit]').click();
+      await page.locator('#live[data-state="clinic.live"]').waitFor();
+      return page;
+    };
+    const cardiologist = async (page: Page): Promise<void> => {
+      await page.locator('[name=role][value=specialist]').check();
+      await page.locator('[name=specialties][value=cardiology]').check();
+    };
+    const forSpanish = (page: Page): Promise<void> =>
+      page.locator('[name=languages][value=es]').check();
+
+    it('rings two specialists: of two who accept one goes in, and the other sees it taken', async () => {
+      const specialists = [
+        await onCall('Dr. Ida Lund', cardiologist),
+        await onCall('Dr. Raj Mehta', cardiologist),
+      ] as const;
       const dr = await providerSignsIn('Dr. Elena Marsh');
       const patient = await patientWaits('Ana Torres');
       const provider = await admits(dr, 'Ana Torres');
       await provider.eval((visit) =>
         visit.call({ role: 'specialist', groups: [{ specialty: 'cardiology' }] }),
       );
-      await Promise.all(
-        [one, other].map((page) =>
-          page.getByRole('heading', { name: 'Specialist: Cardiology' }).waitFor(),
-        ),
-      );
-      expect(await one.title()).toContain('Somebody needs you');
-      expect(await violations(one)).toEqual([]);
-      await one.locator('.ringing .primary').click();
+      for (const page of specialists) {
+        await page.getByRole('heading', { name: 'Specialist: Cardiology' }).waitFor();
+        expect(await page.title()).toContain('Somebody needs you');
+      }
+      expect(await violations(specialists[0])).toEqual([]);
+
+      await pressAll(specialists.map((page) => page.locator('.ringing .primary')));
+      const outcomes = await Promise.all(specialists.map(outcome));
+      expect(outcomes.toSorted()).toEqual(['in', 'told']);
+      const winner = specialists[outcomes.indexOf('in')] as Page;
+      const other = specialists[outcomes.indexOf('told')] as Page;
       await other.getByText('A colleague was faster').waitFor();
       expect(await other.locator('.ringing').count()).toBe(0);
-      await $(one, '[data-action=join]').click();
-      const specialist = await Person.of(one, 'specialist');
+      expect(await other.title()).not.toContain('Somebody needs you');
+
+      await $(winner, '[data-action=join]').click();
+      const specialist = await Person.of(winner, 'specialist');
       await specialist.connected();
       await entered(specialist, provider);
       await Promise.all([
         patient.seesAndHears(await specialist.id()),
         specialist.seesAndHears(await provider.id()),
       ]);
-      await one.reload();
+      await winner.reload();
       await specialist.connected();
       await specialist.seesAndHears(await patient.id());
     });
 
     it('is not rung while busy, nor after declining', async () => {
-      const signOn = async (name: string) => {
-        const page = await open('/on-call?lang=en');
-        await page.locator('[name=name]').fill(name);
-        await page.locator('[name=languages][value=es]').check();
-        await page.locator('#sign-in-form [type=submit]').click();
-        await page.locator('#live[data-state="clinic.live"]').waitFor();
-        return page;
-      };
-      const [free, busy] = [await signOn('Noor'), await signOn('Vera')];
+      const [free, busy] = [await onCall('Noor', forSpanish), await onCall('Vera', forSpanish)];
       await busy.locator('#busy').click();
       await busy.getByRole('heading', { name: 'You are not rung now' }).waitFor();
       const dr = await providerSignsIn('Dr. Elena Marsh');

@@ -29,7 +29,7 @@ export class Alarm {
     let isOdd = false;
     const ring = () => {
       isOdd = !isOdd;
-      document.title = isOdd ? `☎ ${text}` : this.#title;
+      document.title = `${isOdd ? '☎' : '●'} ${text}`;
       this.#play();
     };
     ring();

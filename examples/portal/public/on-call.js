@@ -53,7 +53,7 @@ function tell(text) {
 }
 
 function show() {
-  title(t(staffProfile() ? 'onCall.title' : 'onCall.signInTitle'));
+  if (!alarm.isRinging) title(t(staffProfile() ? 'onCall.title' : 'onCall.signInTitle'));
   byId('specialty-ticks').replaceChildren(...specialtyTicks());
   if (!onCall) return;
   const { name, role, languages, specialties } = staffProfile();

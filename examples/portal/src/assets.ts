@@ -50,10 +50,15 @@ const FILES = [
   'clinic-dialogs.js',
   ...Object.values(PAGES).map((page) => `${page}.js`),
 ];
+/** Pages outside of visits: they need no more of the SDK than the clinic's part. */
+const OF_STAFF: ReadonlySet<string> = new Set(['clinic', 'on-call']);
 const SDK = [
   'bedside.js',
   'bedside.js.map',
   'bedside.js.LEGAL.txt',
+  'bedside-clinic.js',
+  'bedside-clinic.js.map',
+  'bedside-clinic.js.LEGAL.txt',
   'bedside.mjs',
   'bedside.mjs.map',
   'bedside.mjs.LEGAL.txt',
@@ -80,12 +85,14 @@ export async function loadAssets(
     string,
     { integrity: string }
   >;
-  const integrity = built['bedside.js']?.integrity ?? '';
+  const script = (name: string) =>
+    `<script src="/sdk/${name}" integrity="${built[name]?.integrity ?? ''}" crossorigin="anonymous" defer></script>`;
   const read = (name: string) => readFile(join(publicDir, name), 'utf8');
-  const layout = (await read('layout.html')).replaceAll('{{sdk-integrity}}', integrity);
+  const layout = await read('layout.html');
   for (const [path, name] of Object.entries(PAGES)) {
     const page = layout
       .replaceAll('{{page}}', name)
+      .replace('{{sdk}}', script(OF_STAFF.has(name) ? 'bedside-clinic.js' : 'bedside.js'))
       .replace('{{main}}', await read(`${name}.html`));
     assets.set(path, asset(`${name}.html`, Buffer.from(page)));
   }
