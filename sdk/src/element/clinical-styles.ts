@@ -253,6 +253,7 @@ export const clinicalStyles = css`
     flex-basis: 100%;
     padding-block-end: 8px;
   }
+  .banner .deeds button,
   .panel .primary,
   .panel .secondary,
   .invites .secondary,

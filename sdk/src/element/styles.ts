@@ -619,7 +619,7 @@ export const styles = css`
   }
   .banner > p {
     flex: 1 1 0;
-    min-inline-size: min(11em, 60%);
+    min-inline-size: min(11em, 50cqi);
   }
   .banner .icon-button {
     margin-block: -6px;
