@@ -1,4 +1,4 @@
-import type { ParticipantId, ProducerId, RequestId } from '@bedside/protocol';
+import type { MoveTarget, ParticipantId, ProducerId, RequestId } from '@bedside/protocol';
 import { describe, expect, test, vi } from 'vitest';
 import { type Moment, onHistories, outcomeOf } from './arbitrary.ts';
 import { type Command, decide } from './decide.ts';
@@ -86,6 +86,37 @@ describe('on any history', () => {
           }
     });
   });
+});
+
+test('what is said in a room stays in it, and on hold there is none', () => {
+  const move = (to: MoveTarget, who: string): Command => ({
+    type: 'move',
+    now: 3_000,
+    by: by('provider'),
+    participants: [who as ParticipantId],
+    to,
+    room: 'room-1',
+  });
+  const visit = visitWith(
+    {},
+    join('provider', 'provider'),
+    join('patient', 'patient'),
+    join('specialist', 'specialist'),
+    move({ type: 'room' }, 'specialist'),
+  );
+  const say: Command = {
+    type: 'send-message',
+    now: 4_000,
+    by: by('provider'),
+    to: { type: 'room' },
+    kind: 'chat',
+    text: 'hello',
+  };
+  expect(decide(visit, say)).toMatchObject({
+    effects: [{ type: 'say', audience: ['provider', 'patient'] }],
+  });
+  const held = after(visit, move({ type: 'hold', audio: 'none' }, 'provider'));
+  expect(decide(held, say)).toEqual({ ok: false, code: 'forbidden' });
 });
 
 describe('to mute', () => {
