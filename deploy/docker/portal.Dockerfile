@@ -17,7 +17,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund --include-workspace-root \
       --workspace @bedside/sdk --workspace @bedside/protocol
 COPY tsconfig.json ./
 COPY protocol/src protocol/src
-COPY sdk/build.ts sdk/flatten-types.ts sdk/tsconfig.types.json sdk/
+COPY sdk/*.ts sdk/tsconfig.types.json sdk/
 COPY sdk/src sdk/src
 RUN node sdk/build.ts
 

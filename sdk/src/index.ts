@@ -1,7 +1,6 @@
-export { BedsideError, ERRORS, type ErrorCode } from '@bedside/protocol';
+/** All of the SDK that is without a user interface. */
 export { OnCall } from './clinic/on-call.ts';
 export type * from './clinic/on-call-types.ts';
 export { Queue } from './clinic/queue.ts';
 export type * from './clinic/types.ts';
-export type * from './types.ts';
-export { Visit } from './visit.ts';
+export * from './core.ts';

@@ -1,15 +1,14 @@
 /**
  * Entry of the single script file for a plain <script> tag: registers `<bedside-visit>`;
- * what the ES module exports is in `window.Bedside`, too.
+ * what the ES module exports is in `window.Bedside`, too, but for what the staff of a clinic uses
+ * outside of visits: that is in bedside-clinic.js.
  */
-import { defineBedsideVisit } from './element/index.ts';
-import * as Bedside from './module.ts';
 
-defineBedsideVisit();
+import * as core from './core.ts';
+import * as element from './element/index.ts';
+import type {} from './global.ts';
+import * as texts from './texts/index.ts';
 
-declare global {
-  interface Window {
-    Bedside: typeof Bedside;
-  }
-}
-window.Bedside = Bedside;
+element.defineBedsideVisit();
+
+window.Bedside = { ...window.Bedside, ...core, ...element, ...texts };
