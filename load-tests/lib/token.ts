@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { CLINIC_AUDIENCE, type Grant, type Role, TOKEN_AUDIENCE } from '@bedside/protocol';
+import {
+  CLINIC_AUDIENCE,
+  type Grant,
+  type Role,
+  type Skills,
+  TOKEN_AUDIENCE,
+} from '@bedside/protocol';
 import { type JWTPayload, SignJWT } from 'jose';
 
 /** The secret with which a portal's server signs the tokens of its visits. */
@@ -22,6 +28,8 @@ export interface StaffBearer {
   clinic: string;
   person: string;
   role: Role;
+  /** What they can be called for. */
+  skills?: Partial<Skills>;
 }
 
 /** A token of a visit that is good for an hour, or for so many seconds. */
@@ -36,9 +44,9 @@ export function mintToken(
 /** A token of a clinic that is good for an hour. */
 export function mintClinicToken(
   tenant: TenantKey,
-  { clinic, person, role }: StaffBearer,
+  { clinic, person, role, skills }: StaffBearer,
 ): Promise<string> {
-  return sign(tenant, CLINIC_AUDIENCE, person, { clinic, role }, 3600);
+  return sign(tenant, CLINIC_AUDIENCE, person, { clinic, role, skills }, 3600);
 }
 
 function sign(
