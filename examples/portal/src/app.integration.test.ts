@@ -19,7 +19,6 @@ const sdk: Record<string, string> = {
   'bedside.js.LEGAL.txt': 'legal',
   'bedside-clinic.js': '/* the clinic */',
   'bedside-clinic.js.map': '{}',
-  'bedside-clinic.js.LEGAL.txt': 'legal',
   'bedside.mjs': 'export {}',
   'bedside.mjs.map': '{}',
   'bedside.mjs.LEGAL.txt': 'legal',

@@ -58,7 +58,6 @@ const SDK = [
   'bedside.js.LEGAL.txt',
   'bedside-clinic.js',
   'bedside-clinic.js.map',
-  'bedside-clinic.js.LEGAL.txt',
   'bedside.mjs',
   'bedside.mjs.map',
   'bedside.mjs.LEGAL.txt',
