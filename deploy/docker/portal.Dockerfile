@@ -17,7 +17,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund --include-workspace-root \
       --workspace @bedside/sdk --workspace @bedside/protocol
 COPY tsconfig.json ./
 COPY protocol/src protocol/src
-COPY sdk/*.ts sdk/tsconfig.types.json sdk/
+COPY sdk/build.ts sdk/bundle-plugins.ts sdk/flatten-types.ts sdk/mediasoup-events.ts sdk/tsconfig.types.json sdk/
 COPY sdk/src sdk/src
 RUN node sdk/build.ts
 
