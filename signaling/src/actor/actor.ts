@@ -382,8 +382,9 @@ export class VisitActor {
   async #identify(session: Session, link: ClientLink, person: Person): Promise<Grant[]> {
     const { committed } = await this.#turnOf(session, () => {
       if (!session.outbox?.isOf(link)) throw new BedsideError('replaced');
+      const renewed = this.#apply({ type: 'identify', now: this.#now(), person });
       session.person = person;
-      return this.#apply({ type: 'identify', now: this.#now(), person });
+      return renewed;
     });
     await committed;
     return [...person.grants];
