@@ -7,7 +7,8 @@ import * as z from 'zod/mini';
  * `decide` begins one by `startCall`, and replaces it by what `cancelCall`, `acceptCall` and
  * `exhaustCall` return; the same object means that nothing changed. Nothing more is to be carried
  * out: the CallDesk (ports.ts) follows the visit's calls, rings and stops ringing as they say, and
- * tells by its signals who accepted, and when nobody of a group is left to ask.
+ * tells by its signals who accepted, and when nobody of a group is left to ask. That the time of a
+ * group is over is a deadline of the visit.
  */
 export const Call = z.object({
   id: CallId,

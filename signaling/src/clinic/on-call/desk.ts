@@ -7,7 +7,6 @@ import { type ClinicKey, clinicKey } from '../keys.ts';
 import { onCallKeys } from './keys.ts';
 import { readMessage } from './messages.ts';
 import { Ringer, type RingerOptions } from './ringer.ts';
-import type { OnCallStore } from './store.ts';
 
 type Where = Parameters<CallDesk['follow']>[0];
 type Signals = Parameters<CallDesk['follow']>[2];
@@ -19,8 +18,8 @@ const REASONS: Readonly<Record<Exclude<Call['state'], 'ringing'>, RingEndReason>
 };
 
 export interface DeskOptions {
-  store: OnCallStore;
-  bus: Bus;
+  store: RingerOptions['store'];
+  bus: Pick<Bus, 'listen'>;
   clock: Clock;
 }
 

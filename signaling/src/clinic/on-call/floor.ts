@@ -23,8 +23,8 @@ export interface OnCallSocket {
 }
 
 export interface FloorOptions {
-  store: OnCallStore;
-  bus: Bus;
+  store: Pick<OnCallStore, 'present' | 'read'>;
+  bus: Pick<Bus, 'listen'>;
   clock: Clock;
   /** Sockets more, or fewer, that are on call. */
   count(difference: number): void;
@@ -46,8 +46,8 @@ export class Floor {
     this.#options = options;
     this.#leave = options.bus.listen(onCallKeys(clinic).messages, {
       message: (text) => this.#hear(readMessage(text)),
-      // Before this, messages were missed.
-      subscribed: () => void this.#check(),
+      // What was missed before, the next beat finds.
+      subscribed: () => undefined,
     });
     this.#scheduleBeat();
   }
@@ -130,7 +130,8 @@ export class Floor {
         const rung = new Map(message.people.map((each) => [each.person, each]));
         for (const socket of [...this.#sockets]) {
           const found = rung.get(socket.presence.person);
-          if (found !== undefined && !socket.presence.busy) socket.ring(message, found);
+          if (found === undefined) socket.endRing(message.call, 'declined');
+          else if (!socket.presence.busy) socket.ring(message, found);
         }
         return;
       }
@@ -181,7 +182,7 @@ export class Floors {
   /** Somebody signed off, or their connection is gone. */
   async leave(clinic: ClinicKey, socket: OnCallSocket): Promise<void> {
     const floor = this.#open.get(clinic);
-    if (!floor || this.#stopped) return;
+    if (!floor) return;
     floor.remove(socket);
     await floor.say();
     if (!floor.isEmpty || this.#open.get(clinic) !== floor) return;

@@ -1,5 +1,6 @@
-import type { BedsideError, CallId } from '@bedside/protocol';
+import type { BedsideError, CallId, ClinicId, TenantId } from '@bedside/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { redisCommand } from '../../../../load-tests/lib/redis.ts';
 import { RedisServer } from '../../../../load-tests/lib/redis-server.ts';
 import { until } from '../../../../load-tests/lib/wait.ts';
 import {
@@ -9,6 +10,8 @@ import {
   startClinicGateway,
 } from '../../../test/clinic-gateway.ts';
 import { clientOf, handshake, welcomed } from '../../../test/harness.ts';
+import { clinicKey } from '../keys.ts';
+import { onCallKeys } from './keys.ts';
 
 let redis: RedisServer;
 let here: ClinicGateway;
@@ -248,6 +251,31 @@ describe('while it rings', () => {
     expect(ben.all('ring-ended').filter(({ callId }) => callId === declined)).toEqual([]);
   });
 
+  test('who becomes busy in one window is rung in none', async () => {
+    const [one, other] = [await onCall(here, 'ana'), await onCall(there, 'ana')];
+    const ben = await onCall(there, 'ben');
+    const provider = await Caller.open(here, 'v1');
+    const callId = await provider.call([NEED]);
+    await Promise.all([one, other, ben].map((page) => page.hear('ring', callId)));
+    await one.send('set-busy', { busy: true });
+    expect(await other.hear('ring-ended', callId)).toMatchObject({ reason: 'declined' });
+    expect(ben.all('ring-ended')).toEqual([]);
+  });
+
+  test('a gateway that missed the end of a call finds it', async () => {
+    const ana = await onCall(there, 'ana');
+    const provider = await Caller.open(here, 'v1');
+    const callId = await provider.call([NEED]);
+    await ana.hear('ring', callId);
+    there.way.cut();
+    await provider.cancel(callId);
+    const key = onCallKeys(clinicKey('clinic' as TenantId, 'c1' as ClinicId)).call(callId);
+    const end = () => redisCommand(redis.url, 'HGET', key, 'over');
+    await until('Redis has the end', end, (over) => over === 'cancelled');
+    there.way.restore();
+    expect(await ana.hear('ring-ended', callId)).toMatchObject({ reason: 'cancelled' });
+  });
+
   test('who becomes busy or signs off is rung no more', async () => {
     const [ana, ben] = [await onCall(here, 'ana'), await onCall(there, 'ben')];
     const provider = await Caller.open(here, 'v1');
@@ -267,7 +295,13 @@ describe('while it rings', () => {
     await Promise.all([ana, ben].map((page) => page.hear('ring', callId)));
     await here.kill();
     // Nobody has the visit at this moment: the answer waits until it knows.
-    const accepted = ana.send('accept-call', { callId });
+    let answered = false;
+    const accepted = ana.send('accept-call', { callId }).finally(() => {
+      answered = true;
+    });
+    for (let round = 0; round < 10; round += 1)
+      expect(await ben.refusal('accept-call', { callId })).toBe('call-taken');
+    expect(answered).toBe(false);
     await provider.move(there);
     expect(await accepted).toMatchObject({ visit: 'v1' });
     await ben.hear('ring-ended', callId, ({ reason }) => reason === 'taken');

@@ -10,7 +10,7 @@ import type { OnCallStore } from './store.ts';
 const LOOK_MS = 1_000;
 
 export interface RingerOptions {
-  store: OnCallStore;
+  store: Pick<OnCallStore, 'read' | 'people' | 'ring' | 'end'>;
   clock: Clock;
   clinic: ClinicKey;
   visit: VisitId;
@@ -36,22 +36,16 @@ export class Ringer {
   #again = false;
   #closed = false;
   #cancelLook = () => {};
-  #cancelTimeout = () => {};
 
   constructor(options: RingerOptions) {
     this.#options = options;
     this.#call = options.call;
   }
 
-  /** Rings the call's group, until its time is over. */
+  /** Rings the call's group. When its time is over, the visit says. */
   ring(call: Call): void {
-    const { clock, signals } = this.#options;
     this.#call = call;
     this.#reason = undefined;
-    this.#cancelTimeout();
-    this.#cancelTimeout = clock.after(Math.max(0, call.until - clock.now()), () =>
-      signals.exhausted(call.id, call.index),
-    );
     this.look();
   }
 
@@ -60,14 +54,12 @@ export class Ringer {
     if (this.#reason === reason) return;
     this.#reason = reason;
     this.#told = false;
-    this.#cancelTimeout();
     this.look();
   }
 
   /** It rings on, for another gateway. */
   close(): void {
     this.#closed = true;
-    this.#cancelTimeout();
     this.#cancelLook();
   }
 
