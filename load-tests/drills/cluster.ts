@@ -166,16 +166,27 @@ export class Cluster {
   }
 
   /** Makes a visit, as a portal's server does. */
-  async create({ url }: DrillGateway, visit: CreateVisit): Promise<void> {
-    const answer = await fetch(`${url}/v1/visits`, {
-      method: 'POST',
+  async create(gateway: DrillGateway, visit: CreateVisit): Promise<void> {
+    await this.rest(gateway, 'POST', '/v1/visits', visit);
+  }
+
+  /** A request of a portal's server. @throws Error with the answer that is no success */
+  async rest(
+    { url }: DrillGateway,
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    body?: unknown,
+  ): Promise<unknown> {
+    const answer = await fetch(`${url}${path}`, {
+      method,
       headers: {
         authorization: `Bearer ${this.#stack.secrets.apiKey}`,
         'content-type': 'application/json',
       },
-      body: JSON.stringify(visit),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (!answer.ok) throw new Error(await answer.text());
+    return answer.json();
   }
 
   /** What the node does for a visit, peer by peer, in its own words. */

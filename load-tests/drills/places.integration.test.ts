@@ -140,3 +140,51 @@ describe('who waits', () => {
     patient.close();
   });
 });
+
+describe('the portal', () => {
+  test('shares the wait, and reads afterwards who was on hold and in private with whom', async () => {
+    await cluster.create(gateway, { visit: visit as never, kind: 'visit', admission: 'on-admit' });
+    const provider = await enter('provider');
+    const patient = await enter('patient');
+    await cluster.rest(gateway, 'PUT', `/v1/visits/${visit}/wait`, { ahead: 2 });
+    await patient.hear('changed', ({ changes }) =>
+      changes.some((change) => change.type === 'visit' && change.wait?.ahead === 2),
+    );
+    await provider.command('admit', {});
+    const specialist = await cluster.visitor(gateway, visit, 'specialist', 'provider');
+    await specialist.join();
+    await provider.command('move', {
+      participantIds: [id('patient')],
+      to: { type: 'hold', audio: 'music', notice: 'One moment' },
+    });
+    await provider.command('move', {
+      participantIds: [id('provider'), id('specialist')],
+      to: { type: 'room' },
+    });
+    await provider.command('end', {});
+    const { events } = (await cluster.rest(gateway, 'GET', `/v1/visits/${visit}/events`)) as {
+      events: { type: string; participant?: string; participants?: string[]; by?: string }[];
+    };
+    const told = events
+      .filter(({ type }) => /^(hold|privacy)-/.test(type))
+      .map(({ type, participant, participants }) => [
+        type,
+        participant ?? participants?.toSorted(),
+      ]);
+    expect(told.toSorted()).toEqual([
+      ['hold-ended', 'patient'],
+      ['hold-started', 'patient'],
+      ['privacy-ended', ['provider', 'specialist']],
+      ['privacy-started', ['provider', 'specialist']],
+    ]);
+    expect(JSON.stringify(events)).not.toContain('One moment');
+    const read = (await cluster.rest(gateway, 'GET', `/v1/visits/${visit}`)) as {
+      state: string;
+      participants: { participant: string; admittedAt?: string; leftAt?: string }[];
+    };
+    expect(read.state).toBe('ended');
+    for (const { admittedAt, leftAt } of read.participants)
+      expect(Date.parse(leftAt ?? '')).toBeGreaterThanOrEqual(Date.parse(admittedAt ?? ''));
+    for (const visitor of [provider, patient, specialist]) visitor.close();
+  });
+});

@@ -22,7 +22,10 @@ const sdk: Record<string, string> = {
   'bedside.mjs': 'export {}',
   'bedside.mjs.map': '{}',
   'bedside.mjs.LEGAL.txt': 'legal',
-  'integrity.json': JSON.stringify({ 'bedside.js': { integrity: 'sha384-of-the-script' } }),
+  'integrity.json': JSON.stringify({
+    'bedside.js': { integrity: 'sha384-of-the-script' },
+    'bedside-clinic.js': { integrity: 'sha384-of-the-clinic' },
+  }),
 };
 
 const listen = (server: Server): Promise<number> =>
@@ -132,7 +135,10 @@ describe('the portal', () => {
       'names the hash of the script that it serves, and every file that %s loads is there',
       async (path) => {
         const page = await (await get(path)).text();
-        expect(page).toContain('integrity="sha384-of-the-script"');
+        const staffs = path === '/clinic' || path === '/on-call';
+        expect(page).toContain(
+          staffs ? 'integrity="sha384-of-the-clinic"' : 'integrity="sha384-of-the-script"',
+        );
         expect(page).not.toContain('{{');
         for (const [, file = ''] of page.matchAll(/(?:src|href)="(\/[^"]*\.[a-z]+)"/g))
           await exists(file);

@@ -205,6 +205,9 @@ test('the OpenAPI document is served to everybody and its references lead somewh
   expect(Object.keys(document.paths)).toEqual([
     '/v1/visits',
     '/v1/visits/{visit}',
+    '/v1/visits/{visit}/evidence',
+    '/v1/visits/{visit}/events',
+    '/v1/visits/{visit}/wait',
     '/v1/visits/{visit}/end',
   ]);
   const names = [...JSON.stringify(document).matchAll(/#\/components\/schemas\/(\w+)/g)].map(
