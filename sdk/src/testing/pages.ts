@@ -14,10 +14,17 @@ export interface TestWindow {
   nextToken(): Promise<string>;
   /** When a tone was last in what the tab plays, on the clock that all pages of a machine share. */
   heard: Map<number, number>;
+  /** How loud each tone is now in what the tab plays, in dB below full scale. */
+  levels: Map<number, number>;
 }
 
 /** Of the tone that somebody sends. Hold music has none of these. */
-export const TONES = { provider: 1_500, patient: 2_250, specialist: 3_000 } as const;
+export const TONES = {
+  provider: 1_500,
+  patient: 2_250,
+  specialist: 3_000,
+  interpreter: 3_750,
+} as const;
 type Singer = keyof typeof TONES;
 
 export interface JoinOptions {
@@ -174,6 +181,7 @@ function sing(hz: number): void {
 async function listen(tones: readonly number[]): Promise<void> {
   const window = globalThis as unknown as TestWindow;
   window.heard = new Map();
+  window.levels = new Map();
   const stream = await navigator.mediaDevices.getDisplayMedia({
     video: true,
     audio: { echoCancellation: false, autoGainControl: false, noiseSuppression: false },
@@ -190,6 +198,7 @@ async function listen(tones: readonly number[]): Promise<void> {
     for (const hz of tones) {
       const level = levels[Math.round((hz * analyser.fftSize) / context.sampleRate)] ?? 0;
       // Decibels below full scale; the tone itself is at about -20.
+      window.levels.set(hz, level);
       if (level > -70) window.heard.set(hz, performance.timeOrigin + performance.now());
     }
   }, 10);
