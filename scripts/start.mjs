@@ -44,7 +44,9 @@ try {
   One visit, a link for each; open them in tabs of their own:
 ${links.join('\n')}
 
-  Portal   ${portal}     begins a new visit
+  Portal   ${portal}     a clinic to try: waiting room, interpreters and specialists on call
+           ${portal}clinic     its providers' day
+           ${portal}on-call    who can be called in
   Gateway  ${stack.urls.gateway}      health and metrics: ${stack.urls.gatewayOps}
   Node     ${stack.urls.node}        health and metrics: ${stack.urls.nodeOps}
   Media    UDP and TCP from ${stack.ports.media}

@@ -17,11 +17,11 @@ const SIGNED = new Set(['ase', 'mfs']);
 
 export const isSigned = (tag) => SIGNED.has(tag);
 
-/** In the language of the page. */
+/** In the language of the page, as it begins a line. */
 export function languageName(tag) {
   try {
     const name = new Intl.DisplayNames(pageLanguage(), { type: 'language' }).of(tag);
-    if (name && name !== tag) return name;
+    if (name && name !== tag) return name[0].toLocaleUpperCase(pageLanguage()) + name.slice(1);
   } catch {
     // Not a tag: as it stands.
   }
