@@ -181,7 +181,7 @@ describe('a page of a customer’s', () => {
     };
     const ending = async (person: Person) => {
       await $(person.page, '.ended').waitFor();
-      return $(person.page, '.ended h1, .ended p').allTextContents();
+      return $(person.page, '.ended h1, .ended p:not(.times)').allTextContents();
     };
     const preview = async (options?: OpenOptions, host?: string) =>
       open(site.visit({ token: await tokenFor(randomUUID(), 'patient') }, host), options);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../../../load-tests/lib/wait.ts';
 import { launchChromium } from '../../../scripts/lib/chromium.mjs';
 import { type Stack, startStack } from '../../../scripts/lib/stack.mjs';
 import { PATIENCE_MS, Person } from './browser.ts';
@@ -100,9 +101,13 @@ describe('a visit in the demo portal', () => {
       (visit, id) => visit.participants.get(id)?.tracks.get('microphone')?.muted === true,
       patientId,
     );
-    // What was on its way is still heard. Then, over as many pictures as carried a beep before, nothing is.
-    await provider.seesAndHears(patientId, { frames: 5 });
-    expect(await heardOver(provider, patientId, 40)).toBeLessThan(0.01 * loud);
+    // What was on its way is still heard, on a busy machine for a while. Then, over as many pictures as
+    // carried a beep before, nothing is.
+    await until(
+      'silence',
+      () => heardOver(provider, patientId, 40),
+      (energy) => energy < 0.01 * loud,
+    );
     await patient.eval((visit) => visit.localParticipant.setMicrophoneEnabled(true));
     await provider.seesAndHears(patientId);
   });
