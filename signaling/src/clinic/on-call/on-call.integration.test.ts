@@ -121,6 +121,17 @@ test('of many who accept at the same time over two gateways exactly one gets the
   expect(winners.size).toBeGreaterThan(2);
 });
 
+test('who has accepted is busy until they say that they are not', async () => {
+  const ana = await onCall(there, 'ana');
+  const provider = await Caller.open(here, 'v1');
+  const callId = await provider.call([NEED]);
+  await ana.hear('ring', callId);
+  await ana.send('accept-call', { callId });
+  await provider.sees(await provider.call([NEED]), 'unanswered');
+  await ana.send('set-busy', { busy: false });
+  await ana.hear('ring', await provider.call([NEED]));
+});
+
 test('who accepts again has the call still, and nobody who was not rung can take it', async () => {
   const ana = await onCall(there, 'ana');
   const stranger = await onCall(there, 'stranger', { specialties: ['neurology'] });
