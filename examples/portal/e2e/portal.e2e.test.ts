@@ -173,7 +173,7 @@ describe('the portal’s pages', () => {
       await page.keyboard.press('Enter');
       await page.locator('#join button[type=submit]').press('Enter');
       await $(page, '.as').waitFor();
-      expect(await $(page, '.as').textContent()).toMatch(/Elena Marsh\s+Profesional/);
+      expect(await $(page, '.as').textContent()).toMatch(/Elena Marsh\s*Profesional/);
       expect(address(page)).toMatchObject({ role: 'provider', lang: 'es' });
       expect(page.url()).not.toContain('Elena');
       await page.reload();
