@@ -26,6 +26,7 @@ describe('who is on call fits a need', () => {
   test.each<[string, Need, boolean]>([
     ['anything', {}, true],
     ['their specialty', { specialty: 'cardiology' }, true],
+    ['their specialty, typed by a person', { specialty: 'Cardiology' }, true],
     ['another specialty', { specialty: 'neurology' }, false],
     ['part of a specialty', { specialty: 'cardio' }, false],
     ['their language in general', { language: 'es' }, true],

@@ -1,4 +1,4 @@
-import type { LanguageTag, Need, ParticipantId, Role, Skills } from '@bedside/protocol';
+import type { LanguageTag, Need, ParticipantId, Role, Skills, Tag } from '@bedside/protocol';
 import type { Call } from '../../visit/call.ts';
 
 /** Somebody who is on call, by one of their sockets. */
@@ -29,11 +29,16 @@ export function fits(
   const { specialties, languages, regions } = person.skills;
   return (
     person.role === (need.role ?? role) &&
-    (need.specialty === undefined || specialties.includes(need.specialty)) &&
-    (need.region === undefined || regions.includes(need.region)) &&
+    (need.specialty === undefined || hasTag(specialties, need.specialty)) &&
+    (need.region === undefined || hasTag(regions, need.region)) &&
     (need.language === undefined ||
       languages.some((language) => includesLanguage(need.language as LanguageTag, language)))
   );
+}
+
+/** Tags are the portal's, but people type them: case does not count. */
+function hasTag(tags: readonly Tag[], tag: Tag): boolean {
+  return tags.some((each) => each.toLowerCase() === tag.toLowerCase());
 }
 
 /** Whether the second is the first, or a narrower one: `es` includes `es-MX` (RFC 4647, basic filtering). */
