@@ -12,6 +12,7 @@ import { servePage } from './lib/browser-page.ts';
 import {
   admitEverybody,
   firstPicture,
+  leave,
   loadSdk,
   publish,
   waitToBeAdmitted,
@@ -70,6 +71,7 @@ async function measure(stack: Stack, origin: string) {
       const { asked, acknowledged } = await provider.evaluate(admitEverybody);
       times.push({ acknowledged: acknowledged - asked, picture: (await shown) - asked });
       await context.close();
+      await provider.evaluate(leave);
     }
     return times;
   } finally {

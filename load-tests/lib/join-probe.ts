@@ -189,3 +189,8 @@ export async function admitEverybody(): Promise<{ asked: number; acknowledged: n
   await visit?.admit();
   return { asked, acknowledged: now() };
 }
+
+/** Leaves the visit that this page is in. */
+export async function leave(): Promise<void> {
+  await (globalThis as unknown as ProbeWindow).visit?.leave();
+}
