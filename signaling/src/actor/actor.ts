@@ -61,6 +61,8 @@ import { RequestMemory } from './requests.ts';
 
 /** Commands of one visit that may wait for their turn. */
 const QUEUE_LIMIT = 256;
+/** The longest that an alarm is set for, milliseconds: setTimeout takes no more than 24 days. */
+const ALARM_MAX_MS = 24 * 60 * 60 * 1000;
 /** Pages of one visit, those that have not joined included. */
 const SESSION_LIMIT = 128;
 
@@ -883,9 +885,12 @@ export class VisitActor {
     this.#cancelAlarm = () => {};
     const at = this.#visit && nextDeadline(this.#visit);
     if (at === undefined || this.#closing) return;
-    this.#cancelAlarm = this.#options.clock.after(Math.max(0, at - this.#now()), () => {
+    const ms = Math.min(Math.max(1, at - this.#now()), ALARM_MAX_MS);
+    this.#cancelAlarm = this.#options.clock.after(ms, () => {
       void this.#happen(() => {
         this.#apply({ type: 'tick', now: this.#now() });
+        // It may have been early: the clock was set back, or the moment is further away than a timer goes.
+        this.#setAlarm();
       });
     });
   }

@@ -122,3 +122,43 @@ describe('messages', () => {
     expect(taken.messages.map(({ text }) => text)).toEqual(['three']);
   });
 });
+
+describe('a deadline', () => {
+  const unattended = async (at: ReturnType<typeof createTestVisits>) => {
+    await at.visits.create('clinic' as never, {
+      visit: 'visit-1' as VisitId,
+      kind: 'visit',
+      unattendedMinutes: 10,
+    });
+    const [provider, patient] = [
+      await enter(at, 'ana', 'provider'),
+      await enter(at, 'pat', 'patient'),
+    ];
+    await provider.command('leave', {});
+    await settled();
+    return patient;
+  };
+
+  test('ends a visit that nobody answers for any more, and not before', async () => {
+    const at = createTestVisits();
+    const patient = await unattended(at);
+    at.clock.advance(10 * 60_000 - 1);
+    await settled();
+    expect(patient.closed).toBeUndefined();
+    at.clock.advance(1);
+    await settled();
+    expect(patient.closed).toBe('visit-ended');
+  });
+
+  test('is kept where the clock was set back meanwhile', async () => {
+    const at = createTestVisits();
+    const patient = await unattended(at);
+    at.clock.setBack(5 * 60_000);
+    at.clock.advance(10 * 60_000);
+    await settled();
+    expect(patient.closed).toBeUndefined();
+    at.clock.advance(5 * 60_000);
+    await settled();
+    expect(patient.closed).toBe('visit-ended');
+  });
+});
