@@ -37,5 +37,10 @@ export function remove(visit: Visit, { now, by, participant: id }: Of<'remove'>)
   const known = visit.barred?.find((each) => each.id === id)?.tokens ?? [];
   const tokens = [...new Set([...known, ...participant.tokens])].slice(-BARRED_LIMIT);
   const barred = [...others, { id, tokens }].slice(-BARRED_LIMIT);
-  return { ...decision, visit: { ...decision.visit, barred } };
+  // Who was called in may get a fresh token for the same invitation.
+  const invites = visit.invites?.map((each) =>
+    each.id === participant.invite ? { ...each, state: 'revoked' as const } : each,
+  );
+  const after = { ...decision.visit, barred, ...(invites ? { invites } : {}) };
+  return { ...decision, visit: after };
 }

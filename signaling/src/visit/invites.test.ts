@@ -99,6 +99,20 @@ describe('an invitation', () => {
     expect(stateOf(back, 'guest')).toBe('admitted');
   });
 
+  test('of who was removed is good for nothing any more, with a fresh token neither', () => {
+    const gone = after(visit, join('guest', 'caregiver', guest('guest', 'invite-1')), {
+      type: 'remove',
+      now: 4_000,
+      by: by('provider'),
+      participant: 'guest' as ParticipantId,
+    });
+    const person = { ...guest('guest', 'invite-1'), token: 'fresh' };
+    expect(decide(gone, join('guest', 'caregiver', person))).toEqual({
+      ok: false,
+      code: 'invite-used',
+    });
+  });
+
   test('with a knock makes its guest wait, whatever the visit’s policy is', () => {
     const knocking = after(
       visit,
