@@ -40,6 +40,7 @@ import { type By, type Command, type Decision, decide, type Effect } from '../vi
 import { grantsOf } from '../visit/grants.ts';
 import { queueEntryOf } from '../visit/queue-entry.ts';
 import {
+  admitted,
   findPresent,
   type Media,
   newVisit,
@@ -48,7 +49,7 @@ import {
   type Visit,
   type VisitPlan,
 } from '../visit/state.ts';
-import { changesFor, resourceOf, viewClass, viewOf } from '../visit/view.ts';
+import { changesFor, resourceOf, viewClass, viewOf, visibleIds } from '../visit/view.ts';
 import { type Acts, createActs, done, isStaffCommand, mapActs } from './acts.ts';
 import type { Census } from './census.ts';
 import type { Clock } from './clock.ts';
@@ -249,9 +250,8 @@ export class VisitActor {
         return;
       }
       case 'scores': {
-        const participants = this.#quality.update(this.#visit, report.producers);
-        if (participants.length > 0)
-          this.#tellAdmitted((outbox) => outbox.send('quality', { participants }));
+        const levels = this.#quality.update(this.#visit, report.producers);
+        for (const session of this.#sessions.values()) this.#tellQuality(session, levels);
         this.#tellQueue();
         return;
       }
@@ -823,6 +823,7 @@ export class VisitActor {
     if (visit.calls) this.#followCalls();
     if (this.#speaker !== null)
       for (const session of this.#sessions.values()) this.#tellSpeaker(session);
+    this.#introduce(before);
     this.#media.changed(visit, replanned(before, visit));
     if (before.media) this.#media.tidy(effects, before.media);
     void this.#media.scheduleSync();
@@ -907,9 +908,25 @@ export class VisitActor {
     clinics.entryChanged(where, key, entry, lease.epoch);
   }
 
-  #tellAdmitted(tell: (outbox: Outbox) => void): void {
-    for (const { person, outbox } of this.#sessions.values())
-      if (outbox && this.#isAdmitted(person.id)) tell(outbox);
+  /** Who is heard how well, of those whom the page may see. */
+  #tellQuality({ person, outbox }: Session, levels: ReturnType<Quality['all']>): void {
+    if (!outbox || levels.length === 0 || !this.#isAdmitted(person.id)) return;
+    const visible = visibleIds(this.#state, person.id);
+    const participants = levels.filter(({ participantId }) => visible.has(participantId));
+    if (participants.length > 0) outbox.send('quality', { participants });
+  }
+
+  /** Who waited and is in now learns what others know, and those learn of them. */
+  #introduce(before: Visit): void {
+    const waited = (id: ParticipantId) => findPresent(before, id)?.state === 'waiting';
+    const entered = admitted(this.#state).flatMap(({ id }) => (waited(id) ? [id] : []));
+    if (entered.length === 0) return;
+    const all = this.#quality.all(this.#state);
+    const levels = all.filter(({ participantId }) => entered.includes(participantId));
+    for (const session of this.#sessions.values()) {
+      if (entered.includes(session.person.id)) this.#tellLevels(session);
+      else this.#tellQuality(session, levels);
+    }
   }
 
   #isAdmitted(id: ParticipantId): boolean {
@@ -920,8 +937,7 @@ export class VisitActor {
   #tellLevels(session: Session): void {
     const { person, outbox } = session;
     if (!outbox || !this.#isAdmitted(person.id)) return;
-    const participants = this.#quality.all(this.#state);
-    if (participants.length > 0) outbox.send('quality', { participants });
+    this.#tellQuality(session, this.#quality.all(this.#state));
     outbox.send('speaker', { participantId: session.speaker });
   }
 

@@ -102,6 +102,42 @@ describe('who waits', () => {
   });
 });
 
+describe('the quality of who waits', () => {
+  test('is told to who may admit them alone, until they are in', async () => {
+    const at = createTestVisits();
+    await created(at);
+    const ana = await enter(at, 'ana', 'provider');
+    const pat = await enter(at, 'pat', 'patient');
+    await ana.command('admit', {});
+    const kim = await enter(at, 'kim', 'patient');
+    const producerId = await kim.produce('camera');
+    at.visits.report({ type: 'scores', visit: key, producers: [{ producerId, score: 10 }] });
+    pat.drop();
+    await pat.connect(at.visits);
+    await pat.resume();
+    await settled();
+    const good = { participants: [{ participantId: 'kim', level: 3 }] };
+    expect(ana.payloads('quality')).toEqual([good]);
+    expect(pat.payloads('quality')).toEqual([]);
+    await ana.command('admit', {});
+    for (const page of [pat, kim]) expect(page.payloads('quality')).toEqual([good]);
+  });
+});
+
+describe('who is let in', () => {
+  test('is told who speaks', async () => {
+    const at = createTestVisits();
+    await created(at);
+    const ana = await enter(at, 'ana', 'provider');
+    const kim = await enter(at, 'kim', 'patient');
+    const producerId = await ana.produce('microphone');
+    at.visits.report({ type: 'speaker', visit: key, producerId });
+    expect(kim.payloads('speaker')).toEqual([]);
+    await ana.command('admit', {});
+    expect(kim.payloads('speaker')).toEqual([{ participantId: 'ana' }]);
+  });
+});
+
 describe('messages', () => {
   test('reach who is entitled once and in order, also over a reconnect and another gateway', async () => {
     const at = createTestVisits();

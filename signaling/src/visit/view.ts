@@ -30,6 +30,11 @@ function visibleTo(visit: Visit, viewer: ParticipantId): Participant[] {
     : [self];
 }
 
+/** The ids of those whom this viewer may see. */
+export function visibleIds(visit: Visit, viewer: ParticipantId): ReadonlySet<ParticipantId> {
+  return new Set(visibleTo(visit, viewer).map(({ id }) => id));
+}
+
 /** Viewers of the same class see the same of a visit and of its changes. Undefined: nobody else sees that. */
 export function viewClass(visit: Visit, viewer: ParticipantId): string | undefined {
   const self = findPresent(visit, viewer);
