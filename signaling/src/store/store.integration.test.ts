@@ -406,6 +406,17 @@ describe('what a gateway leaves behind', () => {
     }
   });
 
+  test('that is to begin later is kept until a day after that, with what the portal decided', async () => {
+    const { store } = await storeOf(A);
+    const { epoch } = await store.acquire(key);
+    const commit = commitOf(epoch, 1);
+    const day = 24 * 60 * 60 * 1_000;
+    const policy = { ...commit.visit.policy, startsAt: clock.now() + 30 * day };
+    await store.commit(key, { ...commit, visit: { ...commit.visit, policy } });
+    expect(await admin.pttl(keys.snapshot)).toBeGreaterThan(30 * day);
+    expect(await admin.pttl(keys.snapshot)).toBeLessThanOrEqual(31 * day);
+  });
+
   test('names no tenant, visit or person in any key', async () => {
     const { store } = await storeOf(A);
     const { epoch } = await store.acquire(key);
@@ -496,6 +507,15 @@ describe('what Redis holds and is not ours', () => {
       expect((await store.acquire(key)).visit).toBeUndefined();
     }
     expect(logged).toHaveLength(8);
+    expect(logged.join()).not.toContain('Secret');
+  });
+
+  test('a message that can\u2019t be read is left out, and logged without its content', async () => {
+    const { store, logged } = await storeOf(A);
+    const garbage = ['{"text":"Ana Secret"}', 'Secret'];
+    await admin.rpush(keys.messages, ...garbage, JSON.stringify(said(1)));
+    expect((await store.acquire(key)).messages).toEqual([said(1)]);
+    expect(logged).toHaveLength(2);
     expect(logged.join()).not.toContain('Secret');
   });
 

@@ -10,7 +10,7 @@ import { gatewayKeys, visitKeys } from './keys.ts';
 import { pack, unpack } from './packing.ts';
 import { ACQUIRE, COMMIT, RELEASE, UNREGISTER } from './scripts.ts';
 
-/** Everything of a visit expires by itself this long after its last change. */
+/** Everything of a visit expires by itself this long after its last change, and after it was to begin. */
 const VISIT_TTL_MS = 24 * 60 * 60 * 1000;
 /** Ledger entries that are kept of a visit; beyond, the oldest go. */
 const LEDGER_LENGTH = 10_000;
@@ -143,7 +143,7 @@ export class RedisStore implements VisitStore {
     }
     const [, epoch, snapshot, said] = reply;
     const visit = this.#parse(snapshot);
-    const messages = said.map((each) => Said.parse(JSON.parse(each)));
+    const messages = said.flatMap((each) => this.#parseSaid(each) ?? []);
     return { epoch: Number(epoch), visit, messages };
   }
 
@@ -168,7 +168,7 @@ export class RedisStore implements VisitStore {
         boot,
         epoch,
         number,
-        VISIT_TTL_MS,
+        lifeOf(visit, this.#options.clock.now()),
         LEDGER_LENGTH,
         pack(JSON.stringify(visit)),
         visit.state === 'ended' ? 0 : LIMITS.messagesPerVisit,
@@ -232,6 +232,16 @@ export class RedisStore implements VisitStore {
     }
   }
 
+  /** A message, checked; one that this version can't read must not keep the visit closed. */
+  #parseSaid(text: string): Said | undefined {
+    try {
+      return Said.parse(JSON.parse(text));
+    } catch {
+      this.#options.log.error('a message in Redis does not match its schema; it is left out');
+      return undefined;
+    }
+  }
+
   /** Redis is away, until a heartbeat gets through. */
   #failed(cause: unknown): void {
     if (!this.available) return;
@@ -278,4 +288,10 @@ export class RedisStore implements VisitStore {
       () => void this.#beat(),
     );
   }
+}
+
+/** For how long a visit is kept from now on, milliseconds: who comes to one that is forgotten is not made to wait. */
+function lifeOf({ state, policy: { startsAt } }: Visit, now: number): number {
+  const ahead = state === 'ended' || startsAt === undefined ? 0 : startsAt - now;
+  return Math.max(0, ahead) + VISIT_TTL_MS;
 }
