@@ -220,6 +220,27 @@ test('a visit that is another gateway’s is forgotten without a word', async ()
   expect([told.length, signals, listening, clock.pending]).toEqual([1, [], false, 0]);
 });
 
+test('the end of a call is told though the visit is forgotten while Redis is asked', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  held = promise;
+  await follow(call);
+  await follow(cancelCall(call));
+  desk.forget(where.key);
+  resolve();
+  await settled();
+  expect([told, signals, clock.pending]).toEqual([['end call-1 cancelled'], [], 0]);
+});
+
+test('the end of a call that Redis did not hear is told once more when the visit is forgotten', async () => {
+  await follow(call);
+  away = true;
+  await follow(cancelCall(call));
+  away = false;
+  desk.forget(where.key);
+  await settled();
+  expect([told.slice(1), clock.pending]).toEqual([['end call-1 cancelled'], 0]);
+});
+
 test('a visit that is forgotten while Redis is asked is forgotten', async () => {
   await follow(call);
   const { promise, resolve } = Promise.withResolvers<void>();

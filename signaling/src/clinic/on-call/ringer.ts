@@ -57,10 +57,11 @@ export class Ringer {
     this.look();
   }
 
-  /** It rings on, for another gateway. */
+  /** What rings rings on, for another gateway; an end that Redis has not is told, if it is there. */
   close(): void {
     this.#closed = true;
     this.#cancelLook();
+    if (!this.#isDone) this.look();
   }
 
   /** Something may have changed. */
@@ -80,11 +81,11 @@ export class Ringer {
       );
     }
     this.#looking = false;
-    if (!this.#isDone) this.#cancelLook = this.#options.clock.after(LOOK_MS, () => this.look());
+    if (!this.#isDone && !this.#closed) this.#cancelLook = this.#options.clock.after(LOOK_MS, () => this.look());
   }
 
   get #isDone(): boolean {
-    return this.#closed || (this.#reason !== undefined && this.#told);
+    return this.#reason === undefined ? this.#closed : this.#told;
   }
 
   async #lookOnce(): Promise<void> {
