@@ -208,22 +208,30 @@ describe('as many invitations as a visit has room for', () => {
   });
 });
 
-test('a call that rings when the visit ends is cancelled, and so on record', () => {
-  const call = 'call-1' as CallId;
-  const ringing = visitWith({ clinic: 'clinic-1' as never }, join('provider', 'provider'), {
-    type: 'call',
-    now: 3_000,
-    by: by('provider'),
-    call,
-    role: 'specialist',
-    groups: [{}],
-    ringMs: 10_000,
-  });
-  expect(decide(ringing, { type: 'end', now: 4_000 })).toMatchObject({
-    visit: { calls: [{ id: call, state: 'cancelled' }] },
-    events: expect.arrayContaining([{ type: 'call-ended', at: 4_000, call, reason: 'cancelled' }]),
-  });
-});
+test.each<Command>([
+  { type: 'end', now: 4_000 },
+  { ...leave('provider'), now: 4_000 },
+])(
+  'a call that rings when the visit ends, or nobody is left, is cancelled, and so on record',
+  (last) => {
+    const call = 'call-1' as CallId;
+    const ringing = visitWith({ clinic: 'clinic-1' as never }, join('provider', 'provider'), {
+      type: 'call',
+      now: 3_000,
+      by: by('provider'),
+      call,
+      role: 'specialist',
+      groups: [{}],
+      ringMs: 10_000,
+    });
+    expect(decide(ringing, last)).toMatchObject({
+      visit: { calls: [{ id: call, state: 'cancelled' }] },
+      events: expect.arrayContaining([
+        { type: 'call-ended', at: 4_000, call, reason: 'cancelled' },
+      ]),
+    });
+  },
+);
 
 describe('a guest who left', () => {
   test('makes their invitation spent', () => {

@@ -7,6 +7,7 @@ import {
   isAttended,
   mayAttend,
   type Participant,
+  present,
   type Visit,
 } from './state.ts';
 
@@ -16,7 +17,9 @@ import {
  */
 export function settle(visit: Visit, now: number): Visit {
   if (visit.state === 'ended') return withoutCalls(visit);
-  return withResponsible(withoutLoose(withEntries(visit, now)), now);
+  const settled = withResponsible(withoutLoose(withEntries(visit, now)), now);
+  // Whoever came would find nobody.
+  return present(settled).length === 0 ? withoutCalls(settled) : settled;
 }
 
 /** Who may be in is in, and with the first of them the visit is under way. */
