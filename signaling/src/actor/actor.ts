@@ -887,12 +887,14 @@ export class VisitActor {
     const at = this.#visit && nextDeadline(this.#visit);
     if (at === undefined || this.#closing) return;
     const ms = Math.min(Math.max(1, at - this.#now()), ALARM_MAX_MS);
-    this.#cancelAlarm = this.#options.clock.after(ms, () => {
-      void this.#happen(() => {
-        this.#apply({ type: 'tick', now: this.#now() });
-        // It may have been early: the clock was set back, or the moment is further away than a timer goes.
-        this.#setAlarm();
-      });
+    this.#cancelAlarm = this.#options.clock.after(ms, () => this.#tick());
+  }
+
+  #tick(): void {
+    void this.#happen(() => {
+      this.#apply({ type: 'tick', now: this.#now() });
+      // It may have been early: the clock was set back, or the moment is further away than a timer goes.
+      this.#setAlarm();
     });
   }
 
@@ -990,7 +992,9 @@ export class VisitActor {
   #recover(visit: Visit): void {
     this.#visit = visit;
     this.#options.census.moved(undefined, visit);
-    this.#setAlarm();
+    // What was due while nobody had the visit comes before whoever opens it.
+    if ((nextDeadline(visit) ?? Number.POSITIVE_INFINITY) <= this.#now()) this.#tick();
+    else this.#setAlarm();
     this.#tellQueue();
     if (visit.calls) this.#followCalls();
     if (present(visit).length === 0) return;

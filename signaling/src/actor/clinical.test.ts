@@ -1,4 +1,4 @@
-import type { ParticipantId, VisitId } from '@bedside/protocol';
+import type { ParticipantId, RequestId, VisitId } from '@bedside/protocol';
 import { describe, expect, test } from 'vitest';
 import { Page } from '../../test/page.ts';
 import { createTestVisits, GRACE_MS, keyOf, settled } from '../../test/visits.ts';
@@ -124,6 +124,39 @@ describe('the quality of who waits', () => {
   });
 });
 
+describe('who is removed', () => {
+  test('receives nothing any more once that is acknowledged', async () => {
+    const at = createTestVisits();
+    const ana = await enter(at, 'ana', 'provider');
+    await ana.produce('microphone');
+    const pat = await enter(at, 'pat', 'observer');
+    const { promise, resolve } = Promise.withResolvers<void>();
+    at.node.before = (name) => (name === 'close-peer' ? promise : Promise.resolve());
+    let acknowledged = false;
+    const removal = ana.command('remove', { participantId: pat.id }).then(() => {
+      acknowledged = true;
+    });
+    await settled();
+    expect([acknowledged, at.node.peersOf(key).length]).toEqual([false, 2]);
+    resolve();
+    await removal;
+    expect(at.node.peersOf(key)).toHaveLength(1);
+  });
+
+  test('is so by the same request again, where the node did not answer the first time', async () => {
+    const at = createTestVisits();
+    const ana = await enter(at, 'ana', 'provider');
+    const pat = await enter(at, 'pat', 'observer');
+    at.node.up = false;
+    const remove = () =>
+      ana.command('remove', { participantId: pat.id }, 'request of ana' as RequestId);
+    await expect(remove()).rejects.toMatchObject({ code: 'media-unavailable' });
+    at.node.up = true;
+    expect(await remove()).toEqual({});
+    expect(at.node.peersOf(key)).toHaveLength(1);
+  });
+});
+
 describe('who is let in', () => {
   test('is told who speaks', async () => {
     const at = createTestVisits();
@@ -171,6 +204,7 @@ describe('a deadline', () => {
       await enter(at, 'pat', 'patient'),
     ];
     await provider.command('leave', {});
+    provider.drop();
     await settled();
     return patient;
   };
@@ -184,6 +218,20 @@ describe('a deadline', () => {
     at.clock.advance(1);
     await settled();
     expect(patient.closed).toBe('visit-ended');
+  });
+
+  test('that passed while nobody was in has ended the visit for who comes after it', async () => {
+    const at = createTestVisits();
+    const patient = await unattended(at);
+    await patient.command('leave', {});
+    patient.drop();
+    await settled();
+    expect(at.store.released).toEqual([key, key]);
+    at.clock.advance(10 * 60_000);
+    await expect(new Page('ana', 'provider').connect(at.visits)).rejects.toMatchObject({
+      code: 'visit-ended',
+    });
+    expect(at.store.ledger.at(-1)).toMatchObject({ type: 'visit-ended', reason: 'unattended' });
   });
 
   test('that is further away than a timer goes is kept', async () => {

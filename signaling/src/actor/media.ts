@@ -81,6 +81,8 @@ export class VisitMedia {
   #cancelResync: (() => void) | undefined;
   /** `#peers` is what the node has. */
   #adopted = true;
+  /** What the node was asked to close, until it answers or fails to. */
+  readonly #tidying = new Set<Promise<void>>();
 
   constructor(host: MediaHost) {
     this.#host = host;
@@ -193,14 +195,22 @@ export class VisitMedia {
   tidy(effects: readonly Effect[], media: Media): void {
     for (const effect of effects) {
       if (effect.type === 'close-peer')
-        this.callAt(media, 'close-peer', { ...this.scope, peer: effect.peer }).catch(() => {});
+        this.#tidies(this.callAt(media, 'close-peer', { ...this.scope, peer: effect.peer }));
       else if (effect.type === 'close-producer')
-        this.callAt(media, 'close-producer', {
-          ...this.scope,
-          producerId: effect.producer,
-        }).catch(() => {});
+        this.#tidies(
+          this.callAt(media, 'close-producer', { ...this.scope, producerId: effect.producer }),
+        );
       else if (effect.type === 'close-visit') this.#host.nodes.closeVisit(media, this.scope);
     }
+  }
+
+  #tidies(call: Promise<unknown>): void {
+    const tidying = call.then(
+      () => {},
+      () => {},
+    );
+    this.#tidying.add(tidying);
+    void tidying.then(() => this.#tidying.delete(tidying));
   }
 
   /** Has who may differ from the plan looked at in a turn of its own. */
@@ -215,11 +225,15 @@ export class VisitMedia {
     });
   }
 
-  /** Has everything that differs from the plan applied, in a turn at the end of the queue; whether it was. */
+  /** Has everything that differs from the plan applied and closed, in a turn at the end of the queue; whether it was. */
   async inLine(): Promise<boolean> {
     let applied = false;
     await this.#host.happen(async () => {
-      applied = await this.trySync();
+      await Promise.all(this.#tidying);
+      const synced = await this.trySync();
+      // What the node had besides, it is asked to close.
+      await Promise.all(this.#tidying);
+      applied = synced && this.#adopted;
     });
     return applied;
   }

@@ -1,3 +1,4 @@
+import type { ParticipantId } from '@bedside/protocol';
 import {
   change,
   type Decision,
@@ -29,7 +30,8 @@ export function remove(visit: Visit, { now, by, participant: id }: Of<'remove'>)
   const refused = refusal(visit, by, 'remove');
   if (refused) return refuse(refused);
   const participant = findPresent(visit, id);
-  if (!participant) return refuse('not-found');
+  // Asked again after a failure they may be gone already.
+  if (!participant) return wasSentAway(visit, id) ? unchanged(visit) : refuse('not-found');
   const reason = participant.state === 'waiting' ? 'denied' : 'removed';
   const decision = depart(visit, id, reason, now, idOf(by));
   if (!decision.ok) return decision;
@@ -37,10 +39,21 @@ export function remove(visit: Visit, { now, by, participant: id }: Of<'remove'>)
   const known = visit.barred?.find((each) => each.id === id)?.tokens ?? [];
   const tokens = [...new Set([...known, ...participant.tokens])].slice(-BARRED_LIMIT);
   const barred = [...others, { id, tokens }].slice(-BARRED_LIMIT);
+  const after = { ...decision, visit: { ...decision.visit, barred } };
+  const spent = visit.invites?.find((each) => each.id === participant.invite);
+  if (!spent) return after;
   // Who was called in may get a fresh token for the same invitation.
   const invites = visit.invites?.map((each) =>
-    each.id === participant.invite ? { ...each, state: 'revoked' as const } : each,
+    each === spent ? { ...each, state: 'revoked' as const } : each,
   );
-  const after = { ...decision.visit, barred, ...(invites ? { invites } : {}) };
-  return { ...decision, visit: after };
+  return {
+    ...after,
+    visit: { ...after.visit, ...(invites ? { invites } : {}) },
+    events: [...after.events, { type: 'invite-revoked', at: now, invite: spent.id, by: idOf(by) }],
+  };
 }
+
+const wasSentAway = (visit: Visit, id: ParticipantId): boolean =>
+  visit.participants.some(
+    (each) => each.id === id && (each.leftReason === 'removed' || each.leftReason === 'denied'),
+  );
