@@ -36,6 +36,10 @@ function responsibility(before: Visit, after: Visit): Untimed[] {
   const events: Untimed[] = [];
   if (after.responsible !== undefined && after.responsible !== before.responsible)
     events.push({ type: 'responsible-changed', participant: after.responsible });
+  // Who is there, and may answer for it no more: nobody does.
+  if (after.responsible === undefined && before.responsible !== undefined) {
+    if (findPresent(after, before.responsible)) events.push({ type: 'responsible-changed' });
+  }
   if (before.unattendedSince === undefined && after.unattendedSince !== undefined)
     events.push({ type: 'unattended' });
   return events;

@@ -1,6 +1,6 @@
 import type { ParticipantId } from '@bedside/protocol';
 import { describe, expect, test, vi } from 'vitest';
-import { onHistories } from './arbitrary.ts';
+import { onHistories, personOf } from './arbitrary.ts';
 import { nextDeadline } from './deadlines.ts';
 import { decide } from './decide.ts';
 import { after, by, join, leave, visitWith } from './examples.ts';
@@ -73,6 +73,19 @@ const both = visitWith(
 const offer = { type: 'hand-over', now: 3_000, by: by('ana'), to: ben } as const;
 const answer = (accept: boolean) =>
   ({ type: 'answer-hand-over', now: 3_500, by: by('ben'), accept }) as const;
+
+test('that nobody answers any more who still takes part is on record, also where the visit was unattended before', () => {
+  const visit = visitWith({}, join('ana', 'provider'), join('patient', 'patient'), {
+    type: 'disconnect',
+    now: 3_000,
+    participant: ana,
+    session: 'session of ana',
+  });
+  const person = { ...personOf('ana', 'provider'), grants: [] };
+  expect(decide(visit, { type: 'identify', now: 4_000, person })).toMatchObject({
+    events: [{ type: 'responsible-changed', at: 4_000 }],
+  });
+});
 
 describe('a warm handover', () => {
   test('passes on once it is accepted, and is on record', () => {
