@@ -111,7 +111,12 @@ describe('the quality of who waits', () => {
     await ana.command('admit', {});
     const kim = await enter(at, 'kim', 'patient');
     const producerId = await kim.produce('camera');
-    at.visits.report({ type: 'scores', visit: key, producers: [{ producerId, score: 10 }] });
+    at.visits.report({
+      type: 'scores',
+      visit: key,
+      producers: [{ producerId, score: 10 }],
+      consumers: [],
+    });
     pat.drop();
     await pat.connect(at.visits);
     await pat.resume();
