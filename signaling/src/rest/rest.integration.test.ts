@@ -224,6 +224,7 @@ test('CORS answers a preflight', async () => {
   });
   expect(response.status).toBe(204);
   expect(response.headers.get('access-control-allow-origin')).toBe('*');
+  expect(response.headers.get('access-control-allow-methods')).toBe('GET, POST, PUT');
 });
 
 test('requests are counted by route, never by visit', async () => {

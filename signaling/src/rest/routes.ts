@@ -172,7 +172,7 @@ export function createRest(options: RestOptions): { mount(app: TemplatedApp): vo
       app.options('/v1/*', (res, req) => {
         const headers = {
           ...corsHeaders(req.getHeader('origin')),
-          'Access-Control-Allow-Methods': 'GET, POST',
+          'Access-Control-Allow-Methods': 'GET, POST, PUT',
           'Access-Control-Allow-Headers': 'Authorization, Content-Type',
           'Access-Control-Max-Age': '600',
         };
