@@ -46,6 +46,7 @@ import {
   newVisit,
   type Person,
   present,
+  type Said,
   type Visit,
   type VisitPlan,
 } from '../visit/state.ts';
@@ -358,11 +359,12 @@ export class VisitActor {
       throw new BedsideError('unauthorized');
     if (!rtpCapabilities) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
     const requests = new RequestMemory();
+    const sessionId = randomBytes(16).toString('base64url') as SessionId;
     const by: By = { staff, grants };
     return {
       welcome: {
         participantId: staff,
-        sessionId: randomBytes(16).toString('base64url') as SessionId,
+        sessionId,
         resumed: false,
         grants: [...grants],
         rtpCapabilities,
@@ -373,7 +375,7 @@ export class VisitActor {
         this.#reported(name, () => {
           if (!isStaffCommand(name)) throw new BedsideError('forbidden');
           return requests.once(`${name} ${request.requestId}`, true, () =>
-            this.#turn(() => this.#acts[name](by, request)).then(done),
+            this.#turn(() => this.#acts[name](by, request, sessionId)).then(done),
           );
         }),
       identify: () => Promise.resolve([...grants]),
@@ -472,6 +474,7 @@ export class VisitActor {
     did: (command) => this.#apply(command).committed,
     inLine: () => this.#media.inLine(),
     mint: (guest) => this.#options.guests.mint(guest),
+    said: (request) => this.#conversation.numberOf(request),
     canCall: () => this.#options.store.available,
   });
 
@@ -568,7 +571,7 @@ export class VisitActor {
     },
     ...mapActs((name) => (session: Session, request) => {
       const by = { participant: session.person.id };
-      return this.#turnOf(session, () => this.#acts[name](by, request)).then(done);
+      return this.#turnOf(session, () => this.#acts[name](by, request, session.hash)).then(done);
     }),
     // These change nothing in the visit, so they don't wait for a turn.
     'connect-transport': (session, { transportId, dtlsParameters }) => {
@@ -800,11 +803,7 @@ export class VisitActor {
     this.#visit = visit;
     this.#options.census.moved(before, visit);
     const said = effects.filter((effect) => effect.type === 'say');
-    const committed = this.#writer.write(
-      visit,
-      events,
-      said.map(({ message, audience }) => ({ message, audience: [...audience] })),
-    );
+    const committed = this.#writer.write(visit, events, said.map(saidBy));
     committed.catch(() => {});
     this.#broadcast(before, visit);
     this.#carryOut(effects);
@@ -851,7 +850,7 @@ export class VisitActor {
         for (const id of effect.to)
           this.#sessions.get(id)?.outbox?.send(effect.event, effect.payload as never);
       } else if (effect.type === 'say') {
-        this.#conversation.add({ message: effect.message, audience: [...effect.audience] });
+        this.#conversation.add(saidBy(effect));
         for (const id of effect.audience)
           this.#sessions.get(id)?.outbox?.send('message', effect.message);
       }
@@ -1052,6 +1051,12 @@ function personOf({ participant, role, name, lang, grants, jti, invite }: Identi
   const token = createHash('sha256').update(jti).digest('base64url').slice(0, 8);
   return { id: participant, role, name, lang, grants: grantsOf(role, grants), token, invite };
 }
+
+const saidBy = ({ message, audience, request }: Extract<Effect, { type: 'say' }>): Said => ({
+  message,
+  audience: [...audience],
+  ...(request === undefined ? {} : { request }),
+});
 
 function hashOf(sessionId: SessionId): string {
   return createHash('sha256').update(sessionId).digest('base64url');

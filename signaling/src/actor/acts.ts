@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import {
   BedsideError,
   type CallId,
@@ -6,6 +6,7 @@ import {
   type ClientRequest,
   type ClientResponse,
   type InviteId,
+  type RequestId,
 } from '@bedside/protocol';
 import type { GuestTokens } from '../ports.ts';
 import type { By, Command } from '../visit/decide.ts';
@@ -62,9 +63,18 @@ export async function done<Response>({ committed, response }: Acted<Response>): 
   return answer;
 }
 
+/** `session`: in which request ids are unique, over gateways too. */
 export type Acts = {
-  [Name in Act]: (by: By, request: ClientRequest<Name>) => Acted<ClientResponse<Name>>;
+  [Name in Act]: (
+    by: By,
+    request: ClientRequest<Name>,
+    session: string,
+  ) => Acted<ClientResponse<Name>>;
 };
+
+/** A name for what one request makes: the same one again, even at another gateway, makes it no second time. */
+const nameOf = (session: string, act: Act, request: RequestId): string =>
+  createHash('sha256').update(`${session} ${act} ${request}`).digest('base64url').slice(0, 16);
 
 /** One handler for each act; `Context` is who acts. */
 export function mapActs<Context>(
@@ -91,11 +101,13 @@ export interface ActsHost {
   /** Whether the node does as the plan says, once it was asked to. */
   inLine(): Promise<boolean>;
   mint: GuestTokens['mint'];
+  /** The number of the message that a request has said already. */
+  said(request: string): number | undefined;
   /** Redis answers: without it nobody can be rung. */
   canCall(): boolean;
 }
 
-export function createActs({ now, visit, did, inLine, mint, canCall }: ActsHost): Acts {
+export function createActs({ now, visit, did, inLine, mint, said, canCall }: ActsHost): Acts {
   const act = (command: WithoutNow<Command>): Acted<Record<string, never>> => ({
     committed: did({ ...command, now: now() } as Command),
     response: {},
@@ -113,26 +125,26 @@ export function createActs({ now, visit, did, inLine, mint, canCall }: ActsHost)
       act({ type: 'admit', by, ...(participants ? { participants } : {}) }),
     remove: (by, { participantId: participant }) =>
       privately(act({ type: 'remove', by, participant }).committed, {}),
-    move: (by, { participantIds: participants, to }) => {
-      const room = `room.${randomBytes(6).toString('base64url')}`;
+    move: (by, { requestId, participantIds: participants, to }, session) => {
+      const room = `room.${nameOf(session, 'move', requestId)}`;
       const { committed } = act({ type: 'move', by, participants, to, room });
       return privately(committed, { place: placeOf({ to, room }) });
     },
     'ask-unmute': (by, { participantId: participant }) =>
       act({ type: 'ask-unmute', by, participant }),
-    invite: (by, { role, name, ttlMs = INVITE_TTL_MS, knock }) => {
-      const invite = randomBytes(12).toString('base64url') as InviteId;
-      const expiresAt = now() + ttlMs;
+    invite: (by, { requestId, role, name, ttlMs = INVITE_TTL_MS, knock }, session) => {
+      const invite = nameOf(session, 'invite', requestId) as InviteId;
       const { committed } = act({ type: 'invite', by, invite, role, name, ttlMs, knock });
-      const { tenant, visit: id } = visit();
+      const { tenant, visit: id, invites } = visit();
+      const expiresAt = invites?.find((each) => each.id === invite)?.expiresAt ?? now();
       const guest = { tenant, visit: id, participant: guestOf(invite), role, name, invite };
       const response = mint(guest).then((token) => ({ inviteId: invite, token, expiresAt }));
       return { committed, response };
     },
     'revoke-invite': (by, { inviteId: invite }) => act({ type: 'revoke-invite', by, invite }),
-    call: (by, { role, groups, ringMs = RING_MS }) => {
+    call: (by, { requestId, role, groups, ringMs = RING_MS }, session) => {
       if (!canCall()) throw new BedsideError('state-unavailable');
-      const call = randomBytes(12).toString('base64url') as CallId;
+      const call = nameOf(session, 'call', requestId) as CallId;
       const { committed } = act({ type: 'call', by, call, role, groups, ringMs });
       return { committed, response: { callId: call } };
     },
@@ -147,8 +159,11 @@ export function createActs({ now, visit, did, inLine, mint, canCall }: ActsHost)
     'take-turn': (by) => act({ type: 'take-turn', by }),
     cue: (by, { participantId: participant, cue }) => act({ type: 'cue', by, participant, cue }),
     whisper: (by, { to }) => privately(act({ type: 'whisper', by, to }).committed, {}),
-    'send-message': (by, { to, kind, text }) => {
-      const { committed } = act({ type: 'send-message', by, to, kind, text });
+    'send-message': (by, { requestId, to, kind, text }, session) => {
+      const request = nameOf(session, 'send-message', requestId);
+      const number = said(request);
+      if (number !== undefined) return { committed: Promise.resolve(), response: { number } };
+      const { committed } = act({ type: 'send-message', by, to, kind, text, request });
       return { committed, response: { number: visit().messages ?? 0 } };
     },
     'report-quality': (by, { changes, evidence }) =>

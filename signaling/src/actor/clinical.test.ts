@@ -197,6 +197,62 @@ describe('messages', () => {
   });
 });
 
+describe('a request that is repeated at another gateway', () => {
+  const again = async (act: (page: Page, requestId: RequestId) => Promise<unknown>) => {
+    const at = createTestVisits();
+    await created(at);
+    const ana = await enter(at, 'ana', 'provider');
+    const pat = await enter(at, 'pat', 'patient');
+    await ana.command('admit', {});
+    const first = await act(ana, 'once' as RequestId);
+    await settled();
+    const next = createTestVisits({ store: at.store, node: at.node });
+    next.clock.advance(1_000);
+    for (const page of [ana, pat]) await page.connect(next.visits);
+    await pat.resume();
+    const second = await act(ana, 'once' as RequestId);
+    await settled();
+    return { at, pat, first, second };
+  };
+
+  test('says a message once', async () => {
+    const { pat, first, second } = await again((page, id) =>
+      page.command('send-message', { to: { type: 'all' }, kind: 'chat', text: 'hello' }, id),
+    );
+    expect(second).toEqual(first);
+    expect(received(pat)).toEqual(['hello']);
+  });
+
+  test.each<[string, string, (page: Page, id: RequestId) => Promise<unknown>]>([
+    [
+      'calls once',
+      'called',
+      (page, id) => page.command('call', { role: 'specialist', groups: [{}] }, id),
+    ],
+    [
+      'invites once',
+      'invited',
+      async (page, id) => {
+        const { inviteId, expiresAt } = await page.command(
+          'invite',
+          { role: 'caregiver', knock: false },
+          id,
+        );
+        return { inviteId, expiresAt };
+      },
+    ],
+    [
+      'opens one room',
+      'privacy-started',
+      (page, id) => page.command('move', { participantIds: [page.id], to: { type: 'room' } }, id),
+    ],
+  ])('%s', async (_, event, act) => {
+    const { at, first, second } = await again(act);
+    expect(second).toEqual(first);
+    expect(at.store.ledger.filter(({ type }) => type === event)).toHaveLength(1);
+  });
+});
+
 describe('a deadline', () => {
   const unattended = async (at: ReturnType<typeof createTestVisits>) => {
     await at.visits.create('clinic' as never, {

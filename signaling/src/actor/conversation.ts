@@ -15,6 +15,11 @@ export class Conversation {
     if (this.#said.length > LIMITS.messagesPerVisit) this.#said.shift();
   }
 
+  /** The number of what a request said, if it did. */
+  numberOf(request: string): number | undefined {
+    return this.#said.find((said) => said.request === request)?.message.number;
+  }
+
   /** Messages above a number that are for this participant, in order. */
   after(number: number, participant: ParticipantId): Message[] {
     return this.#said

@@ -147,6 +147,8 @@ export type Command =
       to: MessageTarget;
       kind: Message['kind'];
       text: string;
+      /** A name of the request that no other has. */
+      request?: string;
     }
   | {
       type: 'report-quality';
@@ -194,7 +196,7 @@ export type Effect =
   | { type: 'close-peer'; peer: PeerId }
   | { type: 'close-visit' }
   | Told[keyof Told]
-  | { type: 'say'; message: Message; audience: readonly ParticipantId[] };
+  | { type: 'say'; message: Message; audience: readonly ParticipantId[]; request?: string };
 
 export type Decision =
   | { ok: true; visit: Visit; events: readonly LedgerEvent[]; effects: readonly Effect[] }

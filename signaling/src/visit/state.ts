@@ -199,7 +199,12 @@ export interface Person {
 }
 
 /** A message with whom it is for: the sender, and those who were there. */
-export const Said = z.object({ message: Message, audience: z.array(ParticipantId) });
+export const Said = z.object({
+  message: Message,
+  audience: z.array(ParticipantId),
+  /** Of the request that said it: the same one again, even after a restart, says nothing more. */
+  request: z.optional(z.string()),
+});
 export type Said = z.infer<typeof Said>;
 
 /** What happened, for the ledger: opaque ids and roles, never names. */

@@ -24,7 +24,7 @@ import {
 /** What people say to each other without sound: messages, hands, requests. */
 
 export function sendMessage(visit: Visit, command: Of<'send-message'>): Decision {
-  const { now, by, to, kind, text } = command;
+  const { now, by, to, kind, text, request } = command;
   if (visit.state === 'ended') return refuse('visit-ended');
   const giver = 'participant' in by ? findPresent(visit, by.participant) : undefined;
   if ('participant' in by && !giver) return refuse('not-joined');
@@ -52,7 +52,14 @@ export function sendMessage(visit: Visit, command: Of<'send-message'>): Decision
     visit,
     { messages: number },
     [],
-    [{ type: 'say', message, audience: [...audience] }],
+    [
+      {
+        type: 'say',
+        message,
+        audience: [...audience],
+        ...(request === undefined ? {} : { request }),
+      },
+    ],
   );
 }
 
