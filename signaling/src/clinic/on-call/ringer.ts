@@ -81,7 +81,8 @@ export class Ringer {
       );
     }
     this.#looking = false;
-    if (!this.#isDone && !this.#closed) this.#cancelLook = this.#options.clock.after(LOOK_MS, () => this.look());
+    if (!this.#isDone && !this.#closed)
+      this.#cancelLook = this.#options.clock.after(LOOK_MS, () => this.look());
   }
 
   get #isDone(): boolean {
