@@ -89,6 +89,7 @@ const notice = z.string().check(z.minLength(1), z.maxLength(LIMITS.noticeLength)
 
 /** What somebody on hold is told and hears meanwhile. */
 export const Hold = z.object({
+  /** Shown to them, and to who may put others on hold. */
   notice: z.optional(notice),
   /** Played by the page itself: no sound is sent. */
   audio: z.enum(['none', 'music']),

@@ -54,6 +54,17 @@ const onViews = (check: (visit: Visit, viewer: ParticipantId, view: VisitView) =
   });
 
 describe('on any history', () => {
+  test('a notice is read by whom it is for, and by who may put others on hold', () => {
+    onViews((visit, viewer, { participants }) => {
+      const mayHold = findPresent(visit, viewer)?.grants.includes('hold') ?? false;
+      for (const { participantId, hold } of participants) {
+        const notice = findPresent(visit, participantId)?.hold?.notice;
+        const reads = participantId === viewer || mayHold;
+        if (hold) expect(hold.notice).toBe(reads ? notice : undefined);
+      }
+    });
+  });
+
   test('who applies every change sees what a fresh view shows', () => {
     onHistories((moments) => {
       const first = moments[0]?.before;

@@ -14,6 +14,8 @@ import { findPresent, type Participant, present, type Visit } from './state.ts';
 const seesWaiting = ({ grants }: Participant): boolean =>
   grants.includes('admit') || grants.includes('remove');
 
+const mayHold = ({ grants }: Participant): boolean => grants.includes('hold');
+
 /**
  * Whom this viewer may see: nobody before they joined; themselves while they wait, and who takes part
  * where that is granted; everybody who takes part once admitted, and who waits where they may admit.
@@ -39,7 +41,8 @@ export function visibleIds(visit: Visit, viewer: ParticipantId): ReadonlySet<Par
 export function viewClass(visit: Visit, viewer: ParticipantId): string | undefined {
   const self = findPresent(visit, viewer);
   if (self?.state !== 'admitted') return undefined;
-  return `${seesWaiting(self)} ${self.grants.includes('invite')}`;
+  const own = self.hold?.notice === undefined ? '' : self.id;
+  return `${seesWaiting(self)} ${self.grants.includes('invite')} ${mayHold(self)} ${own}`;
 }
 
 /** Who waits learns no more of others than who is there. */
@@ -56,8 +59,11 @@ function outline({ id, role, name, lang, state, connection }: Participant): Part
   };
 }
 
-function participantView(participant: Participant): ParticipantView {
-  const { hold, speaks, hears, signs, duckDb, handRaisedAt, whisperTo } = participant;
+/** @param readsNotice Whether the viewer is whom it is for, or may give one. */
+function participantView(participant: Participant, readsNotice: boolean): ParticipantView {
+  const { speaks, hears, signs, duckDb, handRaisedAt, whisperTo } = participant;
+  const hold =
+    readsNotice || !participant.hold ? participant.hold : { audio: participant.hold.audio };
   return {
     ...outline(participant),
     place: participant.place,
@@ -81,11 +87,13 @@ function participantView(participant: Participant): ParticipantView {
 function viewerOf(visit: Visit, viewer: ParticipantId) {
   const self = findPresent(visit, viewer);
   const isAdmitted = self?.state === 'admitted';
+  const mayRead = isAdmitted && mayHold(self);
   return {
     isAdmitted,
+    mayRead,
     mayInvite: isAdmitted && self.grants.includes('invite'),
     see: (each: Participant) =>
-      isAdmitted || each === self ? participantView(each) : outline(each),
+      isAdmitted || each === self ? participantView(each, mayRead || each === self) : outline(each),
   };
 }
 
@@ -158,7 +166,8 @@ export function changesFor(before: Visit, after: Visit, viewer: ParticipantId): 
     changes.push({ type: 'participant-left', participantId: id, reason });
   }
   for (const participant of sees) {
-    if (!seen.includes(participant) || was.isAdmitted !== is.isAdmitted)
+    const differs = was.isAdmitted !== is.isAdmitted || was.mayRead !== is.mayRead;
+    if (!seen.includes(participant) || differs)
       changes.push({ type: 'participant', participant: is.see(participant) });
   }
   return changes;
