@@ -1,6 +1,6 @@
 /**
- * Holds the direction of dependencies: protocol <- sfu, signaling, sdk; those three never import
- * each other; load-tests and examples stand on top and nothing stands on them.
+ * Holds the direction of dependencies: protocol <- service <- sfu, signaling; protocol <- sdk; those three
+ * never import each other; load-tests and examples stand on top and nothing stands on them.
  *
  * By hand: `node scripts/check-imports.mjs`.
  */
@@ -12,8 +12,9 @@ import { root } from './lib/paths.mjs';
 /** For each package the ones that it may import. */
 export const allowed = {
   protocol: [],
-  sfu: ['protocol'],
-  signaling: ['protocol'],
+  service: ['protocol'],
+  sfu: ['protocol', 'service'],
+  signaling: ['protocol', 'service'],
   sdk: ['protocol'],
   'examples/portal': ['sdk', 'protocol'],
   // Benchmarks of what is pure run it by itself.
@@ -28,6 +29,7 @@ const allowedInTests = ['load-tests'];
 
 const byName = {
   '@bedside/protocol': 'protocol',
+  '@bedside/service': 'service',
   '@bedside/sfu': 'sfu',
   '@bedside/signaling': 'signaling',
   '@bedside/sdk': 'sdk',

@@ -5,13 +5,14 @@ FROM node:22.23.3-bookworm AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY protocol/package.json protocol/
+COPY service/package.json service/
 COPY sfu/package.json sfu/
 COPY signaling/package.json signaling/
 COPY sdk/package.json sdk/
 COPY examples/portal/package.json examples/portal/
 COPY load-tests/package.json load-tests/
 RUN npm ci --ignore-scripts --omit=dev --no-audit --no-fund \
-      --workspace @bedside/signaling --workspace @bedside/protocol
+      --workspace @bedside/signaling --workspace @bedside/protocol --workspace @bedside/service
 
 FROM node:22.23.3-bookworm-slim
 WORKDIR /app
@@ -21,6 +22,8 @@ COPY --from=dependencies /app/package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY protocol/package.json protocol/
 COPY protocol/src protocol/src
+COPY service/package.json service/
+COPY service/src service/src
 COPY signaling/package.json signaling/
 COPY signaling/src signaling/src
 USER node

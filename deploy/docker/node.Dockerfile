@@ -4,13 +4,14 @@ FROM node:22.23.3-bookworm AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY protocol/package.json protocol/
+COPY service/package.json service/
 COPY sfu/package.json sfu/
 COPY signaling/package.json signaling/
 COPY sdk/package.json sdk/
 COPY examples/portal/package.json examples/portal/
 COPY load-tests/package.json load-tests/
 RUN npm ci --ignore-scripts --omit=dev --no-audit --no-fund \
-      --workspace @bedside/sfu --workspace @bedside/protocol
+      --workspace @bedside/sfu --workspace @bedside/protocol --workspace @bedside/service
 
 # The mediasoup worker, from the npm package's sources against Debian's libraries
 # (docs/adr/0001-worker-build.md). The packages are those of scripts/lib/system-packages.mjs.
@@ -40,6 +41,8 @@ COPY --from=dependencies /app/package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY protocol/package.json protocol/
 COPY protocol/src protocol/src
+COPY service/package.json service/
+COPY service/src service/src
 COPY sfu/package.json sfu/
 COPY sfu/src sfu/src
 USER node

@@ -5,6 +5,7 @@ FROM node:22.23.3-bookworm AS manifests
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY protocol/package.json protocol/
+COPY service/package.json service/
 COPY sfu/package.json sfu/
 COPY signaling/package.json signaling/
 COPY sdk/package.json sdk/

@@ -1,5 +1,4 @@
 export { type Config, ConfigError, readConfig } from './config.ts';
-export { createLog, type Logger } from './log.ts';
 export { ROUTER_RTP_CAPABILITIES } from './media/codecs.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { type BedsideNode, createNode } from './node.ts';

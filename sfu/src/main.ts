@@ -1,5 +1,5 @@
+import { createLog } from '@bedside/service';
 import { ConfigError, readConfig, unknownVariables } from './config.ts';
-import { createLog } from './log.ts';
 import { createNode } from './node.ts';
 import { requireWorkerBin } from './workers/binary.ts';
 
@@ -23,7 +23,7 @@ const settings = config();
 // Workers inherit the environment, and have no use for the secret.
 delete process.env.BEDSIDE_CONTROL_SECRET;
 
-const log = createLog(settings.logLevel);
+const log = createLog('node', settings.logLevel);
 const unknown = unknownVariables(process.env);
 if (unknown.length > 0) log.warn({ variables: unknown }, 'variables that nobody reads: misspelt?');
 const node = createNode(settings, log);

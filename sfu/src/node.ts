@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIPv6 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControlEventPayload } from '@bedside/protocol';
+import { createLog, createOps, type Logger } from '@bedside/service';
 import { type Config, isLoopback } from './config.ts';
 import { ControlServer } from './control/server.ts';
 import { createControlHttpServer } from './control/tls.ts';
-import { createLog, type Logger } from './log.ts';
 import { ROUTER_RTP_CAPABILITIES } from './media/codecs.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { createOpsServer } from './ops.ts';
 import { sampleMedia } from './sampler.ts';
 import { Visits } from './visits/visits.ts';
 import { WorkerPool } from './workers/pool.ts';
@@ -33,7 +32,10 @@ const SCORES_INTERVAL_MS = 1_000;
 const SWEEP_INTERVAL_MS = 5_000;
 
 /** A node that does nothing yet. Several fit into one process: there is no state outside. */
-export function createNode(config: Config, log: Logger = createLog(config.logLevel)): BedsideNode {
+export function createNode(
+  config: Config,
+  log: Logger = createLog('node', config.logLevel),
+): BedsideNode {
   const bootId = randomUUID();
   const timers: NodeJS.Timeout[] = [];
   let state: NodeState = 'starting';
@@ -74,10 +76,14 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
     onUnlink: (link) => visits.detach(link),
     run: (name, request, gatewayId) => visits.run(name, request, gatewayId),
   });
-  const ops = createOpsServer(metrics.registry, () => ({
-    ready: state === 'ready',
-    reasons: state === 'ready' ? [] : [state === 'draining' ? 'draining' : 'no worker runs'],
-  }));
+  const ops = createOps({
+    registry: metrics.registry,
+    readiness: () => ({
+      ready: state === 'ready',
+      reasons: state === 'ready' ? [] : [state === 'draining' ? 'draining' : 'no worker runs'],
+    }),
+  });
+  let opsPort: number | undefined;
 
   const every = (ms: number, task: () => void | Promise<void>) => {
     let busy = false;
@@ -94,9 +100,9 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
     };
     timers.push(setInterval(() => void tick(), ms));
   };
-  const open = async (server: Server, port: number, variable: string) => {
+  const listening = async <T>(port: number, variable: string, done: Promise<T>): Promise<T> => {
     try {
-      await listen(server, port, config.host);
+      return await done;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       log.error({ host: config.host, port, code }, `can not listen on the port of ${variable}`);
@@ -117,7 +123,6 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
     deadline.abort();
     ops.close();
     controlServer.closeAllConnections();
-    ops.closeAllConnections();
     log.info('node stopped');
   };
   const stop = () => {
@@ -129,8 +134,8 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
     get address() {
       const scheme = config.controlTls ? 'wss' : 'ws';
       return {
-        control: `${scheme}://${authority(controlServer)}`,
-        ops: `http://${authority(ops)}`,
+        control: `${scheme}://${authorityOf(config.host, portOf(controlServer))}`,
+        ops: `http://${authorityOf(config.host, opsPort)}`,
       };
     },
     get workerPids() {
@@ -140,8 +145,16 @@ export function createNode(config: Config, log: Logger = createLog(config.logLev
     async start() {
       try {
         await pool.start();
-        await open(controlServer, config.port, 'BEDSIDE_NODE_PORT');
-        await open(ops, config.opsPort, 'BEDSIDE_NODE_OPS_PORT');
+        await listening(
+          config.port,
+          'BEDSIDE_NODE_PORT',
+          listen(controlServer, config.port, config.host),
+        );
+        opsPort = await listening(
+          config.opsPort,
+          'BEDSIDE_NODE_OPS_PORT',
+          ops.listen(config.host, config.opsPort),
+        );
       } catch (error) {
         await stop();
         throw error;
@@ -176,9 +189,11 @@ async function close(server: Server): Promise<void> {
   await once(server, 'close');
 }
 
-function authority(server: Server): string {
-  const address = server.address() as AddressInfo | null;
-  if (!address) throw new Error('the node is not started');
-  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `${host}:${address.port}`;
+const portOf = (server: Server): number | undefined =>
+  (server.address() as AddressInfo | null)?.port;
+
+/** @throws Error where there is no port yet */
+function authorityOf(host: string, port: number | undefined): string {
+  if (port === undefined) throw new Error('the node is not started');
+  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }

@@ -7,10 +7,10 @@ import {
   LOOPBACK_GUEST_SECRET,
   TenantId,
 } from '@bedside/protocol';
+import { readCertificate } from '@bedside/service';
 import type { JWK } from 'jose';
 import * as z from 'zod/mini';
 import { isNetwork } from './sockets/address.ts';
-import { readCertificate } from './tls.ts';
 
 /** Algorithms by which a tenant may sign tokens. HS256 goes with `secrets`, the others with `jwks`. */
 export const ALGORITHMS = ['HS256', 'EdDSA', 'ES256', 'RS256'] as const;

@@ -1,3 +1,4 @@
+import { createLog, createOps, type Logger, watchCertificate } from '@bedside/service';
 import { Redis } from 'ioredis';
 import { createVisits, REDIS_OPTIONS } from './actor/index.ts';
 import { GuestKeys } from './auth/guest-tokens.ts';
@@ -6,14 +7,11 @@ import { createKeyrings, type OnKeysFetched } from './auth/tokens.ts';
 import { createClinics, SUBSCRIBER_OPTIONS } from './clinic/index.ts';
 import type { GatewayConfig } from './config.ts';
 import { Listener } from './listener.ts';
-import { createLog, type Logger } from './log.ts';
 import { createMetrics, type GatewayMetrics } from './metrics.ts';
-import { createOps } from './ops.ts';
 import type { ClinicDoor, GuestTokens, Visits } from './ports.ts';
 import { createRest } from './rest/routes.ts';
 import { withDeadline } from './sockets/deadline.ts';
 import { createSocketServer } from './sockets/server.ts';
-import { watchCertificate } from './tls.ts';
 
 /** Where the gateway listens. */
 export interface GatewayAddress {
@@ -56,7 +54,7 @@ export function createGateway(
     certificatePollMs?: number;
   } = {},
 ): Gateway {
-  const log = parts.log ?? createLog(config.logLevel);
+  const log = parts.log ?? createLog('gateway', config.logLevel);
   const metrics = parts.metrics ?? createMetrics();
   const telemetry = metrics.gateway;
   const guests = new GuestKeys(config.guestSecret);

@@ -7,7 +7,7 @@ import {
   us_socket_local_port,
 } from 'uWebSockets.js';
 import { type AddressInfo, createServer } from 'node:net';
-import type { CertificateFiles } from './tls.ts';
+import type { CertificateFiles } from '@bedside/service';
 
 /**
  * The port that clients connect to. uWS reads a certificate when an app is made and never again, so a

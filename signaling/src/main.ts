@@ -1,3 +1,4 @@
+import { createLog } from '@bedside/service';
 import {
   ConfigError,
   EXIT_CONFIG,
@@ -6,7 +7,6 @@ import {
   unknownVariables,
 } from './config.ts';
 import { createGateway } from './gateway.ts';
-import { createLog } from './log.ts';
 
 function configOrExit(): GatewayConfig {
   try {
@@ -19,7 +19,7 @@ function configOrExit(): GatewayConfig {
 }
 
 const config = configOrExit();
-const log = createLog(config.logLevel);
+const log = createLog('gateway', config.logLevel);
 const unknown = unknownVariables(process.env);
 if (unknown.length > 0) log.warn({ variables: unknown }, 'variables that nobody reads: misspelt?');
 

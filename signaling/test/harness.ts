@@ -6,11 +6,11 @@ import {
   SUPPORTED_VERSIONS,
   TOKEN_AUDIENCE,
 } from '@bedside/protocol';
+import { createLog } from '@bedside/service';
 import { type JWTPayload, SignJWT } from 'jose';
 import { io, type Socket } from 'socket.io-client';
 import { type Environment, type GatewayConfig, readConfig } from '../src/config.ts';
 import { createGateway, type Gateway } from '../src/gateway.ts';
-import { createLog } from '../src/log.ts';
 import { FakeDoor } from './fake-door.ts';
 import { FakeVisits } from './fake-visits.ts';
 
@@ -66,7 +66,7 @@ export async function startGateway(
   const gateway = createGateway(config, {
     ...parts,
     core: { visits, clinics },
-    log: createLog('debug', destination),
+    log: createLog('gateway', 'debug', destination),
   });
   await gateway.start();
   const { host, port, opsPort } = gateway.address();

@@ -16,9 +16,9 @@ import {
   parse,
   toBedsideError,
 } from '@bedside/protocol';
+import type { Logger } from '@bedside/service';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { Config } from '../config.ts';
-import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { GatewayLink } from '../visits/visits.ts';
 import { type Admission, admit } from './auth.ts';

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
+import { createLog } from '@bedside/service';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createLog } from '../log.ts';
 import { closeAll, connect, handshake, open, startNode, TestGateway } from '../testing.ts';
 import { createControlHttpServer } from './tls.ts';
 
@@ -66,7 +66,7 @@ describe('control link over TLS', () => {
     const write = (line: string) => {
       log += line;
     };
-    const server = createControlHttpServer(files, createLog('info', { write }), 10);
+    const server = createControlHttpServer(files, createLog('node', 'info', { write }), 10);
     open.push(() => void server.close());
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

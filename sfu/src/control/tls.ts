@@ -1,17 +1,14 @@
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import { type Logger, watchCertificate } from '@bedside/service';
 import type { Config } from '../config.ts';
-import type { Logger } from '../log.ts';
-
-/** Polling, since renewers swap symbolic links, which inotify does not follow. */
-const REREAD_INTERVAL_MS = 30_000;
 
 /** An HTTP server, with TLS where certificate files are given; they are read again when they change. */
 export function createControlHttpServer(
   tls: Config['controlTls'],
   log: Logger,
-  rereadIntervalMs = REREAD_INTERVAL_MS,
+  certificatePollMs?: number,
 ): HttpServer | HttpsServer {
   if (!tls) return createHttpServer();
   const read = () => ({
@@ -20,20 +17,15 @@ export function createControlHttpServer(
     minVersion: 'TLSv1.2' as const,
   });
   const server = createHttpsServer(read());
-  const renew = () => {
-    try {
+  const stopWatching = watchCertificate(
+    tls,
+    () => {
       server.setSecureContext(read());
       log.info('control certificate renewed');
-    } catch (error) {
-      // Certificate and key change one after the other; the old pair serves until they fit.
-      log.warn({ err: error }, 'control certificate not renewed');
-    }
-  };
-  const files = [tls.certFile, tls.keyFile];
-  for (const file of files)
-    watchFile(file, { interval: rereadIntervalMs, persistent: false }, renew);
-  server.once('close', () => {
-    for (const file of files) unwatchFile(file, renew);
-  });
+    },
+    (error) => log.warn({ err: error }, 'control certificate not renewed: the old one serves on'),
+    certificatePollMs,
+  );
+  server.once('close', stopWatching);
   return server;
 }

@@ -9,8 +9,8 @@ import {
   LIMITS,
   type VisitKey,
 } from '@bedside/protocol';
+import type { Logger } from '@bedside/service';
 import type { Config } from '../config.ts';
-import type { Logger } from '../log.ts';
 import { CapabilitySets } from '../media/capabilities.ts';
 import type { MediaWorker, WorkerLoss } from '../workers/media-worker.ts';
 import type { WorkerPool } from '../workers/pool.ts';

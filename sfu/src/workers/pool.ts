@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BedsideError, type NodeLoad } from '@bedside/protocol';
+import type { Logger } from '@bedside/service';
 import type { Config } from '../config.ts';
-import type { Logger } from '../log.ts';
 import { backoff } from './backoff.ts';
 import { MediaWorker, type WorkerLoss } from './media-worker.ts';
 

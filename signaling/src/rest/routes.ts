@@ -8,10 +8,10 @@ import {
   VisitId,
   Wait,
 } from '@bedside/protocol';
+import type { Logger } from '@bedside/service';
 import * as z from 'zod/mini';
 import type { ServiceAuth } from '../auth/services.ts';
 import type { GatewayConfig } from '../config.ts';
-import type { Logger } from '../log.ts';
 import type { GatewayTelemetry } from '../metrics.ts';
 import type { Visits } from '../ports.ts';
 import { ClientAddresses } from '../sockets/address.ts';

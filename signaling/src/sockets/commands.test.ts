@@ -1,7 +1,7 @@
 import { BedsideError, clientCommands } from '@bedside/protocol';
+import { createLog } from '@bedside/service';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createLog } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { CommandDesk, MAX_IN_FLIGHT, type Run } from './commands.ts';
 
@@ -18,7 +18,7 @@ function deskOf(run: Run = async () => ({}), take: () => number = () => 0) {
       return run(name, request);
     },
     telemetry: metrics.gateway,
-    log: createLog('trace', { write: (line) => void lines.push(line) }),
+    log: createLog('gateway', 'trace', { write: (line) => void lines.push(line) }),
   });
   return {
     desk,

@@ -6,7 +6,7 @@ import {
   parse,
   toBedsideError,
 } from '@bedside/protocol';
-import type { Logger } from '../log.ts';
+import type { Logger } from '@bedside/service';
 import type { GatewayTelemetry } from '../metrics.ts';
 
 /** Runs a command whose name is known and whose request has its shape. */

@@ -5,9 +5,9 @@ import {
   type TenantId,
   toBedsideError,
 } from '@bedside/protocol';
+import type { Logger } from '@bedside/service';
 import type { Namespace, Socket } from 'socket.io';
 import type { Rate } from '../config.ts';
-import type { Logger } from '../log.ts';
 import type { GatewayTelemetry } from '../metrics.ts';
 import { CommandDesk } from './commands.ts';
 import { withDeadline } from './deadline.ts';

@@ -1,9 +1,9 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { BedsideError, CLINIC_NAMESPACE, LIMITS, type TenantId } from '@bedside/protocol';
+import type { Logger } from '@bedside/service';
 import { Server } from 'socket.io';
 import type { Keyring } from '../auth/tokens.ts';
 import type { GatewayConfig } from '../config.ts';
-import type { Logger } from '../log.ts';
 import type { GatewayTelemetry } from '../metrics.ts';
 import type { ClinicDoor, Visits } from '../ports.ts';
 import { ClientAddresses } from './address.ts';

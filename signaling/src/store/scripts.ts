@@ -1,14 +1,4 @@
-import { createHash } from 'node:crypto';
-
-export interface Script {
-  source: string;
-  sha1: string;
-}
-
-export const script = (source: string): Script => ({
-  source,
-  sha1: createHash('sha1').update(source).digest('hex'),
-});
+import { script } from '@bedside/service';
 
 /*
  * The lease of a visit is a hash: gateway and boot of the owner (empty when released), epoch, and the

@@ -1,11 +1,11 @@
 import { BedsideError, type GatewayId, LIMITS, type VisitKey } from '@bedside/protocol';
+import { RETRY_AFTER_MS, RedisCalls } from '@bedside/service';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import * as z from 'zod/mini';
 import type { Clock } from '../actor/clock.ts';
 import type { VisitTelemetry } from '../ports.ts';
 import { type LedgerEvent, Said, Visit } from '../visit/state.ts';
-import { RETRY_AFTER_MS, RedisCalls } from './calls.ts';
 import { gatewayKeys, visitKeys } from './keys.ts';
 import { pack, unpack } from './packing.ts';
 import { ACQUIRE, COMMIT, RELEASE, UNREGISTER } from './scripts.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { RedisCalls } from '@bedside/service';
 import type { Cluster, Redis } from 'ioredis';
 import type { Clock } from '../../actor/clock.ts';
 import type { CallDesk, ClinicLink, ClinicTelemetry, GuestTokens, Staff } from '../../ports.ts';
-import type { RedisCalls } from '../../store/calls.ts';
 import type { Bus } from '../bus.ts';
 import { RedisCallDesk } from './desk.ts';
 import { Floors } from './floor.ts';

@@ -1,4 +1,4 @@
-import { script } from '../../store/scripts.ts';
+import { script } from '@bedside/service';
 
 /*
  * A call is a hash: visit, role and kind; `over` with the reason once it rings no more; `by` once

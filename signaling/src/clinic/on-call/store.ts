@@ -7,9 +7,9 @@ import {
   VisitId,
   type VisitKind,
 } from '@bedside/protocol';
+import type { RedisCalls } from '@bedside/service';
 import type { Cluster, Redis } from 'ioredis';
 import * as z from 'zod/mini';
-import type { RedisCalls } from '../../store/calls.ts';
 import type { ClinicKey } from '../keys.ts';
 import { onCallKeys } from './keys.ts';
 import type { OnCallPerson, Rung } from './matching.ts';

@@ -1,4 +1,4 @@
-import { script } from '../../store/scripts.ts';
+import { script } from '@bedside/service';
 
 /*
  * The queue of a clinic is a hash: visit key to "<expiry in ms> <epoch of the visit's lease> <entry as JSON>".

@@ -1,7 +1,7 @@
 import { QueueEntry, type VisitKey } from '@bedside/protocol';
+import type { RedisCalls } from '@bedside/service';
 import type { Logger } from 'pino';
 import * as z from 'zod/mini';
-import type { RedisCalls } from '../../store/calls.ts';
 import { type ClinicKey, clinicKeys } from '../keys.ts';
 import { READ, WRITE } from './scripts.ts';
 

@@ -1,6 +1,6 @@
 import { BedsideError } from '@bedside/protocol';
 import type { Cluster, Redis } from 'ioredis';
-import type { Script } from './scripts.ts';
+import type { Script } from './script.ts';
 
 /** Bound of every call, milliseconds. */
 const CALL_DEADLINE_MS = 1_000;

@@ -1,7 +1,12 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
-import type { Visits } from './ports.ts';
+
+/** Whether what is new should come here, and why not, in words for an operator. */
+export interface Readiness {
+  ready: boolean;
+  reasons: string[];
+}
 
 export interface OpsServer {
   /** Resolves with the port. */
@@ -14,10 +19,7 @@ export interface OpsServer {
  * else: a process that is restarted for Redis' absence takes its visits with it. `/readyz` says
  * whether new visits should come here.
  */
-export function createOps(options: {
-  registry: Registry;
-  readiness: Visits['readiness'];
-}): OpsServer {
+export function createOps(options: { registry: Registry; readiness: () => Readiness }): OpsServer {
   const { registry, readiness } = options;
   const server: Server = createServer(
     { requestTimeout: 5000, headersTimeout: 5000 },

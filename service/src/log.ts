@@ -10,6 +10,7 @@ export type { Logger } from 'pino';
 const SECRET_FIELDS = [
   'token',
   'secret',
+  'controlSecret',
   'apiKey',
   'authorization',
   'cookie',
@@ -74,12 +75,19 @@ export function describeError(error: unknown, depth = 0): Record<string, unknown
   };
 }
 
-/** The gateway's log: JSON lines on standard output, or on `destination`. */
-export function createLog(level: string, destination?: DestinationStream): Logger {
+/**
+ * A process's log: JSON lines on standard output, or on `destination`.
+ * @param service which kind of process it is, in every line
+ */
+export function createLog(
+  service: 'gateway' | 'node',
+  level: string,
+  destination?: DestinationStream,
+): Logger {
   return pino(
     {
       level,
-      base: { service: 'gateway' },
+      base: { service },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: {

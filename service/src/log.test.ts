@@ -8,7 +8,7 @@ const MARK = 'MARKED';
 /** What is written by some log calls, at the level that writes most. */
 function written(use: (log: ReturnType<typeof createLog>) => void): string {
   const lines: string[] = [];
-  use(createLog('trace', { write: (line) => void lines.push(line) }));
+  use(createLog('gateway', 'trace', { write: (line) => void lines.push(line) }));
   return lines.join('');
 }
 const describing = (error: unknown) => written((log) => log.error({ err: error }, 'failed'));
@@ -27,7 +27,17 @@ test('lines are JSON with time, level, service and message', () => {
 
 test('fields that a person could be found by are cut, at each depth that is logged', () => {
   const fields = [
-    ...['token', 'secret', 'apiKey', 'authorization', 'cookie', 'auth', 'password', 'credential'],
+    ...[
+      'token',
+      'secret',
+      'controlSecret',
+      'apiKey',
+      'authorization',
+      'cookie',
+      'auth',
+      'password',
+      'credential',
+    ],
     ...['name', 'participant', 'participantId', 'visit', 'visitId', 'sub', 'jti', 'sessionId'],
     ...['sdp', 'rtpParameters', 'rtpCapabilities', 'dtlsParameters', 'iceParameters'],
     ...['iceCandidates', 'address', 'headers', 'query', 'request', 'payload'],

@@ -1,0 +1,11 @@
+/** What our processes are made of, whether gateway or node. */
+export {
+  CERTIFICATE_POLL_MS,
+  type CertificateFiles,
+  readCertificate,
+  watchCertificate,
+} from './certificate.ts';
+export { createLog, describeError, type Logger } from './log.ts';
+export { createOps, type OpsServer, type Readiness } from './ops.ts';
+export { RETRY_AFTER_MS, RedisCalls, type RedisCallsOptions } from './redis/calls.ts';
+export { type Script, script } from './redis/script.ts';
