@@ -5,7 +5,10 @@ export {
   readCertificate,
   watchCertificate,
 } from './certificate.ts';
+export { type Clock, systemClock } from './clock.ts';
 export { createLog, describeError, type Logger } from './log.ts';
+export { Member, nameOf, type View } from './membership/member.ts';
+export { Membership, type MembershipOptions } from './membership/membership.ts';
 export { createOps, type OpsServer, type Readiness } from './ops.ts';
 export { RETRY_AFTER_MS, RedisCalls, type RedisCallsOptions } from './redis/calls.ts';
 export { type Script, script } from './redis/script.ts';
