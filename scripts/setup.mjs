@@ -33,7 +33,7 @@ export async function ensure({ forTests = false } = {}) {
     if (!onNode22()) await reexec(process.env);
 
     return await locked(async () => {
-      await ensureSystemPackages(forTests ? ['redis', 'chromium'] : ['redis']);
+      await ensureSystemPackages(forTests ? ['redis', 'chromium', 'network'] : ['redis']);
       const worker = await resolveWorker();
       const browser = chromium();
       return {

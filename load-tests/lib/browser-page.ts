@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const bundle = fileURLToPath(new URL('../../sdk/dist/bedside.mjs', import.meta.url));
 
 /** An empty page and the SDK's module beside it, on an origin of their own. */
-export async function servePage(): Promise<{ origin: string; close(): void }> {
+export async function servePage(host = '127.0.0.1'): Promise<{ origin: string; close(): void }> {
   const server = createServer((request, response) => {
     if (request.url !== '/bedside.mjs') {
       response.setHeader('content-type', 'text/html');
@@ -20,11 +20,11 @@ export async function servePage(): Promise<{ origin: string; close(): void }> {
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(0, host, resolve);
   });
   const { port } = server.address() as AddressInfo;
   return {
-    origin: `http://127.0.0.1:${port}`,
+    origin: `http://${host}:${port}`,
     close() {
       server.closeAllConnections();
       server.close();

@@ -17,15 +17,19 @@ const FLAGS = [
   '--autoplay-policy=no-user-gesture-required',
 ];
 
+/** The browser's program. */
+export const program = () => process.env.BEDSIDE_CHROMIUM ?? '/usr/bin/chromium';
+
 /**
  * The browser of tests and benchmarks, as the set-up found or installed it.
  *
  * @param {readonly string[]} [extraFlags]
+ * @param {string} [executablePath] what starts it, where that is not the program itself
  * @returns {Promise<import('playwright-core').Browser>}
  */
-export function launchChromium(extraFlags = []) {
+export function launchChromium(extraFlags = [], executablePath = program()) {
   return chromium.launch({
-    executablePath: process.env.BEDSIDE_CHROMIUM ?? '/usr/bin/chromium',
+    executablePath,
     headless: true,
     args: [...FLAGS, ...extraFlags],
   });

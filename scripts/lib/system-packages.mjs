@@ -21,6 +21,16 @@ const groups = {
     dnf: ['chromium'],
     brew: ['--cask', 'chromium'],
   },
+  network: {
+    what: 'iproute2',
+    // Tests that need it are skipped where it could not do anything.
+    present: () =>
+      process.platform !== 'linux' ||
+      process.getuid?.() !== 0 ||
+      ['ip', 'tc'].every((tool) => which(tool)),
+    apt: ['iproute2'],
+    dnf: ['iproute', 'iproute-tc'],
+  },
   worker: {
     what: 'the libraries and tools to build the mediasoup worker',
     present: () =>
