@@ -103,6 +103,11 @@ export interface CallDesk {
       exhausted(call: CallId, group: number): void;
     },
   ): void;
+  /** Who of those who may be on call is in the visit: nobody rings them meanwhile. Called anew whenever that changed. */
+  engage(
+    visit: { tenant: TenantId; clinic: ClinicId; key: VisitKey },
+    people: readonly { person: ParticipantId; role: Role }[],
+  ): void;
   /** Another gateway owns the visit now: its calls ring on. */
   forget(visit: VisitKey): void;
 }

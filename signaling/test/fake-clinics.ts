@@ -6,6 +6,8 @@ import type { Call } from '../src/visit/call.ts';
 export class FakeClinics implements Clinics, CallDesk, GuestTokens {
   readonly entries = new Map<VisitKey, QueueEntry>();
   readonly calls = new Map<CallId, Call>();
+  /** Who is in a visit, and so not rung. */
+  engaged: string[] = [];
   readonly guests: Parameters<GuestTokens['mint']>[0][] = [];
   #signals: Parameters<CallDesk['follow']>[2] | undefined;
 
@@ -17,6 +19,10 @@ export class FakeClinics implements Clinics, CallDesk, GuestTokens {
   follow(...[, calls, signals]: Parameters<CallDesk['follow']>): void {
     for (const call of calls) this.calls.set(call.id, call);
     this.#signals = signals;
+  }
+
+  engage(...[, people]: Parameters<CallDesk['engage']>): void {
+    this.engaged = people.map(({ person }) => person);
   }
 
   forget(): void {

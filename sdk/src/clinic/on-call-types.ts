@@ -49,7 +49,10 @@ export interface OnCallApi {
   readonly calls: readonly IncomingCall[];
   /** Signed on, and the gateway knows. */
   readonly isOnCall: boolean;
-  /** Not to be rung now; so is who has accepted a call, until `setBusy(false)`. */
+  /**
+   * Not to be rung now; so is who has accepted a call, until `setBusy(false)`. Who is in a visit of the clinic
+   * is not rung either, by the gateway's own knowledge: the page says nothing for it.
+   */
   readonly isBusy: boolean;
   /** The gateway's clock, milliseconds since 1970, to be compared with `until`. */
   readonly now: number;

@@ -37,6 +37,7 @@ import { VisitWriter } from '../store/writer.ts';
 import type { Call } from '../visit/call.ts';
 import { nextDeadline } from '../visit/deadlines.ts';
 import { type By, type Command, type Decision, decide, type Effect } from '../visit/decide.ts';
+import { engagedIn } from '../visit/engaged.ts';
 import { grantsOf } from '../visit/grants.ts';
 import { queueEntryOf } from '../visit/queue-entry.ts';
 import {
@@ -120,6 +121,7 @@ export class VisitActor {
   #cancelAlarm: () => void = () => {};
   #entry: ReturnType<typeof queueEntryOf>;
   #calls: readonly Call[] | undefined;
+  #engaged: ReturnType<typeof engagedIn> = [];
   #speaker: ParticipantId | null = null;
   #closing = false;
 
@@ -819,6 +821,7 @@ export class VisitActor {
     if (visit.state === 'ended') this.#dismiss();
     this.#setAlarm();
     this.#tellQueue();
+    this.#tellEngaged();
     if (visit.calls) this.#followCalls();
     if (this.#speaker !== null)
       for (const session of this.#sessions.values()) this.#tellSpeaker(session);
@@ -909,6 +912,16 @@ export class VisitActor {
     clinics.entryChanged(where, key, entry, lease.epoch);
   }
 
+  /** Nobody rings those who are in the visit. */
+  #tellEngaged(): void {
+    const { tenant, policy } = this.#state;
+    if (policy.clinic === undefined) return;
+    const engaged = engagedIn(this.#state);
+    if (isDeepStrictEqual(engaged, this.#engaged)) return;
+    this.#engaged = engaged;
+    this.#options.calls.engage({ tenant, clinic: policy.clinic, key: this.#options.key }, engaged);
+  }
+
   /** Who is heard how well, of those whom the page may see. */
   #tellQuality({ person, outbox }: Session, levels: ReturnType<Quality['all']>): void {
     if (!outbox || levels.length === 0 || !this.#isAdmitted(person.id)) return;
@@ -995,6 +1008,7 @@ export class VisitActor {
     if ((nextDeadline(visit) ?? Number.POSITIVE_INFINITY) <= this.#now()) this.#tick();
     else this.#setAlarm();
     this.#tellQueue();
+    this.#tellEngaged();
     if (visit.calls) this.#followCalls();
     if (present(visit).length === 0) return;
     for (const { id, session } of present(visit)) this.#startGrace(id, session);
@@ -1034,7 +1048,7 @@ export class VisitActor {
     this.#closing = true;
     this.#media.stop();
     this.#cancelAlarm();
-    if (this.#calls) this.#options.calls.forget(this.#options.key);
+    if (this.#calls || this.#engaged.length > 0) this.#options.calls.forget(this.#options.key);
     if (this.#entry) this.#options.clinics.forget(this.#options.key);
     for (const cancel of this.#grace.values()) cancel();
     this.#grace.clear();

@@ -316,3 +316,20 @@ describe('a deadline', () => {
     expect(reported()).toBe(1);
   });
 });
+
+test('who may be on call is not rung while they are in a visit, nor on their way in; a patient never is', async () => {
+  const at = createTestVisits();
+  await created(at);
+  const patient = await enter(at, 'pat', 'patient');
+  expect(at.clinics.engaged).toEqual([]);
+  const interpreter = await enter(at, 'ivo', 'interpreter');
+  const provider = await enter(at, 'ana', 'provider');
+  expect(at.clinics.engaged).toEqual(['ivo', 'ana']);
+  await interpreter.command('leave', {});
+  await settled();
+  expect(at.clinics.engaged).toEqual(['ana']);
+  await provider.command('end', {});
+  await settled();
+  expect(at.clinics.engaged).toEqual([]);
+  expect(patient.closed).toBe('visit-ended');
+});

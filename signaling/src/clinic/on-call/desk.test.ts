@@ -12,6 +12,7 @@ import { FakeClock } from '../../../test/fake-clock.ts';
 import { settled } from '../../../test/visits.ts';
 import { acceptCall, type Call, cancelCall, exhaustCall, startCall } from '../../visit/call.ts';
 import { RedisCallDesk } from './desk.ts';
+import type { Floors } from './floor.ts';
 import type { OnCallPerson } from './matching.ts';
 import type { CallRecord, Ringing } from './store.ts';
 
@@ -36,6 +37,8 @@ let told: string[];
 let signals: string[];
 let say: (message: object) => void;
 let listening: boolean;
+/** Who was said to be in which visit. */
+let engaged: string[];
 let desk: RedisCallDesk;
 let call: Call;
 
@@ -60,6 +63,7 @@ beforeEach(() => {
   held = undefined;
   told = [];
   signals = [];
+  engaged = [];
   const store = {
     read: () => answer(record),
     people: () => answer(people),
@@ -82,7 +86,11 @@ beforeEach(() => {
       };
     },
   };
-  desk = new RedisCallDesk({ store, bus, clock });
+  const floors: Pick<Floors, 'engage'> = {
+    engage: (_clinic, visit, people) =>
+      engaged.push(`${visit}: ${people.map((each) => each.person).join()}`),
+  };
+  desk = new RedisCallDesk({ store, bus, clock, floors });
   call = startCall(
     {
       id: 'call-1' as CallId,
@@ -258,4 +266,12 @@ test('a call that the visit has forgotten is forgotten', async () => {
   await follow(call);
   await follow();
   expect(clock.pending).toBe(0);
+});
+
+test('who is in a visit is no more in it for this gateway once the visit is another’s', () => {
+  desk.engage(where, []);
+  desk.engage(where, [{ person: ana, role: 'specialist' }]);
+  desk.forget(where.key);
+  desk.forget(where.key);
+  expect(engaged).toEqual(['key: ana', 'key: ']);
 });

@@ -4,6 +4,7 @@ import type { CallDesk } from '../../ports.ts';
 import type { Call } from '../../visit/call.ts';
 import type { Bus } from '../bus.ts';
 import { type ClinicKey, clinicKey } from '../keys.ts';
+import type { Floors } from './floor.ts';
 import { onCallKeys } from './keys.ts';
 import { readMessage } from './messages.ts';
 import { Ringer, type RingerOptions } from './ringer.ts';
@@ -21,12 +22,15 @@ export interface DeskOptions {
   store: RingerOptions['store'];
   bus: Pick<Bus, 'listen'>;
   clock: Clock;
+  floors: Pick<Floors, 'engage'>;
 }
 
 /** The calls of the visits that this gateway owns. */
 export class RedisCallDesk implements CallDesk {
   readonly #options: DeskOptions;
   readonly #visits = new Map<VisitKey, CallsOfVisit>();
+  /** The clinics of visits in which somebody is who may be on call. */
+  readonly #engaged = new Map<VisitKey, ClinicKey>();
 
   constructor(options: DeskOptions) {
     this.#options = options;
@@ -41,9 +45,23 @@ export class RedisCallDesk implements CallDesk {
     visit.follow(calls);
   }
 
+  engage(
+    { tenant, clinic, key }: Parameters<CallDesk['engage']>[0],
+    people: Parameters<CallDesk['engage']>[1],
+  ): void {
+    const where = clinicKey(tenant, clinic);
+    if (people.length > 0) this.#engaged.set(key, where);
+    else if (!this.#engaged.delete(key)) return;
+    this.#options.floors.engage(where, key, people);
+  }
+
   forget(visit: VisitKey): void {
     this.#visits.get(visit)?.close();
     this.#visits.delete(visit);
+    const clinic = this.#engaged.get(visit);
+    if (clinic === undefined) return;
+    this.#engaged.delete(visit);
+    this.#options.floors.engage(clinic, visit, []);
   }
 
   /** Nothing is told, and what rings rings on, until another gateway takes the visits over. */

@@ -3,6 +3,7 @@ import {
   type CallId,
   type ParticipantId,
   type RingEndReason,
+  type VisitKey,
 } from '@bedside/protocol';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeClock } from '../../../test/fake-clock.ts';
@@ -59,7 +60,8 @@ beforeEach(() => {
     store: {
       async present(_clinic, people, changed) {
         if (away) throw new BedsideError('state-unavailable');
-        said.push(`${people.map(({ person }) => person).join()}${changed ? '*' : ''}`);
+        const names = people.map(({ person, busy }) => (busy ? `${person} (busy)` : person));
+        said.push(`${names.join()}${changed ? '*' : ''}`);
       },
       read: async () => record,
     },
@@ -130,6 +132,28 @@ describe('who is on call', () => {
     await settled();
     expect(said).toEqual(['ana*', '*']);
     expect([say, counted, clock.pending]).toEqual([undefined, 0, 0]);
+  });
+
+  test('is busy while in a visit of this gateway, on call here or not', async () => {
+    const visit = 'visit-key' as VisitKey;
+    const ana = { person: 'ana' as ParticipantId, role: 'specialist' } as const;
+    floors.engage(clinic, visit, [ana]);
+    await enter('ana');
+    floors.engage(clinic, visit, []);
+    await settled();
+    expect(said).toEqual(['ana,ana (busy)*', 'ana*']);
+  });
+
+  test('is said as long as somebody is in a visit, and no longer', async () => {
+    const visit = 'visit-key' as VisitKey;
+    floors.engage(clinic, visit, [{ person: 'ben' as ParticipantId, role: 'provider' }]);
+    await settled();
+    clock.advance(2_000);
+    await settled();
+    floors.engage(clinic, visit, []);
+    await settled();
+    expect(said).toEqual(['ben (busy)*', 'ben (busy)', '*']);
+    expect([say, clock.pending]).toEqual([undefined, 0]);
   });
 
   test('is not taken back by a gateway that stops: whoever it was is about to come to another', async () => {

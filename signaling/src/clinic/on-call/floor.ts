@@ -1,5 +1,6 @@
-import type { CallId, ParticipantId, RingEndReason } from '@bedside/protocol';
+import type { CallId, ParticipantId, RingEndReason, VisitKey } from '@bedside/protocol';
 import type { Clock } from '../../actor/clock.ts';
+import type { CallDesk } from '../../ports.ts';
 import type { Bus } from '../bus.ts';
 import type { ClinicKey } from '../keys.ts';
 import { onCallKeys } from './keys.ts';
@@ -9,6 +10,8 @@ import type { OnCallStore } from './store.ts';
 
 /** Who is on call is said anew so often, and what rings is looked at, milliseconds. */
 const BEAT_MS = 1_500;
+
+const NO_SKILLS = { specialties: [], languages: [], regions: [] };
 
 export type RingMessage = Extract<OnCallMessage, { type: 'ring' }>;
 
@@ -30,11 +33,15 @@ export interface FloorOptions {
   count(difference: number): void;
 }
 
-/** The sockets of one clinic that are on call at this gateway: says who they are, and rings them. */
+/**
+ * The sockets of one clinic that are on call at this gateway: says who they are, and rings them. Says, too,
+ * who is in visits that this gateway owns: they are busy, at whatever gateway they are on call.
+ */
 export class Floor {
   readonly #clinic: ClinicKey;
   readonly #options: FloorOptions;
   readonly #sockets = new Set<OnCallSocket>();
+  readonly #inVisits = new Map<VisitKey, readonly OnCallPerson[]>();
   readonly #leave: () => void;
   #saying: Promise<void> | undefined;
   #changed = false;
@@ -53,7 +60,14 @@ export class Floor {
   }
 
   get isEmpty(): boolean {
-    return this.#sockets.size === 0;
+    return this.#sockets.size === 0 && this.#inVisits.size === 0;
+  }
+
+  engage(visit: VisitKey, people: Parameters<CallDesk['engage']>[1]): void {
+    const now = this.#options.clock.now();
+    const engaged = people.map((each) => ({ ...each, skills: NO_SKILLS, since: now, busy: true }));
+    if (engaged.length > 0) this.#inVisits.set(visit, engaged);
+    else this.#inVisits.delete(visit);
   }
 
   add(socket: OnCallSocket): void {
@@ -96,7 +110,10 @@ export class Floor {
   }
 
   #present(changed: boolean): Promise<void> {
-    const people = [...this.#sockets].map(({ presence }) => presence);
+    const people = [
+      ...[...this.#sockets].map(({ presence }) => presence),
+      ...[...this.#inVisits.values()].flat(),
+    ];
     return this.#options.store.present(this.#clinic, people, changed);
   }
 
@@ -152,7 +169,7 @@ export class Floor {
   }
 }
 
-/** The floors of the clinics of which somebody is on call at this gateway. */
+/** The floors of the clinics of which somebody is on call at this gateway, or in one of its visits. */
 export class Floors {
   readonly #options: FloorOptions;
   readonly #open = new Map<ClinicKey, Floor>();
@@ -165,11 +182,7 @@ export class Floors {
   /** Somebody signs on. Resolves once the others can know. */
   async enter(clinic: ClinicKey, socket: OnCallSocket): Promise<void> {
     if (this.#stopped) return;
-    let floor = this.#open.get(clinic);
-    if (!floor) {
-      floor = new Floor(clinic, this.#options);
-      this.#open.set(clinic, floor);
-    }
+    const floor = this.#at(clinic);
     floor.add(socket);
     await floor.say();
   }
@@ -184,6 +197,24 @@ export class Floors {
     const floor = this.#open.get(clinic);
     if (!floor) return;
     floor.remove(socket);
+    await this.#sayAndClose(clinic, floor);
+  }
+
+  /** Who is in a visit is busy; nobody: the visit is over, or another gateway's. */
+  engage(clinic: ClinicKey, visit: VisitKey, people: Parameters<CallDesk['engage']>[1]): void {
+    if (this.#stopped) return;
+    const floor = this.#at(clinic);
+    floor.engage(visit, people);
+    void this.#sayAndClose(clinic, floor);
+  }
+
+  #at(clinic: ClinicKey): Floor {
+    const floor = this.#open.get(clinic) ?? new Floor(clinic, this.#options);
+    this.#open.set(clinic, floor);
+    return floor;
+  }
+
+  async #sayAndClose(clinic: ClinicKey, floor: Floor): Promise<void> {
     await floor.say();
     if (!floor.isEmpty || this.#open.get(clinic) !== floor) return;
     this.#open.delete(clinic);

@@ -30,7 +30,6 @@ export interface OnCall {
 export function createOnCall(options: OnCallOptions): OnCall {
   const { redis, calls, bus, clock, guests, telemetry } = options;
   const store = new OnCallStore(redis, calls, randomUUID());
-  const desk = new RedisCallDesk({ store, bus, clock });
   let sockets = 0;
   const floors = new Floors({
     store,
@@ -41,6 +40,7 @@ export function createOnCall(options: OnCallOptions): OnCall {
       telemetry.onCallSockets(sockets);
     },
   });
+  const desk = new RedisCallDesk({ store, bus, clock, floors });
   return {
     desk,
     seat: (staff, link) => new OnCallSeat({ store, floors, clock, guests, staff, link }),

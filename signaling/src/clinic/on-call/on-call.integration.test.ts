@@ -10,6 +10,7 @@ import {
   startClinicGateway,
 } from '../../../test/clinic-gateway.ts';
 import { clientOf, handshake, welcomed } from '../../../test/harness.ts';
+import { Page } from '../../../test/page.ts';
 import { clinicKey } from '../keys.ts';
 import { onCallKeys } from './keys.ts';
 
@@ -130,6 +131,32 @@ test('who has accepted is busy until they say that they are not', async () => {
   await provider.sees(await provider.call([NEED]), 'unanswered');
   await ana.send('set-busy', { busy: false });
   await ana.hear('ring', await provider.call([NEED]));
+});
+
+test('who is in another visit of the clinic is not rung, at whatever gateway, until they leave it', async () => {
+  const ana = await onCall(there, 'ana');
+  const elsewhere = await Caller.open(here, 'v2');
+  const specialist = new Page('ana', 'specialist', 'v2');
+  await specialist.connect(here.visits);
+  await specialist.join();
+  const provider = await Caller.open(there, 'v1');
+  await provider.sees(await provider.call([NEED]), 'unanswered');
+  expect(ana.all('ring')).toEqual([]);
+  await specialist.command('leave', {});
+  await ana.hear('ring', await elsewhere.call([NEED]));
+});
+
+test('who goes into a visit while it rings is rung no more', async () => {
+  const ana = await onCall(there, 'ana');
+  const provider = await Caller.open(here, 'v1');
+  const callId = await provider.call([NEED]);
+  await ana.hear('ring', callId);
+  await Caller.open(here, 'v2');
+  const specialist = new Page('ana', 'specialist', 'v2');
+  await specialist.connect(here.visits);
+  await specialist.join();
+  await provider.sees(callId, 'unanswered');
+  await ana.hear('ring-ended', callId);
 });
 
 test('who accepts again has the call still, and nobody who was not rung can take it', async () => {

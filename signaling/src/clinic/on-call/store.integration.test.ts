@@ -1,10 +1,9 @@
 import type { CallId, ClinicId, ParticipantId, TenantId, VisitId } from '@bedside/protocol';
-import { RedisCalls } from '@bedside/service';
+import { REDIS_OPTIONS, RedisCalls } from '@bedside/service';
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { RedisServer } from '../../../../load-tests/lib/redis-server.ts';
 import { until } from '../../../../load-tests/lib/wait.ts';
-import { REDIS_OPTIONS } from '../../store/store.ts';
 import { clinicKey } from '../keys.ts';
 import { onCallKeys } from './keys.ts';
 import type { OnCallPerson } from './matching.ts';
