@@ -104,7 +104,6 @@ export class Cluster {
       ports: {
         ...this.#stack.ports,
         redis: redisWay.port,
-        node: this.nodeWay.port,
         gateway,
         gatewayOps,
       },
@@ -118,6 +117,7 @@ export class Cluster {
         ...env,
         ...ONE_SOURCE,
         BEDSIDE_GATEWAY_ID: id,
+        BEDSIDE_NODES: `ws://${host}:${this.nodeWay.port}`,
         BEDSIDE_GRACE_MS: `${graceMs}`,
         ...more,
       },

@@ -90,6 +90,7 @@ export function plan({
         BEDSIDE_MEDIA_PORT: String(ports.media),
         BEDSIDE_MEDIA_LISTEN_IP: host,
         BEDSIDE_WORKERS: String(workers),
+        BEDSIDE_REDIS_URL: `redis://${host}:${ports.redis}`,
         BEDSIDE_CONTROL_SECRET: secrets.control,
         MEDIASOUP_WORKER_BIN: workerBin,
       },
@@ -105,7 +106,6 @@ export function plan({
         BEDSIDE_GATEWAY_PORT: String(ports.gateway),
         BEDSIDE_GATEWAY_OPS_PORT: String(ports.gatewayOps),
         BEDSIDE_REDIS_URL: `redis://${host}:${ports.redis}`,
-        BEDSIDE_NODES: `ws://${host}:${ports.node}`,
         BEDSIDE_CONTROL_SECRET: secrets.control,
         BEDSIDE_TENANTS: JSON.stringify([
           {

@@ -13,6 +13,10 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly opsPort: number;
+  /** Where gateways reach the control link, if not at its own address. */
+  readonly controlUrl: string | undefined;
+  /** Where the node registers, so that gateways find it; undefined where they are told its address. */
+  readonly redisUrl: string | undefined;
   readonly controlSecret: string;
   readonly controlTls: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** Worker i listens on `mediaPort + i`, UDP and TCP; 0 lets each pick free ones. */
@@ -80,6 +84,12 @@ const wholeNumber = (min: number, max: number) =>
     );
 const text = z.string().check(z.maxLength(256));
 const port = wholeNumber(0, MAX_PORT);
+const url = (...protocols: string[]) =>
+  z.string().check(
+    z.refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+      error: `must be a ${protocols.join(' or ')} URL`,
+    }),
+  );
 const milliseconds = (min: number) => wholeNumber(min, 86_400_000);
 
 /** Descriptions are for docs/configuration.md. */
@@ -117,6 +127,14 @@ export const NodeEnvironment = z.object({
     'Port of `/livez`, `/readyz` and `/metrics`; 0 picks a free one.',
     port,
     7101,
+  ),
+  BEDSIDE_REDIS_URL: optional(
+    'Redis, as a redis: or rediss: URL: the node registers there, so that gateways find it. Where it is not set, give its address to the gateways as BEDSIDE_NODES.',
+    url('redis:', 'rediss:'),
+  ),
+  BEDSIDE_NODE_URL: optional(
+    'Where gateways reach the control link, as a ws: or wss: URL. Its own address where it is not set, or the first of the machine where that is every interface.',
+    url('ws:', 'wss:'),
   ),
   BEDSIDE_CONTROL_SECRET: optional(
     'Secret shared with the gateways, at least 32 characters. May be left out where the node listens on a loopback address.',
@@ -254,6 +272,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     host,
     port: data.BEDSIDE_NODE_PORT,
     opsPort: data.BEDSIDE_NODE_OPS_PORT,
+    controlUrl: data.BEDSIDE_NODE_URL,
+    redisUrl: data.BEDSIDE_REDIS_URL,
     controlSecret: data.BEDSIDE_CONTROL_SECRET ?? LOOPBACK_CONTROL_SECRET,
     controlTls: certFile && keyFile ? Object.freeze({ certFile, keyFile }) : undefined,
     mediaPort: data.BEDSIDE_MEDIA_PORT,
@@ -277,7 +297,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
 /** Names of other components begin like this: in an environment that several share, they are right. */
 const ELSEWHERE =
-  /^BEDSIDE_(GATEWAY_|NODES$|REDIS_|TENANT|ALLOWED_|TLS_|ICE_|TURN_|GRACE_|GUEST_|QUEUE_|TRUSTED_|MAX_SOCKETS|MAX_BACKPRESSURE_|ADDRESS_|SOCKET_|REST_|LOAD$|LOAD_(GATEWAY|SUMMARY|TENANT)|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS)/;
+  /^BEDSIDE_(GATEWAY_|NODES$|REDIS_PASSWORD|TENANT|ALLOWED_|TLS_|ICE_|TURN_|GRACE_|GUEST_|QUEUE_|TRUSTED_|MAX_SOCKETS|MAX_BACKPRESSURE_|ADDRESS_|SOCKET_|REST_|LOAD$|LOAD_(GATEWAY|SUMMARY|TENANT)|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS)/;
 
 /** Variables that look like ours and that nobody reads: misspelt, in all likelihood. */
 export const unknownVariables = (env: Present): string[] =>

@@ -28,6 +28,7 @@ export interface Metrics {
   visitsLost(reason: ControlEventPayload<'visits-lost'>['reason'], count: number): void;
   workerLost(reason: WorkerLoss): void;
   workerRestarted(): void;
+  redis(operation: string, outcome: 'ok' | 'error', seconds: number): void;
   /** Share of packets that one sampled transport lost, 0 to 1. */
   packetLoss(direction: Direction, share: number): void;
   /** Score of one sampled producer or consumer, 0 to 10. */
@@ -118,6 +119,12 @@ export function createMetrics(sources: MetricSources): Metrics {
     help: 'Workers that run in place of one that died.',
     registers,
   });
+  const redisErrors = new Counter({
+    name: `${PREFIX}redis_errors_total`,
+    help: 'Redis operations that failed. The node serves on; gateways that are new do not find it.',
+    labelNames: ['operation'],
+    registers,
+  });
   const loss = new Histogram({
     name: `${PREFIX}packet_loss_ratio`,
     help: 'Share of RTP packets lost, of sampled transports.',
@@ -143,6 +150,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   for (const reason of LOSSES) deaths.inc({ reason }, 0);
   for (const reason of [...LOSSES, 'shutting-down']) visitsLost.inc({ reason }, 0);
   for (const code of CONTROL_HANDSHAKE_ERRORS) linksRefused.inc({ code }, 0);
+  for (const operation of ['heartbeat', 'leave']) redisErrors.inc({ operation }, 0);
   for (const direction of ['received', 'sent']) bytes.inc({ direction }, 0);
 
   return {
@@ -153,6 +161,9 @@ export function createMetrics(sources: MetricSources): Metrics {
     visitsLost: (reason, count) => visitsLost.inc({ reason }, count),
     workerLost: (reason) => deaths.inc({ reason }),
     workerRestarted: () => restarts.inc(),
+    redis: (operation, outcome) => {
+      if (outcome === 'error') redisErrors.inc({ operation });
+    },
     packetLoss: (direction, share) => loss.observe({ direction }, share),
     score: (of, score) => scores.observe({ of }, score),
     bytes: (direction, count) => bytes.inc({ direction }, count),

@@ -1,15 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import { type AddressInfo, isIPv6 } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControlEventPayload } from '@bedside/protocol';
-import { createLog, createOps, type Logger } from '@bedside/service';
+import {
+  authority,
+  createLog,
+  createOps,
+  type Logger,
+  reachableHost,
+  VERSION,
+} from '@bedside/service';
 import { type Config, isLoopback } from './config.ts';
 import { ControlServer } from './control/server.ts';
 import { createControlHttpServer } from './control/tls.ts';
 import { ROUTER_RTP_CAPABILITIES } from './media/codecs.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { createRegistration } from './registration.ts';
 import { sampleMedia } from './sampler.ts';
 import { Visits } from './visits/visits.ts';
 import { WorkerPool } from './workers/pool.ts';
@@ -48,7 +56,9 @@ export function createNode(
     },
     restarted: () => metrics.workerRestarted(),
     changed: () => {
-      if (state !== 'draining') state = pool.running.length > 0 ? 'ready' : 'starting';
+      if (state === 'draining') return;
+      state = pool.running.length > 0 ? 'ready' : 'starting';
+      registration?.changed();
     },
   });
   const metrics = createMetrics({
@@ -84,6 +94,26 @@ export function createNode(
     }),
   });
   let opsPort: number | undefined;
+  const scheme = config.controlTls ? 'wss' : 'ws';
+  const registration =
+    config.redisUrl === undefined
+      ? undefined
+      : createRegistration(
+          config.redisUrl,
+          () => ({
+            kind: 'node',
+            id: config.nodeId,
+            boot: bootId,
+            version: VERSION,
+            region: config.region,
+            state,
+            address:
+              config.controlUrl ??
+              `${scheme}://${authority(reachableHost(config.host), portOf(controlServer))}`,
+          }),
+          metrics,
+          log,
+        );
 
   const every = (ms: number, task: () => void | Promise<void>) => {
     let busy = false;
@@ -113,8 +143,9 @@ export function createNode(
     state = 'draining';
     for (const timer of timers) clearInterval(timer);
     // Gateways first, so that they look for another node while this one closes.
+    const left = registration?.leave();
     visits.stop();
-    const closed = Promise.allSettled([pool.stop(), control.close(), close(controlServer)]);
+    const closed = Promise.allSettled([left, pool.stop(), control.close(), close(controlServer)]);
     const deadline = new AbortController();
     await Promise.race([
       closed,
@@ -132,10 +163,9 @@ export function createNode(
 
   return {
     get address() {
-      const scheme = config.controlTls ? 'wss' : 'ws';
       return {
-        control: `${scheme}://${authorityOf(config.host, portOf(controlServer))}`,
-        ops: `http://${authorityOf(config.host, opsPort)}`,
+        control: `${scheme}://${authority(config.host, portOf(controlServer))}`,
+        ops: `http://${authority(config.host, opsPort ?? notStarted())}`,
       };
     },
     get workerPids() {
@@ -159,6 +189,7 @@ export function createNode(
         await stop();
         throw error;
       }
+      await registration?.join();
       every(config.loadIntervalMs, () => control.broadcastLoad({ state, load: pool.load }));
       every(SCORES_INTERVAL_MS, () => visits.reportScores());
       every(Math.min(SWEEP_INTERVAL_MS, config.emptyVisitMs, config.orphanMs), () =>
@@ -189,11 +220,10 @@ async function close(server: Server): Promise<void> {
   await once(server, 'close');
 }
 
-const portOf = (server: Server): number | undefined =>
-  (server.address() as AddressInfo | null)?.port;
+/** @throws Error where there is none yet */
+const portOf = (server: Server): number =>
+  (server.address() as AddressInfo | null)?.port ?? notStarted();
 
-/** @throws Error where there is no port yet */
-function authorityOf(host: string, port: number | undefined): string {
-  if (port === undefined) throw new Error('the node is not started');
-  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+function notStarted(): never {
+  throw new Error('the node is not started');
 }

@@ -45,7 +45,7 @@ test('tenants are all that must be set, and the gateway is for one machine then'
     port: 7000,
     opsPort: 7001,
     redisUrl: 'redis://127.0.0.1:6379',
-    nodes: ['ws://127.0.0.1:7100'],
+    nodes: [],
     controlSecret: LOOPBACK_CONTROL_SECRET,
     guestSecret: LOOPBACK_GUEST_SECRET,
     allowedOrigins: [],

@@ -89,7 +89,10 @@ export interface GatewayConfig {
   port: number;
   opsPort: number;
   redisUrl: string;
-  /** Control addresses of the nodes: ws: or wss: URLs. */
+  region: string;
+  /** Where other gateways reach the ops port, if not at its own address. */
+  opsUrl: string | undefined;
+  /** Control addresses of the nodes: ws: or wss: URLs. None: those that Redis knows of. */
   nodes: readonly string[];
   controlSecret: string;
   /** By which the gateways sign tokens for who comes by an invitation or a call. */
@@ -160,9 +163,18 @@ export const GATEWAY_VARIABLES = {
     default: 'redis://127.0.0.1:6379',
     description: 'Redis, as a redis: or rediss: URL.',
   },
+  BEDSIDE_REGION: {
+    default: 'local',
+    description:
+      'Where this gateway is: its visits go to nodes of the same region where there is room.',
+  },
+  BEDSIDE_GATEWAY_OPS_URL: {
+    description:
+      'Where other gateways reach the ops port, as an http: URL. Its own address where it is not set, or the first of the machine where that is every interface.',
+  },
   BEDSIDE_NODES: {
-    default: 'ws://127.0.0.1:7100',
-    description: 'Control addresses of the nodes: ws: or wss: URLs, separated by commas.',
+    description:
+      'Control addresses of the nodes: ws: or wss: URLs, separated by commas. Where it is not set, the nodes are those that registered in Redis.',
   },
   BEDSIDE_CONTROL_SECRET: {
     description:
@@ -297,7 +309,7 @@ function ruleOf(issue: z.core.$ZodIssue): string {
 
 /** Names of other components begin like this: in an environment that several share, they are right. */
 const ELSEWHERE =
-  /^BEDSIDE_(NODE_|REGION|MEDIA_|CONTROL_TLS_|WORKERS|MAX_CONSUMERS_|MAX_VISITS_|COMMAND_|WATCHDOG_|ORPHAN_|EMPTY_|LOAD|SAMPLE_|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS|REDIS_PASSWORD|GATEWAY_URL)/;
+  /^BEDSIDE_(NODE_|MEDIA_|CONTROL_TLS_|WORKERS|MAX_CONSUMERS_|MAX_VISITS_|COMMAND_|WATCHDOG_|ORPHAN_|EMPTY_|LOAD|SAMPLE_|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS|REDIS_PASSWORD|GATEWAY_URL)/;
 
 /** Variables that look like ours and that nobody reads: misspelt, in all likelihood. */
 export const unknownVariables = (env: Environment): string[] =>
@@ -425,7 +437,6 @@ export function readConfig(env: Environment): GatewayConfig {
 
   const host = text('BEDSIDE_GATEWAY_HOST') as string;
   const nodes = urls('BEDSIDE_NODES', ['ws:', 'wss:']);
-  if (nodes.length === 0) wrong('BEDSIDE_NODES', 'names no node');
 
   const onOneMachine =
     isLoopback(host) &&
@@ -500,6 +511,8 @@ export function readConfig(env: Environment): GatewayConfig {
     port: integer('BEDSIDE_GATEWAY_PORT', 0, 65535),
     opsPort: integer('BEDSIDE_GATEWAY_OPS_PORT', 0, 65535),
     redisUrl,
+    region: text('BEDSIDE_REGION') as string,
+    opsUrl: urls('BEDSIDE_GATEWAY_OPS_URL', ['http:'])[0],
     nodes,
     controlSecret,
     guestSecret,

@@ -1,6 +1,17 @@
-import { createLog, createOps, type Logger, watchCertificate } from '@bedside/service';
+import { randomUUID } from 'node:crypto';
+import {
+  authority,
+  createLog,
+  createOps,
+  type Logger,
+  type Member,
+  REDIS_OPTIONS,
+  reachableHost,
+  VERSION,
+  watchCertificate,
+} from '@bedside/service';
 import { Redis } from 'ioredis';
-import { createVisits, REDIS_OPTIONS } from './actor/index.ts';
+import { createVisits } from './actor/index.ts';
 import { GuestKeys } from './auth/guest-tokens.ts';
 import { createServiceAuth } from './auth/services.ts';
 import { createKeyrings, type OnKeysFetched } from './auth/tokens.ts';
@@ -58,9 +69,20 @@ export function createGateway(
   const metrics = parts.metrics ?? createMetrics();
   const telemetry = metrics.gateway;
   const guests = new GuestKeys(config.guestSecret);
-  const { visits, clinics } = parts.core ?? ownCore(config, metrics, log, guests);
-
   let state: 'starting' | 'running' | 'stopping' = 'starting';
+  let opsPort = config.opsPort;
+  const boot = randomUUID();
+  const self = (): Member => ({
+    kind: 'gateway',
+    id: config.gatewayId,
+    boot,
+    version: VERSION,
+    region: config.region,
+    state: ({ starting: 'starting', running: 'ready', stopping: 'draining' } as const)[state],
+    address: config.opsUrl ?? `http://${authority(reachableHost(config.host), opsPort)}`,
+  });
+  const { visits, clinics } = parts.core ?? ownCore(config, metrics, log, guests, self);
+
   let stopped: Promise<void> | undefined;
 
   const onKeysFetched: OnKeysFetched = (tenant, error) => {
@@ -135,7 +157,7 @@ export function createGateway(
     metrics,
     async start() {
       // First, so that `/livez` answers while Redis and nodes are waited for.
-      const opsPort = await listening(
+      opsPort = await listening(
         'BEDSIDE_GATEWAY_OPS_PORT',
         config.opsPort,
         ops.listen(config.host, config.opsPort),
@@ -165,6 +187,7 @@ function ownCore(
   metrics: GatewayMetrics,
   log: Logger,
   guests: GuestTokens,
+  self: () => Member,
 ): Core {
   const redis = new Redis(config.redisUrl, { ...REDIS_OPTIONS, lazyConnect: true });
   const subscriber = new Redis(config.redisUrl, { ...SUBSCRIBER_OPTIONS, lazyConnect: true });
@@ -178,6 +201,7 @@ function ownCore(
   });
   const visits = createVisits({
     gatewayId: config.gatewayId,
+    self,
     redis,
     nodes: config.nodes,
     controlSecret: config.controlSecret,

@@ -15,6 +15,7 @@ import type {
   VisitId,
 } from '@bedside/protocol';
 import { BedsideError, clinicCommands, clinicEvents, unwrap } from '@bedside/protocol';
+import { REDIS_OPTIONS } from '@bedside/service';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import type { Socket } from 'socket.io-client';
@@ -23,12 +24,14 @@ import { systemClock } from '../src/actor/clock.ts';
 import { VisitRegistry } from '../src/actor/registry.ts';
 import { GuestKeys } from '../src/auth/guest-tokens.ts';
 import { createClinics, SUBSCRIBER_OPTIONS } from '../src/clinic/index.ts';
+import { answers } from '../src/cluster/answers.ts';
 import { createGateway } from '../src/gateway.ts';
 import { createMetrics } from '../src/metrics.ts';
 import type { Visits } from '../src/ports.ts';
-import { REDIS_OPTIONS, RedisStore } from '../src/store/store.ts';
+import { RedisStore } from '../src/store/store.ts';
 import { FakeNode } from './fake-node.ts';
 import { clinicClientOf, handshake, mintClinicToken, testConfig, welcomed } from './harness.ts';
+import { memberOf } from './member.ts';
 import { Page } from './page.ts';
 import { Counts } from './telemetry.ts';
 
@@ -65,10 +68,13 @@ export async function startClinicGateway(id: string, redisPort: number): Promise
     entryLifeMs: 60_000,
   });
   const counts = new Counts();
+  const boot = randomUUID();
   const store = new RedisStore({
     redis,
     gatewayId: id as GatewayId,
-    boot: randomUUID(),
+    boot,
+    self: () => memberOf(id, boot, `http://127.0.0.1:${gateway.address().opsPort}`),
+    answers,
     clock: systemClock,
     log,
     telemetry: counts,
@@ -85,9 +91,9 @@ export async function startClinicGateway(id: string, redisPort: number): Promise
     calls: clinics.calls,
     graceMs: 20_000,
   });
-  await store.start();
   const gateway = createGateway(config, { core: { visits, clinics }, log });
   await gateway.start();
+  await store.start();
   const { host, port } = gateway.address();
   const close = async () => {
     await gateway.stop();

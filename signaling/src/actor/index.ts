@@ -1,15 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import type { GatewayId } from '@bedside/protocol';
+import type { Member } from '@bedside/service';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { answers } from '../cluster/answers.ts';
 import type { NodeReport } from '../nodes/client.ts';
 import { Nodes } from '../nodes/nodes.ts';
 import type { CallDesk, Clinics, GuestTokens, Visits, VisitTelemetry } from '../ports.ts';
 import { RedisStore } from '../store/store.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { VisitRegistry } from './registry.ts';
-
-export { REDIS_OPTIONS } from '../store/store.ts';
 
 /** How long `start` waits for the first node: a gateway serves without one, only not media. */
 const FIRST_NODE_MS = 2_000;
@@ -18,7 +17,9 @@ export interface VisitsOptions {
   gatewayId: GatewayId;
   /** Made with REDIS_OPTIONS; the caller closes it, after `stop`. */
   redis: Redis | Cluster;
-  /** Control addresses of the nodes. */
+  /** What this gateway says of itself to the cluster. */
+  self: () => Member;
+  /** Control addresses of the nodes; those that Redis knows of where there are none. */
   nodes: readonly string[];
   controlSecret: string;
   telemetry: VisitTelemetry;
@@ -35,6 +36,7 @@ export interface VisitsOptions {
 export function createVisits(options: VisitsOptions): Visits & { start(): Promise<void> } {
   const {
     gatewayId,
+    self,
     redis,
     nodes: urls,
     controlSecret,
@@ -49,11 +51,14 @@ export function createVisits(options: VisitsOptions): Visits & { start(): Promis
   const store = new RedisStore({
     redis,
     gatewayId,
-    boot: randomUUID(),
+    boot: self().boot,
+    self,
+    answers,
     clock,
     log,
     telemetry,
     onAvailable: () => void registry.redisReturned(),
+    onView: (view) => nodes.meet(view),
   });
   const onReport = (report: NodeReport) => registry.report(report);
   const nodes = new Nodes({ urls, gatewayId, controlSecret, clock, log, telemetry, onReport });
@@ -78,7 +83,8 @@ export function createVisits(options: VisitsOptions): Visits & { start(): Promis
     share: (tenant, visit, wait) => registry.share(tenant, visit, wait),
     readiness: () => registry.readiness(),
     start: async () => {
-      await Promise.all([store.start(), nodes.start(FIRST_NODE_MS)]);
+      await store.start();
+      await nodes.start(FIRST_NODE_MS);
       await registry.recover();
     },
     stop: async (deadlineMs) => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { GatewayId, ProducerId, TenantId, VisitId } from '@bedside/protocol';
+import { REDIS_OPTIONS } from '@bedside/service';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -7,12 +8,13 @@ import { RedisServer } from '../../../load-tests/lib/redis-server.ts';
 import { TcpProxy } from '../../../load-tests/lib/tcp-proxy.ts';
 import { FakeClinics } from '../../test/fake-clinics.ts';
 import { FakeNode } from '../../test/fake-node.ts';
+import { memberOf } from '../../test/member.ts';
 import { Page } from '../../test/page.ts';
 import { Counts } from '../../test/telemetry.ts';
 import { keyOf, settled } from '../../test/visits.ts';
 import { visitKeys } from '../store/keys.ts';
 import { unpack } from '../store/packing.ts';
-import { REDIS_OPTIONS, RedisStore } from '../store/store.ts';
+import { RedisStore } from '../store/store.ts';
 import type { Visit } from '../visit/state.ts';
 import { systemClock } from './clock.ts';
 import { VisitRegistry } from './registry.ts';
@@ -42,8 +44,12 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  silent.clear();
   for (const close of open.splice(0).reverse()) await close();
 });
+
+/** Addresses at which no gateway answers. */
+const silent = new Set<string>();
 
 /** A gateway's visits on real Redis, behind the proxy, with a node at the port. */
 async function startGateway(id: string, node: FakeNode, graceMs = 20_000) {
@@ -54,10 +60,13 @@ async function startGateway(id: string, node: FakeNode, graceMs = 20_000) {
   redis.on('error', () => {});
   await new Promise((resolve) => redis.once('ready', resolve));
   let returned = Promise.withResolvers<void>();
+  const boot = randomUUID();
   const store = new RedisStore({
     redis,
     gatewayId: id as GatewayId,
-    boot: randomUUID(),
+    boot,
+    self: () => memberOf(id, boot),
+    answers: async (address) => !silent.has(address),
     clock: systemClock,
     log,
     telemetry: counts,
@@ -243,7 +252,7 @@ describe('a gateway that is cut off from Redis', () => {
     const back = first.returned();
     proxy.cut();
     await first.store.read(key).catch(() => {});
-    await admin.del('bedside:gateway:{gateway-a}');
+    silent.add(memberOf('gateway-a', '').address);
     // The other gateway has a way of its own.
     const [oldProxy, oldWay] = [proxy, back];
     proxy = await TcpProxy.to(server.port);
@@ -270,7 +279,7 @@ describe('a gateway that is killed', () => {
     const ana = await enter('ana');
     const { node } = at;
     ana.drop();
-    // Killed: no stop, no release. Its next boot takes over though the registration is still there.
+    // Killed: no stop, no release. Its next boot takes over though it is still in everybody's view.
     at.redis.disconnect();
     at = await startGateway('gateway-a', node, 50);
     await at.visits.recover();

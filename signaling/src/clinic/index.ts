@@ -1,9 +1,8 @@
-import { RedisCalls } from '@bedside/service';
+import { REDIS_OPTIONS, RedisCalls } from '@bedside/service';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../actor/clock.ts';
 import type { CallDesk, ClinicDoor, Clinics, ClinicTelemetry, GuestTokens } from '../ports.ts';
-import { REDIS_OPTIONS } from '../store/store.ts';
 import { Bus } from './bus.ts';
 import { StaffConnection } from './connection.ts';
 import { clinicKey } from './keys.ts';

@@ -96,6 +96,11 @@ export class NodeLink {
     }
   }
 
+  /** The node has said its welcome, and was heard since. */
+  get up(): boolean {
+    return this.#welcomed;
+  }
+
   /**
    * @throws BedsideError the node's, `media-unavailable` where it is not linked or doesn't answer, or
    * `internal` where its answer is none

@@ -9,6 +9,7 @@ import {
   toBedsideError,
   type VisitKey,
 } from '@bedside/protocol';
+import type { View } from '@bedside/service';
 import type { Logger } from 'pino';
 import type { Clock } from '../actor/clock.ts';
 import type { VisitTelemetry } from '../ports.ts';
@@ -19,6 +20,7 @@ import { NodeLink } from './link.ts';
 import type { LinkedNode } from './placement.ts';
 
 export interface NodesOptions {
+  /** Where they are; where none is named, those that are met. */
   urls: readonly string[];
   gatewayId: GatewayId;
   controlSecret: string;
@@ -31,7 +33,9 @@ export interface NodesOptions {
 /** The control links with all nodes, by the node id that each says at its welcome. */
 export class Nodes implements NodeClient {
   readonly #options: NodesOptions;
-  readonly #links: NodeLink[] = [];
+  /** By control address. */
+  readonly #links = new Map<string, NodeLink>();
+  readonly #first = Promise.withResolvers<void>();
   readonly #nodes = new Map<NodeId, { link: NodeLink; node: LinkedNode }>();
   readonly #closings: Closings;
   #rtpCapabilities: RtpCapabilities | undefined;
@@ -44,16 +48,28 @@ export class Nodes implements NodeClient {
   /** Opens the links; resolves once one node has said its welcome, or after the deadline. */
   async start(deadlineMs: number): Promise<void> {
     this.#reportLinks();
-    const first = Promise.withResolvers<void>();
-    const cancel = this.#options.clock.after(deadlineMs, first.resolve);
-    for (const url of this.#options.urls) this.#links.push(this.#open(url, first.resolve));
-    if (this.#links.length > 0) await first.promise;
+    const cancel = this.#options.clock.after(deadlineMs, this.#first.resolve);
+    for (const url of this.#options.urls) this.#open(url);
+    if (this.#links.size > 0) await this.#first.promise;
     cancel();
+  }
+
+  /** Who is in the cluster: nodes that are new are linked to. One that is gone is let go once its link is down, too. */
+  meet(view: View): void {
+    if (this.#options.urls.length > 0) return;
+    const nodes = [...view.values()].filter(({ kind }) => kind === 'node');
+    for (const { address } of nodes) if (!this.#links.has(address)) this.#open(address);
+    for (const [url, link] of this.#links) {
+      if (link.up || nodes.some(({ address }) => address === url)) continue;
+      link.close();
+      this.#links.delete(url);
+    }
+    this.#reportLinks();
   }
 
   close(): void {
     this.#closings.stop();
-    for (const link of this.#links) link.close();
+    for (const link of this.#links.values()) link.close();
   }
 
   closeVisit(media: Media, request: ControlRequest<'close-visit'>): void {
@@ -92,7 +108,7 @@ export class Nodes implements NodeClient {
     }
   }
 
-  #open(url: string, onFirst: () => void): NodeLink {
+  #open(url: string): void {
     const { gatewayId, controlSecret, clock, log, onReport } = this.#options;
     let id: NodeId | undefined;
     const forget = () => {
@@ -112,7 +128,7 @@ export class Nodes implements NodeClient {
         this.#rtpCapabilities = rtpCapabilities;
         this.#reportLinks();
         log.info({ node: nodeId }, 'control link with a node is up');
-        onFirst();
+        this.#first.resolve();
         onReport({ type: 'linked', node });
       },
       onDown: () => {
@@ -131,12 +147,12 @@ export class Nodes implements NodeClient {
         onReport({ type: name, ...payload, node: known.node.nodeId } as unknown as NodeReport);
       },
     });
-    return link;
+    this.#links.set(url, link);
   }
 
   #reportLinks(): void {
-    const { telemetry, urls } = this.#options;
+    const { telemetry } = this.#options;
     telemetry.nodeLink('connected', this.#nodes.size);
-    telemetry.nodeLink('disconnected', urls.length - this.#nodes.size);
+    telemetry.nodeLink('disconnected', this.#links.size - this.#nodes.size);
   }
 }

@@ -20,8 +20,6 @@ export const visitKeys = (key: VisitKey) => ({
 });
 
 export const gatewayKeys = (gateway: GatewayId) => ({
-  /** Holds the boot id of the live process, and expires with it. */
-  registration: `bedside:gateway:{${gateway}}`,
   /** The visits it has open, for its next boot to take up again. */
   visits: `bedside:gateway:{${gateway}}:visits`,
 });

@@ -63,12 +63,3 @@ if redis.call('EXISTS', KEYS[2]) == 0 then return redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], 'gateway', '', 'boot', '')
 return 1
 `);
-
-/**
- * Takes the registration away if it is still of this boot. Twice: nothing left.
- * KEYS registration. ARGV boot.
- */
-export const UNREGISTER = script(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
-`);

@@ -1,4 +1,5 @@
 import { type GatewayId, LIMITS, type ParticipantId, type VisitKey } from '@bedside/protocol';
+import { MEMBERSHIP_KEYS, REDIS_OPTIONS } from '@bedside/service';
 import * as fc from 'fast-check';
 import { Cluster, Redis } from 'ioredis';
 import { pino } from 'pino';
@@ -6,13 +7,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { RedisServer } from '../../../load-tests/lib/redis-server.ts';
 import { TcpProxy } from '../../../load-tests/lib/tcp-proxy.ts';
 import { FakeClock } from '../../test/fake-clock.ts';
+import { memberOf } from '../../test/member.ts';
 import { Counts } from '../../test/telemetry.ts';
 import { type Clock, systemClock } from '../actor/clock.ts';
 import { emptyVisit } from '../visit/arbitrary.ts';
 import type { Said } from '../visit/state.ts';
 import { gatewayKeys, visitKeys } from './keys.ts';
 import { unpack } from './packing.ts';
-import { type Commit, REDIS_OPTIONS, RedisStore } from './store.ts';
+import { type Commit, RedisStore } from './store.ts';
 
 const key = 'visit-key' as VisitKey;
 const keys = visitKeys(key);
@@ -39,6 +41,7 @@ afterAll(async () => {
 beforeEach(async () => {
   clock = new FakeClock();
   await admin.flushall();
+  silent.clear();
 });
 
 afterEach(async () => {
@@ -63,6 +66,8 @@ async function storeOf(
     redis,
     gatewayId,
     boot,
+    self: () => memberOf(gatewayId, boot),
+    answers: async (address) => !silent.has(address),
     clock: options.clock ?? clock,
     log: pino({ level: 'warn' }, { write: (line: string) => void logged.push(line) }),
     telemetry,
@@ -104,8 +109,11 @@ const storedSeq = async () => {
   return snapshot === null ? undefined : JSON.parse(unpack(snapshot)).seq;
 };
 const epochInRedis = async () => Number(await admin.hget(keys.lease, 'epoch'));
-/** The process is gone, without a word, and its registration has expired. */
-const forget = (gateway: GatewayId) => admin.del(gatewayKeys(gateway).registration);
+/** Addresses at which nobody answers any more. */
+const silent = new Set<string>();
+/** The process is gone, without a word. */
+const forget = (gateway: GatewayId) => silent.add(addressOf(gateway));
+const addressOf = (gateway: GatewayId) => memberOf(gateway, '').address;
 
 /** How often Redis has run a script since the last FLUSHALL or reset. */
 async function scriptRuns(): Promise<number> {
@@ -192,7 +200,7 @@ describe('a commit', () => {
     const [a, b] = [await storeOf(A), await storeOf(B)];
     const old = await a.store.acquire(key);
     await a.store.commit(key, commitOf(old.epoch, 1));
-    await forget(A);
+    forget(A);
     const { epoch } = await b.store.acquire(key);
     await b.store.commit(key, commitOf(epoch, 1, 7));
     expect(await a.store.commit(key, commitOf(old.epoch, 2))).toBe('stale');
@@ -245,11 +253,11 @@ describe('a lease', () => {
     });
   });
 
-  test('is taken over at once when its owner\u2019s registration is gone, with what was committed', async () => {
+  test('is taken over at once when its owner answers no more, with what was committed', async () => {
     const [a, b] = [await storeOf(A), await storeOf(B)];
     const { epoch } = await a.store.acquire(key);
     await a.store.commit(key, commitOf(epoch, 1));
-    await forget(A);
+    forget(A);
     const lease = await b.store.acquire(key);
     expect(lease.epoch).toBeGreaterThan(epoch);
     expect(lease.visit?.seq).toBe(1);
@@ -278,14 +286,14 @@ describe('a lease', () => {
     for (let round = 0; round < 25; round++) {
       const visit = `visit-${round}` as VisitKey;
       await dead.store.acquire(visit);
-      await forget('gateway-dead' as GatewayId);
+      forget('gateway-dead' as GatewayId);
       const outcomes = await Promise.allSettled(racers.map(({ store }) => store.acquire(visit)));
       const won = outcomes.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
       expect(won).toHaveLength(1);
       expect(Number(await admin.hget(visitKeys(visit).lease, 'epoch'))).toBe(won[0]?.epoch);
       for (const each of outcomes)
         if (each.status === 'rejected') expect(each.reason).toMatchObject({ code: 'moved' });
-      await dead.store.start();
+      silent.clear();
     }
   });
 
@@ -312,7 +320,7 @@ describe('a lease', () => {
     const [a, b] = [await storeOf(A), await storeOf(B)];
     const { epoch } = await a.store.acquire(key);
     await a.store.commit(key, commitOf(epoch, 1));
-    await forget(A);
+    forget(A);
     await b.store.acquire(key);
     await a.store.release(key, epoch);
     expect(await admin.hget(keys.lease, 'gateway')).toBe(B);
@@ -396,13 +404,14 @@ describe('what a gateway leaves behind', () => {
         ...Object.values(keys),
         visitKeys(unwritten).lease,
         ...Object.values(gatewayKeys(A)),
+        ...MEMBERSHIP_KEYS,
       ].toSorted(),
     );
     const day = 24 * 60 * 60 * 1_000;
     for (const each of all) {
       const ttl = await admin.pttl(each);
       expect(ttl, each).toBeGreaterThan(0);
-      expect(ttl, each).toBeLessThanOrEqual(each === gatewayKeys(A).registration ? 5_000 : day);
+      expect(ttl, each).toBeLessThanOrEqual(day);
     }
   });
 
@@ -428,14 +437,11 @@ describe('what a gateway leaves behind', () => {
     }
   });
 
-  test('loses its registration with an orderly stop, and only its own boot\u2019s', async () => {
-    const first = await storeOf(A, { boot: 'first' });
-    const { registration } = gatewayKeys(A);
-    await storeOf(A, { boot: 'second' });
+  test('is free for others at once after an orderly stop of its gateway', async () => {
+    const first = await storeOf(A);
+    const { epoch } = await first.store.acquire(key);
     await first.store.stop();
-    expect(await admin.get(registration)).toBe('second');
-    await (await storeOf(A, { boot: 'third' })).store.stop();
-    expect(await admin.get(registration)).toBeNull();
+    expect((await (await storeOf(B)).store.acquire(key)).epoch).toBeGreaterThan(epoch);
   });
 });
 
@@ -628,6 +634,4 @@ test('in Redis Cluster every script finds its keys in one slot', async () => {
   expect(await store.abandoned()).toEqual([key]);
   await store.release(key, epoch);
   expect(await store.abandoned()).toEqual([]);
-  await store.stop();
-  expect(await look.get(gatewayKeys(A).registration)).toBeNull();
 });

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { beforeEach, expect, test } from 'vitest';
 import { FakeClock } from '../../test/fake-clock.ts';
+import { memberOf } from '../../test/member.ts';
 import { Counts } from '../../test/telemetry.ts';
 import { settled } from '../../test/visits.ts';
 import { RedisStore } from './store.ts';
@@ -12,10 +13,10 @@ const key = 'visit-key' as VisitKey;
 /** The two calls that matter here, each answered when a test says so. */
 class FakeRedis {
   heartbeats = 0;
-  beat: () => Promise<unknown> = async () => 'OK';
+  beat: () => Promise<unknown> = async () => ['1', '1'].map((text) => Buffer.from(text));
   read: () => Promise<Buffer | null> = async () => null;
 
-  set(): Promise<unknown> {
+  callBuffer(): Promise<unknown> {
     this.heartbeats += 1;
     return this.beat();
   }
@@ -37,6 +38,8 @@ beforeEach(() => {
     redis: redis as unknown as Redis,
     gatewayId: 'gateway' as GatewayId,
     boot: 'boot',
+    self: () => memberOf('gateway', 'boot'),
+    answers: async () => true,
     clock,
     log: pino({ level: 'silent' }),
     telemetry: new Counts(),
@@ -67,12 +70,12 @@ test('Redis is there from the first heartbeat on, and its return is told once an
 
 test('a call that fails while a heartbeat is under way is an outage whose end is told', async () => {
   await store.start();
-  const beat = Promise.withResolvers<string>();
+  const beat = Promise.withResolvers<Buffer[]>();
   redis.beat = () => beat.promise;
   clock.advance(2_000);
   redis.read = gone;
   await expect(store.read(key)).rejects.toMatchObject({ code: 'state-unavailable' });
-  beat.resolve('OK');
+  beat.resolve(['1', '1'].map((text) => Buffer.from(text)));
   await settled();
   expect([store.available, returns]).toEqual([true, 2]);
 });

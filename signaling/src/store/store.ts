@@ -1,5 +1,12 @@
 import { BedsideError, type GatewayId, LIMITS, type VisitKey } from '@bedside/protocol';
-import { RETRY_AFTER_MS, RedisCalls } from '@bedside/service';
+import {
+  type Member,
+  Membership,
+  nameOf,
+  RETRY_AFTER_MS,
+  RedisCalls,
+  type View,
+} from '@bedside/service';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import * as z from 'zod/mini';
@@ -8,30 +15,12 @@ import type { VisitTelemetry } from '../ports.ts';
 import { type LedgerEvent, Said, Visit } from '../visit/state.ts';
 import { gatewayKeys, visitKeys } from './keys.ts';
 import { pack, unpack } from './packing.ts';
-import { ACQUIRE, COMMIT, RELEASE, UNREGISTER } from './scripts.ts';
+import { ACQUIRE, COMMIT, RELEASE } from './scripts.ts';
 
 /** Everything of a visit expires by itself this long after its last change, and after it was to begin. */
 const VISIT_TTL_MS = 24 * 60 * 60 * 1000;
 /** Ledger entries that are kept of a visit; beyond, the oldest go. */
 const LEDGER_LENGTH = 10_000;
-/** A gateway that was killed is gone for the others after this long. */
-const REGISTRATION_TTL_MS = 5_000;
-const HEARTBEAT_MS = 1_500;
-/** While Redis is away it is tried again after these delays, with jitter. */
-const PROBE_MIN_MS = 100;
-const PROBE_MAX_MS = 1_000;
-
-/** How the client that is passed in should be set up: calls fail fast, this module decides what to do then. */
-export const REDIS_OPTIONS = {
-  enableOfflineQueue: false,
-  maxRetriesPerRequest: 1,
-  connectTimeout: 1_000,
-  // A connection that a firewall or a dead host swallowed would be held for minutes.
-  socketTimeout: 2_000,
-  retryStrategy: (attempt: number) =>
-    Math.min(100 * 2 ** Math.min(attempt, 4), PROBE_MAX_MS) * (0.5 + Math.random() / 2),
-} as const;
-
 export interface Lease {
   epoch: number;
   /** The visit as it was last committed, if it was. */
@@ -71,11 +60,17 @@ export interface RedisStoreOptions {
   gatewayId: GatewayId;
   /** New at every start of the process. */
   boot: string;
+  /** What this gateway says of itself to the cluster. */
+  self: () => Member;
+  /** Whether somebody answers there, asked of a gateway that may have died. */
+  answers: (address: string) => Promise<boolean>;
   clock: Clock;
   log: Logger;
   telemetry: VisitTelemetry;
   /** Redis answers again, possibly without its data. */
   onAvailable: () => void;
+  /** Who is in the cluster is another view. */
+  onView?: (view: View) => void;
 }
 
 const text = z.pipe(z.instanceof(Buffer), z.transform(String));
@@ -90,33 +85,37 @@ const AcquireReply = z.union([
 ]);
 
 export class RedisStore implements VisitStore {
-  available = false;
   readonly #options: RedisStoreOptions;
   readonly #calls: RedisCalls;
-  #stopped = false;
-  #failures = 0;
+  readonly #membership: Membership;
   /** Leases that were given up while Redis was away; without this, others would be sent here for them. */
   readonly #unreleased = new Map<VisitKey, number>();
-  #cancelBeat: () => void = () => {};
 
   constructor(options: RedisStoreOptions) {
     this.#options = options;
-    this.#calls = new RedisCalls({ ...options, onFailed: (cause) => this.#failed(cause) });
+    this.#calls = new RedisCalls({
+      ...options,
+      onFailed: (cause) => this.#membership.failed(cause),
+    });
+    this.#membership = new Membership({
+      ...options,
+      calls: this.#calls,
+      onAvailable: () => this.#returned(),
+    });
   }
 
-  /** Registers this gateway, and keeps it registered until `stop`. Resolves after the first try, whatever came of it. */
+  get available(): boolean {
+    return this.#membership.available;
+  }
+
+  /** This gateway joins the cluster, and stays until `stop`. Resolves after the first try, whatever came of it. */
   async start(): Promise<void> {
-    await this.#beat();
+    await this.#membership.start();
   }
 
-  /** Ends the registration: others may take over at once. */
+  /** This gateway leaves the cluster: others may take over at once. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#cancelBeat();
-    const { registration } = gatewayKeys(this.#options.gatewayId);
-    await this.#calls
-      .run('unregister', UNREGISTER, [registration], [this.#options.boot])
-      .catch(() => {});
+    await this.#membership.stop();
   }
 
   async acquire(key: VisitKey): Promise<Lease> {
@@ -133,11 +132,8 @@ export class RedisStore implements VisitStore {
     let reply = await this.#tryAcquire(key, '');
     if (reply[0] === 'owned') {
       const [, gateway, boot, epoch] = reply;
-      const { registration } = gatewayKeys(gateway as GatewayId);
-      const live = await this.#calls.call('find-owner', () =>
-        this.#options.redis.get(registration),
-      );
-      if (live === boot) throw new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS });
+      if (await this.#isLive(gateway, boot))
+        throw new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS });
       reply = await this.#tryAcquire(key, epoch);
       if (reply[0] === 'owned') throw new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS });
     }
@@ -145,6 +141,17 @@ export class RedisStore implements VisitStore {
     const visit = this.#parse(snapshot);
     const messages = said.flatMap((each) => this.#parseSaid(each) ?? []);
     return { epoch: Number(epoch), visit, messages };
+  }
+
+  /**
+   * Whether that boot of a gateway lives. Who is not in the view may be new; who is may have died since,
+   * and a dead host does not refuse. A mistake costs a redirect: epochs keep two owners apart.
+   */
+  async #isLive(gateway: string, boot: string): Promise<boolean> {
+    const find = () => this.#membership.view.get(nameOf({ kind: 'gateway', id: gateway }));
+    if (find()?.boot !== boot) await this.#membership.beat();
+    const owner = find();
+    return owner?.boot === boot && (await this.#options.answers(owner.address));
   }
 
   async read(key: VisitKey): Promise<Visit | undefined> {
@@ -242,51 +249,9 @@ export class RedisStore implements VisitStore {
     }
   }
 
-  /** Redis is away, until a heartbeat gets through. */
-  #failed(cause: unknown): void {
-    if (!this.available) return;
-    this.available = false;
-    this.#options.log.warn(
-      { reason: cause instanceof Error ? cause.message : 'unknown' },
-      'Redis is away',
-    );
-    this.#schedule(this.#backoff());
-  }
-
-  async #beat(): Promise<void> {
-    const { redis, gatewayId, boot, log } = this.#options;
-    try {
-      await this.#calls.call('heartbeat', () =>
-        redis.set(gatewayKeys(gatewayId).registration, boot, 'PX', REGISTRATION_TTL_MS),
-      );
-    } catch {
-      this.available = false;
-      this.#schedule(this.#backoff());
-      return;
-    }
-    // A call may have failed while this heartbeat was under way.
-    const returned = !this.available;
-    // Only a second heartbeat in a row is a recovery: calls may go on failing between heartbeats that get through.
-    if (!returned) this.#failures = 0;
-    this.available = true;
-    this.#schedule(HEARTBEAT_MS);
-    if (!returned || this.#stopped) return;
-    log.info('Redis answers');
+  #returned(): void {
     for (const [key, epoch] of this.#unreleased) void this.release(key, epoch).catch(() => {});
     this.#options.onAvailable();
-  }
-
-  #backoff(): number {
-    return Math.min(PROBE_MIN_MS * 2 ** this.#failures++, PROBE_MAX_MS);
-  }
-
-  #schedule(ms: number): void {
-    this.#cancelBeat();
-    if (this.#stopped) return;
-    this.#cancelBeat = this.#options.clock.after(
-      ms * (0.75 + Math.random() / 2),
-      () => void this.#beat(),
-    );
   }
 }
 
