@@ -597,6 +597,11 @@ export const clientEvents = {
   cue: defineEvent({
     payload: z.object({ by: ParticipantId, cue: Cue }),
   }),
+  /**
+   * The one to whom this participant whispered does not hear them any more. The microphone was muted,
+   * so that nobody hears what was not meant for them.
+   */
+  'whisper-ended': defineEvent({ payload: z.object({ to: ParticipantId }) }),
   /** Somebody sees a signed conversation too badly, or well again: told to who may admit. */
   'quality-changed': defineEvent({
     payload: z.object({

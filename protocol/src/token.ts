@@ -42,7 +42,13 @@ export const TokenClaims = z.object({
 export type TokenClaims = z.infer<typeof TokenClaims>;
 
 /** What a person of a clinic's staff may do outside of visits. */
-export const ClinicGrant = z.enum(['queue', 'on-call']);
+export const ClinicGrant = z.enum([
+  /** See who waits; admit, deny, write to or hand over who does. */
+  'queue',
+  'on-call',
+  /** Beside `queue`: send away who is in a visit, too. */
+  'remove',
+]);
 export type ClinicGrant = z.infer<typeof ClinicGrant>;
 
 /** Claims of the JWT with which the staff of a clinic see its queue and are on call. */

@@ -380,6 +380,19 @@ describe('a microphone that somebody else mutes', () => {
     expect([track.enabled, path.paused.get('p0' as ProducerId)]).toEqual([true, false]);
   });
 
+  it('is muted where the gateway did so before it said that it was on', async () => {
+    const { local, path, track, muted } = await withTrack('microphone');
+    local.apply(says(true));
+    expect(track.enabled).toBe(true);
+    local.silence();
+    local.silence();
+    await settled();
+    expect([track.enabled, path.paused.get('p0' as ProducerId)]).toEqual([false, true]);
+    expect(muted).toHaveBeenCalledOnce();
+    await local.setMicrophoneEnabled(true);
+    expect([track.enabled, path.paused.get('p0' as ProducerId)]).toEqual([true, false]);
+  });
+
   it('is no mute of its own that the visit tells of late', async () => {
     const { local, track, muted } = await withTrack('microphone');
     local.apply(says(false));

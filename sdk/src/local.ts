@@ -137,6 +137,12 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
     if (producer) this.#followMute(this.#slots.microphone, producer.paused);
   }
 
+  /** The gateway muted the microphone, whatever was asked for meanwhile. */
+  silence(): void {
+    const { microphone } = this.#slots;
+    if (microphone.wish.enabled) this.#mute(microphone);
+  }
+
   /** Whether the camera is sent for its motion: hands and fingers, at a steady rate. */
   favourMotion(motion: boolean): void {
     if (motion === this.#motion) return;
@@ -239,12 +245,16 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
     if (paused === told.paused) {
       told.seen = true;
     } else if (paused && told.seen && isEnabled(slot)) {
-      slot.wish = { enabled: false };
-      if (slot.track) slot.track.enabled = false;
-      this.#show(slot);
-      this.#handlers.muted();
-      this.#background(slot, () => this.#send(slot));
+      this.#mute(slot);
     }
+  }
+
+  #mute(slot: Slot): void {
+    slot.wish = { enabled: false };
+    if (slot.track) slot.track.enabled = false;
+    this.#show(slot);
+    this.#handlers.muted();
+    this.#background(slot, () => this.#send(slot));
   }
 
   #all(): Slot[] {

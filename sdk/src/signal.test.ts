@@ -46,6 +46,7 @@ beforeEach(() => {
     'unmute-asked': vi.fn(),
     cue: vi.fn(),
     reaction: vi.fn(),
+    'whisper-ended': vi.fn(),
     'quality-changed': vi.fn(),
     'transport-failed': vi.fn(),
     'media-lost': vi.fn(),

@@ -302,6 +302,11 @@ export interface VisitEvents {
   messageReceived: (message: Message) => void;
   /** Somebody muted the local microphone; only its own page unmutes it. */
   microphoneMuted: () => void;
+  /**
+   * The one to whom the local participant whispered does not hear them any more. Their microphone is
+   * muted: what was meant for one goes to nobody else.
+   */
+  whisperEnded: (to: Participant | undefined) => void;
   /** Somebody asks the local participant to unmute. */
   unmuteAsked: (by: Participant | undefined) => void;
   /** The interpreter asks the local participant to pause or to repeat. */

@@ -124,6 +124,10 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
         const participant = this.#roster.find(from);
         if (participant) this.emit('reactionReceived', reaction, participant);
       },
+      'whisper-ended': ({ to }) => {
+        this.#local.silence();
+        this.emit('whisperEnded', this.#roster.find(to));
+      },
       'quality-changed': ({ by, ...change }) => {
         const viewer = this.#roster.find(by);
         if (viewer) this.emit('remoteQualityChanged', change, viewer);

@@ -300,6 +300,16 @@ describe('<bedside-visit> in a clinical visit', () => {
       expect(await one.$('[data-banner=muted]').count()).toBe(0);
     });
 
+    it('tells who whispered why they are muted', async () => {
+      const one = await open(asPatient);
+      await one.do(async ({ visit }) => {
+        await visit.localParticipant.setMicrophoneEnabled(false);
+        visit.emit('microphoneMuted');
+        visit.emit('whisperEnded', undefined);
+      });
+      expect(await one.text('[data-banner=muted] p')).toContain('Your whisper is over');
+    });
+
     it('raises and lowers one’s hand; others see and hear of it', async () => {
       const one = await open(asPatient);
       await press(one, '[data-action=hand]');

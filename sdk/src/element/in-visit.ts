@@ -178,7 +178,8 @@ export class InVisit {
         }
         owner.update();
       },
-      microphoneMuted: () => this.#notices.set({ muted: true }),
+      microphoneMuted: () => this.#notices.set({ muted: 'others' }),
+      whisperEnded: () => this.#notices.set({ muted: 'whisper' }),
       unmuteAsked: (by) => {
         this.#notices.set({ unmuteBy: { id: by?.id } });
         this.#alert('chime');

@@ -9,8 +9,8 @@ export class Notices {
   readonly #changed: () => void;
   /** Who asks oneself to unmute. */
   unmuteBy: { id: ParticipantId | undefined } | undefined;
-  /** Somebody muted one's microphone. */
-  muted = false;
+  /** One's microphone was muted: by somebody, or because a whisper ended. */
+  muted: false | 'others' | 'whisper' = false;
   cue: { cue: Cue; by: ParticipantId | undefined } | undefined;
   /** Whose signed picture is below what a signed conversation needs, and in what. */
   readonly #breaches = new Map<string, ParticipantId>();

@@ -129,7 +129,7 @@ function asked(
       !unmuteBy && {
         name: 'muted',
         icon: 'micOff',
-        text: t('wasMuted'),
+        text: t(muted === 'whisper' ? 'whisperEnded' : 'wasMuted'),
         alert: true,
         acts: [unmuteButton],
         dismiss: () => notices.set({ muted: false }),

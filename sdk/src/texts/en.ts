@@ -185,6 +185,7 @@ export const en = {
     decline: 'Decline',
     unmuteAsked: '{name} asks you to turn your microphone on.',
     wasMuted: 'The clinic turned your microphone off.',
+    whisperEnded: 'Your whisper is over, so your microphone is off. Turn it on to speak to all.',
     signQuality: 'The picture of {name} is too poor for sign language right now.',
 
     languages: 'Languages',

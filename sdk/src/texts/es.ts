@@ -180,6 +180,8 @@ export const es = {
     decline: 'Rechazar la petición',
     unmuteAsked: '{name} le pide que encienda el micrófono.',
     wasMuted: 'La clínica ha apagado su micrófono.',
+    whisperEnded:
+      'Su susurro ha terminado y su micrófono está apagado. Enciéndalo para hablar con todos.',
     signQuality: 'Ahora la imagen de {name} no basta para la lengua de señas.',
 
     languages: 'Idiomas',

@@ -517,7 +517,9 @@ export class VisitActor {
           paused,
         });
         await this.#media.call('pause-producer', { ...this.#media.scope, producerId, paused });
-        return this.#commit(decision);
+        // The node has done its part.
+        const effects = decision.effects.filter((effect) => effect.type !== 'pause-producer');
+        return this.#commit({ ...decision, effects });
       });
       await committed;
       return {};
@@ -566,7 +568,8 @@ export class VisitActor {
               producerId: effect.producer,
               paused: true,
             });
-        return this.#commit(decision);
+        const effects = decision.effects.filter((effect) => effect.type !== 'pause-producer');
+        return this.#commit({ ...decision, effects });
       });
       await committed;
       return {};

@@ -162,6 +162,60 @@ describe('who is removed', () => {
   });
 });
 
+describe('a whisper whose hearer goes', () => {
+  async function whispering(at: ReturnType<typeof createTestVisits>) {
+    const [ana, ivo] = [await enter(at, 'ana', 'provider'), new Page('ivo', 'interpreter')];
+    ivo.identity.grants = ['publish-audio', 'interpret', 'whisper'];
+    await ivo.connect(at.visits);
+    await ivo.join();
+    const pat = await enter(at, 'pat', 'patient');
+    const producerId = await ivo.produce('microphone');
+    await ivo.command('whisper', { to: pat.id });
+    await settled();
+    const isPaused = () =>
+      at.node
+        .peersOf(key)
+        .some((peer) => at.node.peer(key, peer)?.producers.get(producerId)?.paused);
+    /** Of each plan that reaches the node from now on: whether the microphone is silent by then. */
+    const planned: boolean[] = [];
+    const watch = async (name: string) => {
+      if (name === 'apply-plan') planned.push(isPaused());
+    };
+    at.node.before = watch;
+    return { ana, ivo, pat, producerId, isPaused, planned, watch };
+  }
+
+  test('is silent at the node before anybody else could hear it, and who whispered is told', async () => {
+    const at = createTestVisits();
+    const { ivo, pat, producerId, isPaused, planned, watch } = await whispering(at);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    at.node.before = (name) => (name === 'pause-producer' ? promise : watch(name));
+    await pat.command('leave', {});
+    await settled();
+    resolve();
+    await settled();
+    expect([new Set(planned), isPaused()]).toEqual([new Set([true]), true]);
+    expect(ivo.payloads('whisper-ended')).toEqual([{ to: 'pat' }]);
+    await ivo.command('pause-producer', { producerId, paused: false });
+    expect(isPaused()).toBe(false);
+  });
+
+  test('is silent though the node misses that it is to be', async () => {
+    const at = createTestVisits();
+    const { pat, isPaused, planned } = await whispering(at);
+    at.node.fate = (name) => {
+      if (name !== 'pause-producer') return 'done';
+      at.node.fate = () => 'done';
+      return 'request-lost';
+    };
+    await pat.command('leave', {});
+    await settled();
+    at.clock.advance(8_000);
+    await settled();
+    expect([new Set(planned), isPaused()]).toEqual([new Set([true]), true]);
+  });
+});
+
 describe('who is let in', () => {
   test('is told who speaks', async () => {
     const at = createTestVisits();

@@ -83,6 +83,8 @@ export class VisitMedia {
   #adopted = true;
   /** What the node was asked to close, until it answers or fails to. */
   readonly #tidying = new Set<Promise<void>>();
+  /** Microphones that are being paused: nobody is to hear more of them than before until they are. */
+  readonly #pausing = new Set<Promise<void>>();
 
   constructor(host: MediaHost) {
     this.#host = host;
@@ -191,7 +193,7 @@ export class VisitMedia {
     }
   }
 
-  /** Closes at the node what the visit has no use for. A peer or producer that fails to is found again when the node is described. */
+  /** Closes at the node what the visit has no use for, and pauses what is to be silent. What fails is found again when the node is described. */
   tidy(effects: readonly Effect[], media: Media): void {
     for (const effect of effects) {
       if (effect.type === 'close-peer')
@@ -200,17 +202,26 @@ export class VisitMedia {
         this.#tidies(
           this.callAt(media, 'close-producer', { ...this.scope, producerId: effect.producer }),
         );
+      else if (effect.type === 'pause-producer')
+        this.#tidies(
+          this.callAt(media, 'pause-producer', {
+            ...this.scope,
+            producerId: effect.producer,
+            paused: effect.paused,
+          }),
+          this.#pausing,
+        );
       else if (effect.type === 'close-visit') this.#host.nodes.closeVisit(media, this.scope);
     }
   }
 
-  #tidies(call: Promise<unknown>): void {
+  #tidies(call: Promise<unknown>, underWay = this.#tidying): void {
     const tidying = call.then(
       () => {},
       () => {},
     );
-    this.#tidying.add(tidying);
-    void tidying.then(() => this.#tidying.delete(tidying));
+    underWay.add(tidying);
+    void tidying.then(() => underWay.delete(tidying));
   }
 
   /** Has who may differ from the plan looked at in a turn of its own. */
@@ -266,6 +277,7 @@ export class VisitMedia {
 
   /** Makes the consumers of those who may differ from the plan equal to it, and tells their pages. */
   async #sync(): Promise<void> {
+    await Promise.all(this.#pausing);
     const visit = this.#host.visit();
     if (!visit?.media) {
       this.#unsynced.clear();

@@ -18,7 +18,7 @@ import {
   jwtVerify,
 } from 'jose';
 import type * as z from 'zod/mini';
-import { ATTENDANT_GRANTS, clinicGrantsOf } from '../clinic/grants.ts';
+import { attendantGrantsOf, clinicGrantsOf } from '../clinic/grants.ts';
 import { type Algorithm, GUEST_KID, type Tenant } from '../config.ts';
 import type { TokenFailure } from '../metrics.ts';
 import type { Identity, Staff } from '../ports.ts';
@@ -222,7 +222,7 @@ function attendantOf(claims: ClinicClaims, asked: unknown): Identity {
     participant,
     role,
     name,
-    grants: ATTENDANT_GRANTS,
+    grants: attendantGrantsOf(grants),
     attendant: { clinic },
     expiresAt,
   };

@@ -13,8 +13,16 @@ export const CLINIC_GRANTS_OF_ROLE: Readonly<Record<Role, readonly ClinicGrant[]
   device: [],
 };
 
-/** What the grant `queue` allows in each visit of the clinic, from outside of it. */
-export const ATTENDANT_GRANTS: readonly Grant[] = ['admit', 'remove', 'hand-over', 'chat'];
+/**
+ * What the grant `queue` allows in each visit of the clinic, from outside of it: who may admit may deny.
+ * To send away who is in takes the grant `remove` beside it.
+ */
+export const attendantGrantsOf = (grants: readonly ClinicGrant[]): readonly Grant[] => [
+  'admit',
+  'hand-over',
+  'chat',
+  ...(grants.includes('remove') ? (['remove'] as const) : []),
+];
 
 /** The grant that each command needs. */
 export const GRANT_OF_COMMAND: Readonly<Record<StaffCommandName, ClinicGrant>> = {

@@ -183,7 +183,9 @@ describe('a clinic’s token at a visit', () => {
       participant: 's1',
       attendant: { clinic: 'c1' },
     });
-    expect(page?.identity.grants).toEqual(['admit', 'remove', 'hand-over', 'chat']);
+    expect(page?.identity.grants).toEqual(['admit', 'hand-over', 'chat']);
+    await welcomed(await attend({ grants: ['queue', 'remove'] }, 'v8'));
+    expect(running.visits.pages[1]?.identity.grants).toContain('remove');
   });
 
   test('is refused without the grant for the queue, and where no visit is named', async () => {

@@ -1,4 +1,4 @@
-import type { MoveTarget, ParticipantId } from '@bedside/protocol';
+import type { Grant, MoveTarget, ParticipantId } from '@bedside/protocol';
 import { describe, expect, test, vi } from 'vitest';
 import { type Moment, onHistories, outcomeOf, personOf } from './arbitrary.ts';
 import { type Command, decide } from './decide.ts';
@@ -154,6 +154,24 @@ describe('a token', () => {
   });
 });
 
+test('the clinic’s queue denies who waits, and sends nobody away who is in, unless that is granted', () => {
+  const visit = visitWith(
+    { admission: 'on-admit' },
+    join('provider', 'provider'),
+    join('patient', 'patient'),
+  );
+  const remove = (participant: string, ...more: Grant[]) =>
+    decide(visit, {
+      type: 'remove',
+      now: 4_000,
+      by: { staff: 'desk' as ParticipantId, grants: ['admit', ...more] },
+      participant: participant as ParticipantId,
+    });
+  expect(remove('patient')).toMatchObject({ events: [{ reason: 'denied', by: 'desk' }] });
+  expect(remove('provider')).toEqual({ ok: false, code: 'forbidden' });
+  expect(remove('provider', 'remove').ok).toBe(true);
+});
+
 describe('to leave and come back', () => {
   const here = [
     join('provider', 'provider'),
@@ -188,5 +206,45 @@ describe('to leave and come back', () => {
       'main',
     );
     expect(placeAfter()).toBe('main');
+    expect(placeAfter(move({ type: 'room' }, 'patient'))).toBe('main');
+  });
+
+  test('after a removal is to come as new', () => {
+    const patient = 'patient' as ParticipantId;
+    const fresh = { ...personOf('patient', 'patient'), token: 'fresh token' };
+    for (const to of [{ type: 'room' }, { type: 'hold', audio: 'none' }] as const) {
+      const back = visitWith(
+        { admission: 'on-admit' },
+        ...here,
+        { type: 'admit', now: 2_500, by: by('provider') },
+        { type: 'set-languages', now: 2_600, by: by('patient'), speaks: ['so'] },
+        move(to, 'patient', 'interpreter'),
+        { type: 'remove', now: 4_000, by: by('provider'), participant: patient },
+        join('patient', 'patient', fresh),
+      );
+      const participant = findPresent(back, patient);
+      expect(participant).toMatchObject({ state: 'waiting', place: 'main' });
+      expect(participant?.speaks).toBeUndefined();
+      expect(participant?.hold).toBeUndefined();
+    }
+  });
+
+  test('keeps what they said of their languages, unless the token says another one', () => {
+    const said = { speaks: ['es'], hears: ['es', 'en'], signs: false, duckDb: -20 };
+    const backWith = (person: Person) =>
+      findPresent(
+        visitWith(
+          {},
+          ...here,
+          { type: 'set-languages', now: 2_600, by: by('patient'), ...said },
+          leave('patient'),
+          join('patient', 'patient', person),
+        ),
+        person.id,
+      );
+    expect(backWith(personOf('patient', 'patient'))).toMatchObject(said);
+    const other = backWith({ ...personOf('patient', 'patient'), lang: 'so' });
+    expect(other).toMatchObject({ lang: 'so' });
+    expect(other).not.toHaveProperty('speaks');
   });
 });

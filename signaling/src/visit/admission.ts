@@ -1,4 +1,3 @@
-import type { ParticipantId } from '@bedside/protocol';
 import {
   change,
   type Decision,
@@ -11,7 +10,7 @@ import {
 } from './decision.ts';
 import { enter } from './entry.ts';
 import { depart } from './presence.ts';
-import { BARRED_LIMIT, findPresent, present, type Visit } from './state.ts';
+import { BARRED_LIMIT, findPresent, present, type Visit, wasSentAway } from './state.ts';
 
 /** Who may come in, and who may not come back. */
 
@@ -27,11 +26,16 @@ export function admit(visit: Visit, { now, by, participants: ids }: Of<'admit'>)
 }
 
 export function remove(visit: Visit, { now, by, participant: id }: Of<'remove'>): Decision {
-  const refused = refusal(visit, by, 'remove');
-  if (refused) return refuse(refused);
   const participant = findPresent(visit, id);
+  // The clinic's queue may deny who it may admit.
+  const denies = 'staff' in by && participant?.state === 'waiting';
+  const refused = refusal(visit, by, 'remove', ...(denies ? (['admit'] as const) : []));
+  if (refused) return refuse(refused);
   // Asked again after a failure they may be gone already.
-  if (!participant) return wasSentAway(visit, id) ? unchanged(visit) : refuse('not-found');
+  if (!participant) {
+    const earlier = visit.participants.find((each) => each.id === id);
+    return earlier && wasSentAway(earlier) ? unchanged(visit) : refuse('not-found');
+  }
   const reason = participant.state === 'waiting' ? 'denied' : 'removed';
   const decision = depart(visit, id, reason, now, idOf(by));
   if (!decision.ok) return decision;
@@ -52,8 +56,3 @@ export function remove(visit: Visit, { now, by, participant: id }: Of<'remove'>)
     events: [...after.events, { type: 'invite-revoked', at: now, invite: spent.id, by: idOf(by) }],
   };
 }
-
-const wasSentAway = (visit: Visit, id: ParticipantId): boolean =>
-  visit.participants.some(
-    (each) => each.id === id && (each.leftReason === 'removed' || each.leftReason === 'denied'),
-  );

@@ -9,7 +9,7 @@ import { connect, depart, disconnect, end, expire, identify, join, recover } fro
 import { recordOf } from './record.ts';
 import { answerHandOver, answerReassign, handOver, reassign } from './responsibility.ts';
 import { closeProducer, endpointsLost, mediaLost, pauseProducer, produce } from './sending.ts';
-import { settle } from './settle.ts';
+import { settle, whispersEnded } from './settle.ts';
 import { findPresent, type Visit } from './state.ts';
 import { askUnmute, giveCue, mute, raiseHand, react, sendMessage } from './talk.ts';
 
@@ -20,10 +20,12 @@ export function decide(visit: Visit, command: Command): Decision {
   const decision = carryOut(visit, command);
   if (!decision.ok || decision.visit === visit) return decision;
   const after = settle(decision.visit, command.now);
+  const ended = whispersEnded(decision.visit, after, command.now);
   return {
-    ...decision,
+    ok: true,
     visit: after,
-    events: [...decision.events, ...recordOf(visit, after, command)],
+    events: [...decision.events, ...ended.events, ...recordOf(visit, after, command)],
+    effects: [...decision.effects, ...ended.effects],
   };
 }
 

@@ -179,7 +179,7 @@ export type Of<Type extends Command['type']> = Extract<Command, { type: Type }>;
 
 /** Events of the protocol that a decision sends to single participants, and that nothing keeps. */
 type Told = {
-  [Name in 'unmute-asked' | 'cue' | 'reaction' | 'quality-changed']: {
+  [Name in 'unmute-asked' | 'cue' | 'reaction' | 'quality-changed' | 'whisper-ended']: {
     type: 'tell';
     to: readonly ParticipantId[];
     event: Name;

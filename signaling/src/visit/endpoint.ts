@@ -14,5 +14,16 @@ export function withProducers(participant: Participant, producers: Producer[]): 
     : participant;
 }
 
+export const microphoneOf = ({ endpoint }: Pick<Participant, 'endpoint'>): Producer | undefined =>
+  endpoint?.producers.find(({ source }) => source === 'microphone');
+
+export function withMicrophonePaused(participant: Participant): Participant {
+  const producers = participant.endpoint?.producers ?? [];
+  return withProducers(
+    participant,
+    producers.map((each) => (each.source === 'microphone' ? { ...each, paused: true } : each)),
+  );
+}
+
 export const mayProduce = ({ grants }: Pick<Person, 'grants'>, source: MediaSource): boolean =>
   grants.includes(GRANT_OF_SOURCE[source]);

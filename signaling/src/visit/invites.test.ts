@@ -180,6 +180,51 @@ describe('as many invitations as a visit has room for', () => {
     expect(decide(crowded, { type: 'connect', now: 13_003, person, session }).ok).toBe(true);
   });
 
+  const accepted = (call: string, person: string): Command[] => [
+    {
+      type: 'call',
+      now: 3_000,
+      by: by('provider'),
+      call: call as CallId,
+      role: 'specialist',
+      groups: [{}],
+      ringMs: 10_000,
+    },
+    {
+      type: 'call-accepted',
+      now: 3_000,
+      call: call as CallId,
+      person: person as ParticipantId,
+    },
+  ];
+
+  test('are not those of who accepted a call and does not come', () => {
+    const visit = visitWith(
+      { clinic: 'clinic-1' as never },
+      join('provider', 'provider'),
+      ...Array.from({ length: LIMITS.invites + 2 }, (_, index) =>
+        accepted(`call-${index}`, `specialist-${index}`),
+      ).flat(),
+      inviting('one more'),
+    );
+    expect(visit.invites).toHaveLength(LIMITS.invites);
+    expect(visit.invites?.[0]?.id).toBe('call-3');
+  });
+
+  test('are not that of who accepted a call and came otherwise', () => {
+    const visit = visitWith(
+      { clinic: 'clinic-1' as never },
+      join('provider', 'provider'),
+      ...accepted('call-1', 'on their way'),
+      ...accepted('call-2', 'here'),
+      join('here', 'specialist'),
+      ...many(LIMITS.invites - 1),
+    );
+    const ids = visit.invites?.map(({ id }) => id);
+    expect(ids).toContain('call-1');
+    expect(ids).not.toContain('call-2');
+  });
+
   test('keep room for who accepts a call', () => {
     const call = 'call-1' as CallId;
     const calling: Command = {

@@ -44,19 +44,22 @@ function permitFor(visit: Visit, by: By, role: Role): ReturnType<typeof permit> 
 
 /**
  * The invitations with room for one more beside those that calls which ring will need: what is good for
- * nothing any more makes it, the oldest first. Undefined where there is none.
+ * nothing any more makes it, the oldest first, and then whoever accepted a call longest ago and has not
+ * come. Undefined where there is none.
  */
 function withRoom(visit: Visit, now: number): Invite[] | undefined {
   const invites = [...(visit.invites ?? [])];
-  const isSpent = ({ id, state, expiresAt }: Invite) =>
+  const isSpent = ({ id, state, expiresAt, for: caller }: Invite) =>
     state === 'revoked' ||
-    (state === 'open' && expiresAt < now) ||
+    (state === 'open' && (expiresAt < now || present(visit).some((each) => each.id === caller))) ||
     (state === 'used' && !present(visit).some(({ invite: of }) => of === id));
+  const isUnusedCall = ({ state, for: caller }: Invite) => state === 'open' && caller !== undefined;
   const ringing = (visit.calls ?? []).filter(({ state }) => state === 'ringing').length;
   while (invites.length + ringing >= LIMITS.invites) {
     const spent = invites.findIndex(isSpent);
-    if (spent === -1) return undefined;
-    invites.splice(spent, 1);
+    const goes = spent === -1 ? invites.findIndex(isUnusedCall) : spent;
+    if (goes === -1) return undefined;
+    invites.splice(goes, 1);
   }
   return invites;
 }
@@ -140,8 +143,8 @@ const callOf = (visit: Visit, id: Call['id']) => visit.calls?.find((each) => eac
 function advanced(visit: Visit, before: Call, after: Call, now: number): Decision {
   if (after === before) return unchanged(visit);
   const calls = visit.calls?.map((each) => (each === before ? after : each)) ?? [];
-  const { id, role, state, by } = after;
-  if (state !== 'accepted') return change(visit, { calls }, []);
+  const { id, role, state, by, acceptedBy } = after;
+  if (state !== 'accepted' || acceptedBy === undefined) return change(visit, { calls }, []);
   // Its own room was kept for it while it rang; who accepted after that may find none.
   const invites = withRoom({ ...visit, calls }, now);
   if (!invites) return unchanged(visit);
@@ -151,6 +154,7 @@ function advanced(visit: Visit, before: Call, after: Call, now: number): Decisio
     role,
     knock: false,
     by,
+    for: acceptedBy,
     expiresAt: now + ACCEPTED_MS,
     state: 'open',
   });

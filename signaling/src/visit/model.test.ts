@@ -186,7 +186,8 @@ const offers = ([giver, to]: [string, string]) =>
     `${giver} offers to ${to}`,
     () => ({ type: 'hand-over', now: 3_000, by: by(giver), to: to as ParticipantId }),
     (model) => {
-      if (!mayAct(model, giver) || !mayAct(model, to) || model.responsible === to) return false;
+      if (!mayAct(model, giver) || !mayAct(model, to)) return false;
+      if (giver === to || model.responsible === to) return false;
       model.offeredTo = to;
       return true;
     },

@@ -1,4 +1,4 @@
-import type { Grant, MoveTarget, ParticipantId } from '@bedside/protocol';
+import type { Grant, MoveTarget, ParticipantId, ProducerId, RequestId } from '@bedside/protocol';
 import { describe, expect, test } from 'vitest';
 import { personOf } from './arbitrary.ts';
 import { type Command, decide } from './decide.ts';
@@ -110,14 +110,28 @@ describe('to move', () => {
 });
 
 describe('a whisper', () => {
-  const whispering = join('helper', 'observer', personOf('helper', 'observer', ['whisper']));
+  const whispering = join(
+    'helper',
+    'observer',
+    personOf('helper', 'observer', ['whisper', 'publish-audio']),
+  );
   const whisper = (to: string | null): Command => ({
     type: 'whisper',
     now: 3_000,
     by: by('helper'),
     to: to as ParticipantId | null,
   });
-  const company = after(visit, whispering);
+  const microphone = 'microphone of helper' as ProducerId;
+  const company = after(visit, whispering, {
+    type: 'produce',
+    now: 2_500,
+    participant: 'helper' as ParticipantId,
+    request: 'request of helper' as RequestId,
+    producer: microphone,
+    source: 'microphone',
+    paused: false,
+  });
+  const helper = 'helper' as ParticipantId;
 
   test('to another ends the one before', () => {
     expect(events(after(company, whisper('patient')), whisper('provider'))).toEqual([
@@ -141,6 +155,69 @@ describe('a whisper', () => {
       });
       expect(where(after(heard, command), 'helper')?.whisperTo).toBeUndefined();
     }
+  });
+
+  test('that its hearer leaves is heard by nobody else: the microphone is paused, and who whispered is told', () => {
+    const heard = after(company, whisper('patient'));
+    const decision = decide(heard, move(hold, ['patient']));
+    expect(decision).toMatchObject({
+      visit: { participants: expect.arrayContaining([where(company, 'provider')]) },
+      events: expect.arrayContaining([
+        {
+          type: 'producer-paused',
+          at: 3_000,
+          participant: helper,
+          source: 'microphone',
+          reason: 'whisper-ended',
+        },
+      ]),
+      effects: [
+        { type: 'pause-producer', producer: microphone, paused: true },
+        { type: 'tell', to: [helper], event: 'whisper-ended', payload: { to: 'patient' } },
+      ],
+    });
+    const silent = after(heard, move(hold, ['patient']));
+    expect(where(silent, 'helper')?.endpoint?.producers).toMatchObject([{ paused: true }]);
+    // Who whispered says so themselves when everybody is to hear them.
+    const unmute = {
+      type: 'pause-producer',
+      now: 4_000,
+      participant: helper,
+      producer: microphone,
+      paused: false,
+    } as const;
+    expect(decide(silent, unmute).ok).toBe(true);
+    // To end it is to speak to all, as it was meant.
+    const ended = after(heard, whisper(null));
+    expect(where(ended, 'helper')?.endpoint?.producers).toMatchObject([{ paused: false }]);
+  });
+
+  test('that its hearer leaves while the microphone is away is heard by nobody when that is back', () => {
+    const { now } = whisper('patient');
+    const gone = after(
+      company,
+      whisper('patient'),
+      { type: 'media-lost', now },
+      move(hold, ['patient']),
+      whispering,
+    );
+    expect(where(gone, 'helper')?.whisperTo).toBe('patient');
+    const back = decide(gone, {
+      type: 'produce',
+      now,
+      participant: helper,
+      request: 'again' as RequestId,
+      producer: 'again' as ProducerId,
+      source: 'microphone',
+      paused: false,
+    });
+    expect(back).toMatchObject({
+      effects: [
+        { type: 'open-producer', producer: 'again' },
+        { type: 'pause-producer', producer: 'again', paused: true },
+        { type: 'tell', to: [helper], event: 'whisper-ended' },
+      ],
+    });
   });
 
   test('reaches nobody who does not hear the one who whispers', () => {

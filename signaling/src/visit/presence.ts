@@ -23,6 +23,7 @@ import {
   present,
   TOKENS_LIMIT,
   type Visit,
+  wasSentAway,
 } from './state.ts';
 
 /** Who comes, drops, comes back and goes. */
@@ -143,8 +144,11 @@ function newcomer(
   person: Person,
   now: number,
 ): Omit<Participant, 'session'> {
-  const { place = MAIN_ROOM, hold } = earlier ?? {};
+  // Who was sent away comes as new.
+  const known = earlier && !wasSentAway(earlier) ? earlier : undefined;
+  const { place = MAIN_ROOM, hold } = known ?? {};
   return {
+    ...languagesOf(known, person),
     ...identityOf(person),
     tokens: [],
     connection: 'connected',
@@ -154,6 +158,21 @@ function newcomer(
     place: place === HOLD || roomsOf(visit).has(place) ? place : MAIN_ROOM,
     ...(hold === undefined ? {} : { hold }),
     joinedAt: now,
+  };
+}
+
+/** What somebody said of their languages before they left, unless their token says another one by now. */
+function languagesOf(
+  earlier: Participant | undefined,
+  { lang }: Person,
+): Pick<Participant, 'speaks' | 'hears' | 'signs' | 'duckDb'> {
+  if (!earlier || earlier.lang !== lang) return {};
+  const { speaks, hears, signs, duckDb } = earlier;
+  return {
+    ...(speaks === undefined ? {} : { speaks }),
+    ...(hears === undefined ? {} : { hears }),
+    ...(signs === undefined ? {} : { signs }),
+    ...(duckDb === undefined ? {} : { duckDb }),
   };
 }
 

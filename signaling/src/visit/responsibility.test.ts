@@ -106,6 +106,14 @@ describe('a warm handover', () => {
     expect({ ...refused, seq: both.seq }).toEqual(both);
   });
 
+  test('is offered by nobody to themselves', () => {
+    for (const id of [ana, ben])
+      expect(decide(both, { ...offer, by: by(id), to: id })).toEqual({
+        ok: false,
+        code: 'conflict',
+      });
+  });
+
   test('is over when who offered it is gone', () => {
     const visit = after(
       both,

@@ -24,7 +24,8 @@ export function handOver(visit: Visit, { now, by, to }: Of<'hand-over'>): Decisi
   const receiver = findPresent(visit, to);
   if (!receiver) return refuse('not-found');
   if (!mayAttend(receiver)) return refuse('forbidden');
-  if (receiver.id === visit.responsible) return refuse('conflict');
+  // Nobody takes it by their own offer.
+  if (receiver === giver || receiver.id === visit.responsible) return refuse('conflict');
   const offer = { from: visit.responsible ?? giver.id, to };
   if (visit.handOver?.from === offer.from && visit.handOver.to === to) return unchanged(visit);
   return change(visit, { handOver: offer }, [

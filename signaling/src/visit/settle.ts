@@ -1,10 +1,12 @@
 import { cancelCall } from './call.ts';
-import { hearerOf, swap, without } from './decision.ts';
+import { type Effect, hearerOf, swap, without } from './decision.ts';
+import { microphoneOf, withMicrophonePaused } from './endpoint.ts';
 import { enter, mustWait } from './entry.ts';
 import {
   admitted,
   findAdmitted,
   isAttended,
+  type LedgerEvent,
   mayAttend,
   type Participant,
   present,
@@ -40,10 +42,14 @@ function withEntries(visit: Visit, now: number): Visit {
 const isNew = (visit: Visit, { state, admittedAt }: Participant): boolean =>
   state === 'admitted' && (admittedAt === undefined || visit.state === 'open');
 
-/** Nobody whispers to somebody who does not hear them, and nobody has the turn who is not there to take it. */
+/**
+ * Nobody whispers to somebody who does not hear them, and nobody has the turn who is not there to take it.
+ * What was meant for one goes to nobody then: the microphone is paused. Who has none open yet may open it
+ * at any time, so that their whisper ends only then.
+ */
 function withoutLoose(visit: Visit): Visit {
   const loose = admitted(visit).filter((each) => {
-    if (each.whisperTo === undefined) return false;
+    if (each.whisperTo === undefined || !microphoneOf(each)) return false;
     return !hearerOf(visit, each, each.whisperTo) || !each.grants.includes('whisper');
   });
   const after =
@@ -51,11 +57,37 @@ function withoutLoose(visit: Visit): Visit {
       ? visit
       : {
           ...visit,
-          participants: swap(visit, ...loose.map((each) => without(each, 'whisperTo'))),
+          participants: swap(
+            visit,
+            ...loose.map((each) => without(withMicrophonePaused(each), 'whisperTo')),
+          ),
         };
   const turns = after.turns?.filter((id) => findAdmitted(after, id)?.grants.includes('interpret'));
   if (turns?.length === after.turns?.length) return after;
   return turns && turns.length > 0 ? { ...after, turns } : without(after, 'turns');
+}
+
+/** What follows from the whispers that `settle` ended: to be recorded, done at the node, and told. */
+export function whispersEnded(
+  before: Visit,
+  settled: Visit,
+  now: number,
+): { events: LedgerEvent[]; effects: Effect[] } {
+  const events: LedgerEvent[] = [];
+  const effects: Effect[] = [];
+  if (before === settled) return { events, effects };
+  for (const { id: participant, whisperTo: to, ...was } of admitted(before)) {
+    const after = findAdmitted(settled, participant);
+    if (to === undefined || !after || after.whisperTo !== undefined) continue;
+    const live = microphoneOf(was);
+    if (live && !live.paused) {
+      const reason = 'whisper-ended';
+      events.push({ type: 'producer-paused', at: now, participant, source: live.source, reason });
+      effects.push({ type: 'pause-producer', producer: live.id, paused: true });
+    }
+    effects.push({ type: 'tell', to: [participant], event: 'whisper-ended', payload: { to } });
+  }
+  return { events, effects };
 }
 
 /**

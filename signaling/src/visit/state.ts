@@ -119,6 +119,8 @@ export const Invite = z.object({
   name: z.optional(DisplayName),
   knock: z.boolean(),
   by: ParticipantId,
+  /** Who accepted the call that it is of. */
+  for: z.optional(ParticipantId),
   /** Until when it can be used. */
   expiresAt: z.int(),
   state: z.enum(['open', 'used', 'revoked']),
@@ -255,6 +257,7 @@ export interface LedgerEvent {
   reason?:
     | QualityMeasure
     | LeaveReason
+    | 'whisper-ended'
     | 'unattended'
     | 'accepted'
     | 'refused'
@@ -317,6 +320,10 @@ export function findAdmitted(visit: Visit, id: ParticipantId): Participant | und
 export function present(visit: Visit): Participant[] {
   return visit.participants.filter((participant) => participant.state !== 'left');
 }
+
+/** Whether somebody who may removed them, or let them not in. */
+export const wasSentAway = ({ leftReason }: Participant): boolean =>
+  leftReason === 'removed' || leftReason === 'denied';
 
 /** Those who take part. */
 export function admitted(visit: Visit): Participant[] {

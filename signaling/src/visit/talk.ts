@@ -11,7 +11,7 @@ import {
   unchanged,
   without,
 } from './decision.ts';
-import { withProducers } from './endpoint.ts';
+import { microphoneOf, withMicrophonePaused } from './endpoint.ts';
 import {
   admitted,
   findAdmitted,
@@ -105,13 +105,11 @@ export function mute(visit: Visit, { now, by, participant: id }: Of<'mute'>): De
   if (!giver) return refuse(refused);
   const other = findAdmitted(visit, id);
   if (!other) return refuse('not-found');
-  const producers = other.endpoint?.producers ?? [];
-  const live = producers.find(({ source, paused }) => source === 'microphone' && !paused);
-  if (!live) return unchanged(visit);
-  const after = producers.map((each) => (each === live ? { ...each, paused: true } : each));
+  const live = microphoneOf(other);
+  if (!live || live.paused) return unchanged(visit);
   return change(
     visit,
-    { participants: swap(visit, withProducers(other, after)) },
+    { participants: swap(visit, withMicrophonePaused(other)) },
     [{ type: 'producer-paused', at: now, participant: id, source: 'microphone', by: giver.id }],
     [{ type: 'pause-producer', producer: live.id, paused: true }],
   );
