@@ -118,6 +118,13 @@ export const NodeLoad = z.object({
       }),
     )
     .check(z.maxLength(LIMITS.workersPerNode)),
+  /** What one worker takes at the most. */
+  limits: z.optional(
+    z.object({
+      consumersPerWorker: z.int().check(z.minimum(1)),
+      visitsPerWorker: z.int().check(z.minimum(1)),
+    }),
+  ),
 });
 export type NodeLoad = z.infer<typeof NodeLoad>;
 

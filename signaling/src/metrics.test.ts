@@ -5,7 +5,7 @@ import { createMetrics, TOKEN_FAILURES } from './metrics.ts';
 /** What gauges count; anything else needs a unit in its name. */
 const COUNTED = [
   ...['sockets', 'clinic_sockets', 'node_links', 'visits', 'participants', 'unwritten_changes'],
-  ...['queue_entries', 'unwritten_queue_entries', 'on_call_sockets'],
+  ...['queue_entries', 'unwritten_queue_entries', 'on_call_sockets', 'desired_nodes'],
 ];
 const LABELS = [
   ...['command', 'operation', 'outcome', 'phase', 'reason', 'role', 'route'],
@@ -36,6 +36,7 @@ beforeAll(() => {
   visits.joinPhase('total', 0.01);
   visits.redis('commit', 'error', 0.01);
   visits.nodeLink('connected', 1);
+  visits.desiredNodes(1);
   visits.visits(1);
   visits.unwrittenChanges(0);
 });

@@ -160,6 +160,10 @@ export function createMetrics(): GatewayMetrics {
   const nodeLinks = gauge('node_links', 'Links to nodes by state: connected, disconnected.', [
     'state',
   ]);
+  const nodesWanted = gauge(
+    'desired_nodes',
+    'Nodes that the load of this gateway\u2019s region needs, with room for the loss of one: for an autoscaler. Where gateways differ, believe the highest.',
+  );
   const visits = gauge('visits', 'Visits that this gateway owns.');
   const participants = gauge('participants', 'Participants of those visits by role.', ['role']);
   const unwritten = gauge('unwritten_changes', 'Changes of visits that Redis does not have yet.');
@@ -208,6 +212,7 @@ export function createMetrics(): GatewayMetrics {
         nodeSeconds.observe({ command }, seconds);
       },
       nodeLink: (state, count) => nodeLinks.set({ state }, count),
+      desiredNodes: (count) => nodesWanted.set(count),
       visits: (count) => visits.set(count),
       participants: (role, count) => participants.set({ role }, count),
       unwrittenChanges: (count) => unwritten.set(count),

@@ -176,6 +176,8 @@ export interface VisitTelemetry {
   redis(operation: string, outcome: 'ok' | 'error', seconds: number): void;
   nodeCall(command: string, outcome: 'ok' | string, seconds: number): void;
   nodeLink(state: 'connected' | 'disconnected', count: number): void;
+  /** Nodes that the region's load needs. */
+  desiredNodes(count: number): void;
   /** Present counts; called when they change. */
   visits(count: number): void;
   participants(role: Role, count: number): void;

@@ -51,12 +51,13 @@ export class FakeNode implements NodeClient {
   fate: (name: ControlCommandName) => Fate = () => 'done';
   /** Awaited before a call is carried out. */
   before: (name: ControlCommandName) => Promise<void> = async () => {};
+  readonly region = 'here';
   #ids = 0;
 
   linked(): readonly LinkedNode[] {
     if (!this.up) return [];
     const { id: nodeId, bootId } = this;
-    return [{ nodeId, bootId, region: 'here', state: 'ready', load: { workers: [] } }];
+    return [{ nodeId, bootId, region: 'here', state: 'ready', pending: 0, load: { workers: [] } }];
   }
 
   rtpCapabilities(): RtpCapabilities {

@@ -21,6 +21,7 @@ export class Counts implements VisitTelemetry {
   nodeLink(state: string, count: number): void {
     this.links.set(state, count);
   }
+  desiredNodes(): void {}
   visits(count: number): void {
     this.visitsOpen = count;
   }

@@ -240,6 +240,7 @@ export class Visits {
   async #open(record: VisitRecord, consumers: number): Promise<Visit> {
     const worker = this.#pool.choose(consumers);
     worker.visits += 1;
+    worker.unmeasured += 1;
     try {
       const visit = await Visit.open({
         key: record.key,

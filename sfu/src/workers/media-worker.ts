@@ -33,6 +33,8 @@ export class MediaWorker {
   visits = 0;
   /** Share of one core, 0 to 1. */
   cpu = 0;
+  /** Visits placed here that the CPU share says nothing of yet. */
+  unmeasured = 0;
   readonly #worker: types.Worker;
   readonly #deadlineMs: number;
   readonly #endDeadlineMs: number;
@@ -143,6 +145,7 @@ export class MediaWorker {
     if (windowMs < CPU_WINDOW_MS) return;
     this.cpu = Math.min(1, Math.max(0, (usedMs - this.#cpuMark.usedMs) / windowMs));
     this.#cpuMark = { atMs, usedMs };
+    this.unmeasured = 0;
   }
 
   #follow(router: types.Router): void {

@@ -15,6 +15,10 @@ export interface PoolEvents {
 
 /** A visit is about to have some consumers: counted so, a rush of new visits spreads over the workers. */
 const CONSUMERS_OF_A_NEW_VISIT = 4;
+/** How full a worker may be for a new visit. The rest is for who joins visits that are there. */
+const SOFT_LIMIT = 0.9;
+/** CPU share of a visit, while there is none to measure it by: four participants with pictures. */
+const CPU_OF_A_VISIT = 0.03;
 /** A worker that lived this long had a good start: its death begins a new series of attempts. */
 const STABLE_MS = 30_000;
 
@@ -57,14 +61,17 @@ export class WorkerPool {
   }
 
   /**
-   * The worker with the least to do that has room for one more visit with `consumers`.
+   * The worker with the least to do that has room for one more visit, with `consumers` to begin with.
    * @throws BedsideError `media-unavailable` where none runs, `capacity` where none has room.
    */
   choose(consumers: number): MediaWorker {
     const { running } = this;
     if (running.length === 0) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
     const roomy = running.filter(
-      (worker) => worker.visits < this.#config.maxVisitsPerWorker && this.room(worker) >= consumers,
+      (worker) =>
+        worker.visits < this.#config.maxVisitsPerWorker &&
+        fullness(worker, this.#config.maxConsumersPerWorker) < SOFT_LIMIT &&
+        this.room(worker) >= consumers,
     );
     const best = roomy.sort((a, b) => burden(a) - burden(b))[0];
     if (!best) throw new BedsideError('capacity');
@@ -84,6 +91,10 @@ export class WorkerPool {
         routers: routers.size,
         consumers: consumers.size,
       })),
+      limits: {
+        consumersPerWorker: this.#config.maxConsumersPerWorker,
+        visitsPerWorker: this.#config.maxVisitsPerWorker,
+      },
     };
   }
 
@@ -142,6 +153,10 @@ export class WorkerPool {
     }
   }
 }
+
+/** By CPU with what is not measured yet, or by consumers; 0 to 1 and beyond. */
+const fullness = (worker: MediaWorker, maxConsumers: number): number =>
+  Math.max(worker.cpu + worker.unmeasured * CPU_OF_A_VISIT, worker.consumers.size / maxConsumers);
 
 const burden = (worker: MediaWorker): number =>
   worker.consumers.size + worker.visits * CONSUMERS_OF_A_NEW_VISIT;

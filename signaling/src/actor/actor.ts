@@ -69,6 +69,9 @@ const ALARM_MAX_MS = 24 * 60 * 60 * 1000;
 /** Pages of one visit, those that have not joined included. */
 const SESSION_LIMIT = 128;
 
+/** Nodes that are asked to take a new visit. */
+const PLACES_TRIED = 3;
+
 export interface ActorOptions {
   key: VisitKey;
   lease: Lease;
@@ -601,15 +604,29 @@ export class VisitActor {
     },
   };
 
-  async #join(
+  async #join(session: Session, request: ClientRequest<'join'>) {
+    if (this.#media.hasRebooted) this.#mediaLost();
+    const full: NodeId[] = [];
+    for (;;) {
+      const media = this.#state.media ?? this.#media.place(full);
+      try {
+        return await this.#joinAt(media, session, request);
+      } catch (thrown) {
+        // What is known here of a node's load is a while old: the node knows better.
+        const isFull = !this.#state.media && toBedsideError(thrown).code === 'capacity';
+        if (!isFull || full.push(media.node) >= PLACES_TRIED) throw thrown;
+      }
+    }
+  }
+
+  async #joinAt(
+    media: Media,
     session: Session,
     { requestId, rtpCapabilities, messagesAfter = 0 }: ClientRequest<'join'>,
   ) {
     const { telemetry } = this.#options;
     const started = performance.now();
-    if (this.#media.hasRebooted) this.#mediaLost();
     const before = this.#state;
-    const media = before.media ?? this.#media.place();
     const { id } = session.person;
     const decision = this.#decide({
       type: 'join',

@@ -61,7 +61,16 @@ export function createVisits(options: VisitsOptions): Visits & { start(): Promis
     onView: (view) => nodes.meet(view),
   });
   const onReport = (report: NodeReport) => registry.report(report);
-  const nodes = new Nodes({ urls, gatewayId, controlSecret, clock, log, telemetry, onReport });
+  const nodes = new Nodes({
+    urls,
+    region: self().region,
+    gatewayId,
+    controlSecret,
+    clock,
+    log,
+    telemetry,
+    onReport,
+  });
   const registry: VisitRegistry = new VisitRegistry({
     store,
     nodes,

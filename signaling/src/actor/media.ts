@@ -7,6 +7,7 @@ import {
   type ControlRequest,
   type ControlResponse,
   type NodeConsumer,
+  type NodeId,
   type ParticipantId,
   type PeerId,
   type ProducerId,
@@ -101,11 +102,19 @@ export class VisitMedia {
     return media !== undefined && (this.#bootOf(media) ?? media.bootId) !== media.bootId;
   }
 
-  /** Where a visit without media goes. @throws BedsideError `capacity`, `media-unavailable` */
-  place(): Media {
-    const placement = place(this.#host.nodes.linked(), [Math.random(), Math.random()]);
-    if (!placement.ok) throw new BedsideError(placement.code, { retryAfterMs: 1_000 });
-    return { node: placement.node.nodeId, bootId: placement.node.bootId };
+  /** Where a visit without media goes; not to `full` ones. @throws BedsideError `capacity`, `media-unavailable` */
+  place(full: readonly NodeId[] = []): Media {
+    const { nodes } = this.#host;
+    const linked = nodes.linked();
+    const open = full.length === 0 ? linked : linked.filter(({ nodeId }) => !full.includes(nodeId));
+    const placement = place(open, nodes.region, Math.random);
+    if (!placement.ok)
+      throw new BedsideError(full.length > 0 ? 'capacity' : placement.code, {
+        retryAfterMs: 1_000,
+      });
+    const { node } = placement;
+    node.pending += 1;
+    return { node: node.nodeId, bootId: node.bootId };
   }
 
   ownerOf(peer: PeerId): ParticipantId | undefined {

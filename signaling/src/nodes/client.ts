@@ -21,6 +21,8 @@ export type NodeReport =
 
 /** The nodes, as the actor sees them. */
 export interface NodeClient {
+  /** Where visits are placed. */
+  readonly region: string;
   /** Nodes whose link is up. */
   linked(): readonly LinkedNode[];
   /** The cluster's constant set; undefined until a node has said it. */

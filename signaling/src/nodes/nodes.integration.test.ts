@@ -86,6 +86,7 @@ async function link(...peers: Peer[]) {
   const telemetry = new Counts();
   const nodes = new Nodes({
     urls: peers.map(({ url }) => url),
+    region: 'here',
     gatewayId: 'gateway-1' as GatewayId,
     controlSecret: SECRET,
     clock: systemClock,

@@ -17,11 +17,13 @@ import type { Media } from '../visit/state.ts';
 import type { NodeClient, NodeReport } from './client.ts';
 import { Closings } from './closings.ts';
 import { NodeLink } from './link.ts';
-import type { LinkedNode } from './placement.ts';
+import { desiredNodes, type LinkedNode } from './placement.ts';
 
 export interface NodesOptions {
   /** Where they are; where none is named, those that are met. */
   urls: readonly string[];
+  /** Where visits are placed. */
+  region: string;
   gatewayId: GatewayId;
   controlSecret: string;
   clock: Clock;
@@ -29,6 +31,8 @@ export interface NodesOptions {
   telemetry: VisitTelemetry;
   onReport: (report: NodeReport) => void;
 }
+
+const DESIRED_INTERVAL_MS = 1_000;
 
 /** The control links with all nodes, by the node id that each says at its welcome. */
 export class Nodes implements NodeClient {
@@ -39,6 +43,7 @@ export class Nodes implements NodeClient {
   readonly #nodes = new Map<NodeId, { link: NodeLink; node: LinkedNode }>();
   readonly #closings: Closings;
   #rtpCapabilities: RtpCapabilities | undefined;
+  #desiredAt = 0;
 
   constructor(options: NodesOptions) {
     this.#options = options;
@@ -78,6 +83,10 @@ export class Nodes implements NodeClient {
 
   keepVisit(visit: VisitKey): void {
     this.#closings.keep(visit);
+  }
+
+  get region(): string {
+    return this.#options.region;
   }
 
   linked(): readonly LinkedNode[] {
@@ -123,7 +132,7 @@ export class Nodes implements NodeClient {
       onWelcome: ({ nodeId, bootId, region, state, load, rtpCapabilities }) => {
         forget();
         id = nodeId;
-        const node: LinkedNode = { nodeId, bootId, region, state, load };
+        const node: LinkedNode = { nodeId, bootId, region, state, load, pending: 0 };
         this.#nodes.set(nodeId, { link, node });
         this.#rtpCapabilities = rtpCapabilities;
         this.#reportLinks();
@@ -140,7 +149,8 @@ export class Nodes implements NodeClient {
         const known = id === undefined ? undefined : this.#nodes.get(id);
         if (!known || known.link !== link) return;
         if (name === 'load') {
-          Object.assign(known.node, payload);
+          Object.assign(known.node, payload, { pending: 0 });
+          this.#reportDesired();
           return;
         }
         // Name and payload belong together by NodeLink's signature, which the compiler can't follow into a union.
@@ -148,6 +158,14 @@ export class Nodes implements NodeClient {
       },
     });
     this.#links.set(url, link);
+  }
+
+  /** Not at every node's every report: it looks at all of them. */
+  #reportDesired(): void {
+    const { clock, region, telemetry } = this.#options;
+    if (clock.now() - this.#desiredAt < DESIRED_INTERVAL_MS) return;
+    this.#desiredAt = clock.now();
+    telemetry.desiredNodes(desiredNodes(this.linked(), region));
   }
 
   #reportLinks(): void {

@@ -8,33 +8,93 @@ export interface LinkedNode {
   region: string;
   state: ControlEventPayload<'welcome'>['state'];
   load: ControlEventPayload<'welcome'>['load'];
+  /** Visits that this gateway placed there since that load was measured. */
+  pending: number;
 }
 
-/** Share of a core above which the least busy worker of a node takes no new visit. */
-const SOFT_CPU_LIMIT = 0.85;
+/** Share of a worker, by CPU or by consumers, above which it takes no new visit: the rest is for who joins visits that are there. */
+const SOFT_LIMIT = 0.85;
+/** Share of a worker up to which a cluster is filled on purpose: a node that dies leaves its visits to the others. */
+const TARGET = 0.6;
+/** CPU share of a visit, while there is none to measure it by: four participants with pictures. */
+const CPU_OF_A_VISIT = 0.03;
 
 export type Placement =
   | { ok: true; node: LinkedNode }
   | { ok: false; code: 'capacity' | 'media-unavailable' };
 
+/** Draws for two nodes that take visits; where so many find none, all are looked at. */
+const DRAWS = 16;
+
 /**
- * The node for a new visit: the less busy of two that chance picks among those ready and with
- * headroom, so that gateways with the same figures don't all choose the same node.
- * @param random two numbers in [0, 1)
+ * The node for a new visit: the less busy of two that chance picks among those of the region that are
+ * ready and have headroom, so that gateways with the same figures don't all choose the same node.
+ * @param random gives numbers in [0, 1)
  */
-export function place(nodes: readonly LinkedNode[], random: readonly [number, number]): Placement {
-  if (nodes.length === 0) return { ok: false, code: 'media-unavailable' };
-  const ready = nodes.filter((node) => node.state === 'ready' && busyness(node) < SOFT_CPU_LIMIT);
-  const first = ready[Math.floor(random[0] * ready.length)];
-  if (!first) return { ok: false, code: 'capacity' };
-  const others = ready.filter((node) => node !== first);
-  const second = others[Math.floor(random[1] * others.length)];
-  return { ok: true, node: second && busyness(second) < busyness(first) ? second : first };
+export function place(
+  nodes: readonly LinkedNode[],
+  region: string,
+  random: () => number,
+): Placement {
+  const takes = (node: LinkedNode) =>
+    node.region === region && node.state === 'ready' && burden(node) < SOFT_LIMIT;
+  let chosen = draw(nodes, takes, random);
+  chosen ??= draw(nodes.filter(takes), () => true, random);
+  if (chosen) return { ok: true, node: chosen };
+  const isThere = nodes.some((node) => node.region === region);
+  return { ok: false, code: isThere ? 'capacity' : 'media-unavailable' };
 }
 
-/** CPU share of the least busy worker: a visit lives on one. A node that has not said yet counts as idle. */
-function busyness(node: LinkedNode): number {
-  return node.load.workers.length === 0
-    ? 0
-    : Math.min(...node.load.workers.map((worker) => worker.cpu));
+/** Usually without a look at most of them. */
+function draw(
+  nodes: readonly LinkedNode[],
+  takes: (node: LinkedNode) => boolean,
+  random: () => number,
+): LinkedNode | undefined {
+  let chosen: LinkedNode | undefined;
+  for (let i = 0; i < DRAWS; i++) {
+    const node = nodes[Math.floor(random() * nodes.length)];
+    if (!node || node === chosen || !takes(node)) continue;
+    if (chosen) return burden(node) < burden(chosen) ? node : chosen;
+    chosen = node;
+  }
+  return chosen;
+}
+
+/**
+ * How full the least busy worker is, 0 to 1 and beyond, with what was placed there and is not measured
+ * yet: a visit begins on one worker. A node that has not said yet counts as idle.
+ */
+export function burden({ load: { workers, limits }, pending }: LinkedNode): number {
+  if (workers.length === 0) return 0;
+  const least = Math.min(
+    ...workers.map(({ cpu, consumers }) =>
+      limits ? Math.max(cpu, consumers / limits.consumersPerWorker) : cpu,
+    ),
+  );
+  return least + (pending * cpuOfAVisit(workers)) / workers.length;
+}
+
+/** As measured, where there are visits. */
+function cpuOfAVisit(workers: LinkedNode['load']['workers']): number {
+  const visits = workers.reduce((sum, { routers }) => sum + routers, 0);
+  const cpu = workers.reduce((sum, worker) => sum + worker.cpu, 0);
+  // A few visits that begin say little of what they will need.
+  return visits < 10 ? CPU_OF_A_VISIT : Math.max(cpu / visits, CPU_OF_A_VISIT / 10);
+}
+
+/**
+ * How many nodes of the size of these the region's load needs, with room for the loss of one: what an
+ * autoscaler is told. At least one.
+ */
+export function desiredNodes(nodes: readonly LinkedNode[], region: string): number {
+  const near = nodes.filter((node) => node.region === region && node.load.workers.length > 0);
+  const workers = near.reduce((sum, { load }) => sum + load.workers.length, 0);
+  if (workers === 0) return 1;
+  const busy = near.reduce(
+    (sum, { load }) => sum + load.workers.reduce((cpu, worker) => cpu + worker.cpu, 0),
+    0,
+  );
+  const perNode = workers / near.length;
+  return Math.max(1, Math.ceil(busy / TARGET / perNode) + (near.length > 1 ? 1 : 0));
 }
