@@ -32,6 +32,8 @@ const shared: BuildOptions = {
   absWorkingDir: here,
   bundle: true,
   minify: true,
+  // Private by convention in the packages; what has to keep its name begins otherwise.
+  mangleProps: /^_[a-z]/,
   sourcemap: 'linked',
   platform: 'browser',
   target: ['chrome109', 'edge109', 'firefox115', 'safari16.4'],

@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { type Plugin, transform } from 'esbuild';
+import { lighten, trimGrammar, withoutMethods } from './lighten.ts';
 
 /** Parts of packages that no page runs, and what stands in their place. */
 const REPLACED: readonly { file: RegExp; contents: string }[] = [
   // The index brings a handler for the package's own tests, too.
   {
     file: /\/mediasoup-client\/lib\/index\.js$/,
-    contents: "export { Device, detectDevice } from './Device.js';",
+    contents: "export { Device, detectDevice } from './Device.js'; export const version = 3;",
   },
   // Its EventEmitter is Node's, in full.
   {
@@ -19,17 +20,12 @@ const REPLACED: readonly { file: RegExp; contents: string }[] = [
   // A page is not React Native.
   {
     file: /\/mediasoup-client\/lib\/handlers\/ReactNative106\.js$/,
-    contents: 'module.exports = {};',
+    contents: 'export const ReactNative106 = undefined;',
   },
   // The SDK opens no data channels.
   {
     file: /\/mediasoup-client\/lib\/Data(Consumer|Producer)\.js$/,
-    contents: 'module.exports = {};',
-  },
-  // Nothing is logged: see `lighten`.
-  {
-    file: /\/(awaitqueue|h264-profile-level-id|mediasoup-client)\/lib\/Logger\.js$/,
-    contents: 'exports.Logger = class { debug() {} warn() {} error() {} };',
+    contents: 'export const DataConsumer = undefined;\nexport const DataProducer = undefined;',
   },
   // Messages are JSON: no binary attachments.
   {
@@ -70,25 +66,12 @@ const replace = (whole: boolean): Plugin => ({
   },
 });
 
-/** What TypeScript writes into each CommonJS file for `import *`; a module does for its named exports. */
-const IMPORT_STAR = /var __createBinding = [\s\S]+?var __importStar = [\s\S]+?\n\}\)\(\);\n/;
-/**
- * They are off, and would write RTP parameters of a visit to the console of whoever turned them on by
- * a key in localStorage.
- */
-const LOGGER_CALLS = /\b\w*logger\.(?=(debug|warn|error)\()/gi;
-
-/** mediasoup-client and what came with it, without its loggers and without repeated helpers. */
-const lighten: Plugin = {
-  name: 'lighten',
+/** Asked for no transport but WebSocket, the connection has nothing to upgrade to. */
+const neverUpgrade: Plugin = {
+  name: 'never-upgrade',
   setup({ onLoad }) {
-    const filter = /\/(awaitqueue|h264-profile-level-id|mediasoup-client)\/lib\/.+\.js$/;
-    onLoad({ filter }, async ({ path }) => {
-      const source = await readFile(path, 'utf8');
-      const light = source
-        .replace(IMPORT_STAR, 'const __importStar = (module) => module;\n')
-        .replace(LOGGER_CALLS, 'console.');
-      return { contents: (await transform(light, { drop: ['console'] })).code };
+    onLoad({ filter: /\/engine\.io-client\/build\/esm\/socket\.js$/ }, async ({ path }) => {
+      return { contents: withoutMethods(await readFile(path, 'utf8'), ['_probe']) };
     });
   },
 };
@@ -145,9 +128,11 @@ const tightenTemplates: Plugin = {
 export const plugins: Plugin[] = [
   replace(true),
   lighten,
+  trimGrammar,
+  neverUpgrade,
   writeOutShapes,
   minifyStyles,
   tightenTemplates,
 ];
 /** Of the script without media and element. */
-export const clinicPlugins: Plugin[] = [replace(false), writeOutShapes];
+export const clinicPlugins: Plugin[] = [replace(false), neverUpgrade, writeOutShapes];
