@@ -14,6 +14,7 @@ import type { Device, types } from 'mediasoup-client';
 import type { Signal } from '../signal.ts';
 import { sendOptions } from './encodings.ts';
 import { IceGuard } from './ice-guard.ts';
+import { signingEncodings } from './signing.ts';
 
 export interface PathHandlers {
   received(parameters: ConsumerParameters, track: MediaStreamTrack): void;
@@ -257,7 +258,7 @@ class TrackSender implements Sender {
   readonly #producer: Promise<types.Producer>;
   readonly #pending: PendingProduce;
   /** What the browser had before the first change. */
-  #preference: Pick<RTCRtpSendParameters, 'degradationPreference'> | undefined;
+  #usual: { degradationPreference: unknown; encodings: RTCRtpEncodingParameters[] } | undefined;
   #closed = false;
 
   constructor(transport: types.Transport, signal: Signal, options: types.ProducerOptions) {
@@ -291,12 +292,18 @@ class TrackSender implements Sender {
       const { rtpSender } = await this.#producer;
       const parameters = rtpSender?.getParameters();
       if (!rtpSender || !parameters) return;
-      const { degradationPreference, ...rest } = parameters;
-      this.#preference ??= degradationPreference ? { degradationPreference } : {};
+      const { degradationPreference, encodings } = parameters;
+      this.#usual ??= { degradationPreference, encodings };
+      const { width = 1280, height = 720 } = rtpSender.track?.getSettings() ?? {};
+      const layers = signingEncodings(Math.min(width, height));
       await rtpSender.setParameters({
-        ...rest,
-        ...(motion ? { degradationPreference: 'maintain-framerate' } : this.#preference),
-      });
+        ...parameters,
+        ...this.#usual,
+        ...(motion && {
+          degradationPreference: 'maintain-framerate',
+          encodings: encodings.map((each, at) => ({ ...each, ...layers[at] })),
+        }),
+      } as RTCRtpSendParameters);
     } catch {
       // Closed meanwhile, or no such parameter here: the track's content hint says the same.
     }

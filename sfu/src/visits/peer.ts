@@ -19,6 +19,7 @@ import type { types } from 'mediasoup';
 import { NotFoundError } from 'mediasoup/errors';
 import { blame, call } from '../media/call.ts';
 import { KEY_FRAME_REQUEST_DELAY_MS, parametersOf } from '../media/transports.ts';
+import { estimated, UNKNOWN_LINE } from './bandwidth.ts';
 import { type ConsumerSettings, diffPlan, type Preference, settingsOf } from './plan.ts';
 
 interface Listening {
@@ -29,6 +30,12 @@ interface Listening {
   preference: Preference | undefined;
   /** What the worker was last asked for; undefined where it may not have heard it all. */
   asked: ConsumerSettings | undefined;
+}
+
+/** Of mediasoup's trace of the kind `bwe`, which it leaves untyped. */
+interface BweInfo {
+  /** Bits a second. */
+  availableBitrate: number;
 }
 
 type ScoreListener = (consumerId: ConsumerId, score: number, producerScore: number) => void;
@@ -63,6 +70,9 @@ export class Peer {
   readonly #listening = new Map<ProducerId, Listening>();
   /** Consumers that went with their producer and that no plan result has named yet. */
   readonly #gone = new Set<ConsumerId>();
+  /** What the way to the listener carries; known while something on it is protected. */
+  #line = UNKNOWN_LINE;
+  #isWatched = false;
   readonly #connecting = new Map<string, { parameters: DtlsParameters; done: Promise<void> }>();
 
   constructor(options: PeerOptions) {
@@ -70,6 +80,9 @@ export class Peer {
     this.id = options.id;
     this.sendTransport = options.sendTransport;
     this.recvTransport = options.recvTransport;
+    this.recvTransport.on('trace', (trace) => {
+      if (trace.type === 'bwe') this.#lineChanged((trace.info as BweInfo).availableBitrate);
+    });
   }
 
   /** What the page needs to know of this peer: its transports and everything it consumes. */
@@ -182,7 +195,8 @@ export class Peer {
       listening.flow = flow;
       return this.#settle(listening);
     });
-    const outcomes = await Promise.allSettled([...adding, ...keeping]);
+    const settled = await Promise.allSettled([...adding, ...keeping]);
+    const outcomes = [...settled, ...(await Promise.allSettled([this.#watchLine()]))];
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed) {
       this.retract({ added: added.map(describeConsumer), removed: [] });
@@ -295,6 +309,33 @@ export class Peer {
     return listening;
   }
 
+  get #signed(): Listening[] {
+    return [...this.#listening.values()].filter(({ flow }) => flow.protected && !flow.paused);
+  }
+
+  /** Only what is protected needs to know the line, and it does not come for nothing. */
+  async #watchLine(): Promise<void> {
+    const isNeeded = this.#signed.length > 0;
+    if (isNeeded === this.#isWatched || this.recvTransport.closed) return;
+    const watched = this.recvTransport.enableTraceEvent(isNeeded ? ['bwe'] : []);
+    await call(watched, this.#options.deadlineMs);
+    this.#isWatched = isNeeded;
+    if (isNeeded) return;
+    this.#line = UNKNOWN_LINE;
+    await this.#settleAll(() => true);
+  }
+
+  #lineChanged(available: number): void {
+    if (!this.#isWatched) return;
+    const before = this.#line;
+    this.#line = estimated(before, available, this.#signed.length, performance.now());
+    const settled: Promise<unknown>[] = [];
+    if (this.#line.tight !== before.tight) settled.push(this.#settleAll(() => true));
+    if (this.#line.cutAt !== before.cutAt) settled.push(...this.#signed.map(flush));
+    // What the worker did not take is asked for again with the next plan.
+    Promise.all(settled).catch(() => {});
+  }
+
   #stopListening(producerId: ProducerId): void {
     this.#listening.get(producerId)?.consumer.close();
   }
@@ -308,7 +349,9 @@ export class Peer {
   /** Asks the worker for what differs from what it was asked for before. */
   async #settle(listening: Listening): Promise<void> {
     const { consumer, asked } = listening;
-    const wanted = settingsOf(listening.flow, listening.started, listening.preference);
+    const { flow, started, preference } = listening;
+    const yields = this.#line.tight && consumer.kind === 'video' && !flow.protected;
+    const wanted = settingsOf(flow, started, preference, yields);
     listening.asked = wanted;
     const calls: Promise<void>[] = [];
     if (wanted.priority !== asked?.priority) calls.push(consumer.setPriority(wanted.priority));
@@ -341,6 +384,14 @@ export class Peer {
       if (!consumer.closed) throw error;
     }
   }
+}
+
+/**
+ * Drops what is under way in a layer that the line does not carry any more, and all that would be sent
+ * again of it: the picture goes on with the next key frame, in seconds less.
+ */
+async function flush({ consumer, asked }: Listening): Promise<void> {
+  if (asked?.paused === false) await Promise.all([consumer.pause(), consumer.resume()]);
 }
 
 function describeConsumer({ consumer }: Listening): NodeConsumer {

@@ -100,6 +100,15 @@ describe('settingsOf', () => {
     );
   });
 
+  test('what gives way is held, and is set up otherwise as it will be again', () => {
+    fc.assert(
+      fc.property(flow, fc.boolean(), preference, (planned, started, wish) => {
+        const settings = settingsOf(planned, started, wish);
+        expect(settingsOf(planned, started, wish, true)).toEqual({ ...settings, paused: true });
+      }),
+    );
+  });
+
   test('nobody asking for less means no limit', () => {
     const planned: Flow = { producerId: ProducerId.parse('p'), paused: false, priority: 1 };
     expect(settingsOf(planned, true, undefined)).toMatchObject({

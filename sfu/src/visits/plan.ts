@@ -43,15 +43,18 @@ export function diffPlan(planned: readonly Flow[], present: ReadonlySet<Producer
  * Plan, readiness of the listener and its tile's wish, in one. Each can only take away:
  * a consumer runs where none of them holds it, in the lowest of the layers they allow. From a
  * protected flow the tile takes nothing.
+ *
+ * @param yields whether it gives way to protected flows
  */
 export function settingsOf(
   flow: Flow,
   started: boolean,
   preference: Preference | undefined,
+  yields = false,
 ): ConsumerSettings {
   const wish = flow.protected ? undefined : preference;
   return {
-    paused: flow.paused || !started || (wish?.paused ?? false),
+    paused: flow.paused || !started || yields || (wish?.paused ?? false),
     priority: flow.priority,
     spatialLayer: lowest(flow.maxSpatialLayer, wish?.spatialLayer),
     temporalLayer: lowest(flow.maxTemporalLayer, wish?.temporalLayer),
