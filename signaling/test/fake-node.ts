@@ -64,6 +64,10 @@ export class FakeNode implements NodeClient {
     return { codecs: [] };
   }
 
+  isLost(): boolean {
+    return false;
+  }
+
   closeVisit(_media: unknown, request: ControlRequest<'close-visit'>): void {
     this.call(this.id, 'close-visit', request).catch(() => {});
   }

@@ -23,9 +23,9 @@ import type { Metrics } from '../metrics.ts';
 import type { GatewayLink } from '../visits/visits.ts';
 import { type Admission, admit } from './auth.ts';
 
-/** A gateway that is cut off is noticed within interval plus timeout. */
-const PING_INTERVAL_MS = 2_000;
-const PING_TIMEOUT_MS = 4_000;
+/** Either end notices within interval plus timeout that the other is cut off or hung. */
+const PING_INTERVAL_MS = 500;
+const PING_TIMEOUT_MS = 1_500;
 
 type ControlSocket = Socket<
   GatewayToNode,

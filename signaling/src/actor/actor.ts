@@ -240,8 +240,13 @@ export class VisitActor {
     if (this.#visit?.media?.node === node) await this.#media.readopt();
   }
 
+  /** A node is lost: the visit goes on at another one, if it was there. */
+  async nodeLost(node: NodeId): Promise<void> {
+    if (this.#visit?.media?.node === node) await this.#media.readopt();
+  }
+
   /** What a node says of this visit. */
-  report(report: Exclude<NodeReport, { type: 'linked' }>): void {
+  report(report: Exclude<NodeReport, { type: 'linked' | 'lost' }>): void {
     if (this.#closing || !this.#visit) return;
     switch (report.type) {
       case 'visits-lost':
@@ -606,6 +611,7 @@ export class VisitActor {
 
   async #join(session: Session, request: ClientRequest<'join'>) {
     if (this.#media.hasRebooted) this.#mediaLost();
+    else this.#media.leave();
     const full: NodeId[] = [];
     for (;;) {
       const media = this.#state.media ?? this.#media.place(full);

@@ -117,6 +117,20 @@ export class VisitMedia {
     return { node: node.nodeId, bootId: node.bootId };
   }
 
+  /**
+   * The node is lost: the visit can begin anew at another one, where one takes it. What the lost one may
+   * still have is closed when it is heard of again. False where there is no other place, or no need.
+   */
+  leave(): boolean {
+    const { nodes } = this.#host;
+    const media = this.#host.visit()?.media;
+    if (!media || !nodes.isLost(media.node)) return false;
+    if (!place(nodes.linked(), nodes.region, Math.random).ok) return false;
+    nodes.closeVisit(media, this.scope);
+    this.#host.mediaLost();
+    return true;
+  }
+
   ownerOf(peer: PeerId): ParticipantId | undefined {
     return this.#peers.get(peer)?.participant;
   }
@@ -149,7 +163,7 @@ export class VisitMedia {
     rtpCapabilities: RtpCapabilities,
     flows: readonly PlannedFlow[],
   ) {
-    this.#host.nodes.keepVisit(this.#host.key);
+    this.#host.nodes.keepVisit(media, this.#host.key);
     const { sendTransport, recvTransport, consumers } = await this.callAt(media, 'open-peer', {
       ...this.scope,
       peer,
@@ -385,7 +399,10 @@ export class VisitMedia {
       return;
     }
     const bootId = this.#bootOf(media);
-    if (!bootId) throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
+    if (!bootId) {
+      if (this.leave()) return;
+      throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
+    }
     if (bootId !== media.bootId) {
       this.#host.mediaLost();
       return;

@@ -3,6 +3,7 @@ import {
   type CreateVisit,
   type EvidenceResource,
   type LedgerEntry,
+  type NodeId,
   type SessionId,
   type TenantId,
   type VisitId,
@@ -29,6 +30,8 @@ import { VisitActor } from './actor.ts';
 import { Census } from './census.ts';
 import type { Clock } from './clock.ts';
 
+/** Milliseconds between two visits that leave a lost node. */
+const MOVE_STEP_MS = 4;
 /** Visits that are written or opened side by side where all of them are. */
 const PARALLEL = 16;
 
@@ -149,11 +152,25 @@ export class VisitRegistry implements Visits {
     if (report.type === 'linked') {
       const { nodeId } = report.node;
       void inParallel([...this.#actors.values()], (actor) => actor.nodeLinked(nodeId));
+    } else if (report.type === 'lost') {
+      this.#moveFrom(report.node);
     } else if (report.type === 'visits-lost') {
       for (const key of report.visits) this.#actors.get(key)?.report(report);
     } else {
       this.#actors.get(report.visit)?.report(report);
     }
+  }
+
+  /**
+   * The visits of a lost node, one after the other in short steps: their pages all join elsewhere, and the
+   * nodes that are left have visits of their own. Those with a patient in them come first.
+   */
+  #moveFrom(node: NodeId): void {
+    const visits = [...this.#actors.values()]
+      .filter(({ media }) => media?.node === node)
+      .toSorted((one, other) => urgency(one) - urgency(other));
+    for (const [index, actor] of visits.entries())
+      this.#options.clock.after(index * MOVE_STEP_MS, () => void actor.nodeLost(node));
   }
 
   async redisReturned(): Promise<void> {
@@ -197,6 +214,10 @@ export class VisitRegistry implements Visits {
     return actor;
   }
 }
+
+/** Lower is sooner. */
+const urgency = ({ resource }: VisitActor): number =>
+  resource?.kind === 'group' || resource?.kind === 'lecture' ? 1 : 0;
 
 async function inParallel<Item>(
   items: readonly Item[],

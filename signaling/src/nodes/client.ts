@@ -14,6 +14,8 @@ import type { LinkedNode } from './placement.ts';
 export type NodeReport =
   /** The link is up, for the first time or again; compare the boot id. */
   | { type: 'linked'; node: LinkedNode }
+  /** Its link is down and does not come back: its visits go elsewhere, where there is an elsewhere. */
+  | { type: 'lost'; node: NodeId }
   | ({ type: 'transport-state' } & ControlEventPayload<'transport-state'>)
   | ({ type: 'scores' } & ControlEventPayload<'scores'>)
   | ({ type: 'speaker' } & ControlEventPayload<'speaker'>)
@@ -25,6 +27,8 @@ export interface NodeClient {
   readonly region: string;
   /** Nodes whose link is up. */
   linked(): readonly LinkedNode[];
+  /** Nobody has heard of the node for a while, or ever. */
+  isLost(node: NodeId): boolean;
   /** The cluster's constant set; undefined until a node has said it. */
   rtpCapabilities(): RtpCapabilities | undefined;
   /**
@@ -38,6 +42,6 @@ export interface NodeClient {
   ): Promise<ControlResponse<Name>>;
   /** The visit is over: closed at its node, however long the node takes to answer. */
   closeVisit(media: Media, request: ControlRequest<'close-visit'>): void;
-  /** The visit is opened anew: not closed any more where that is still under way. */
-  keepVisit(visit: VisitKey): void;
+  /** The visit is opened anew at that node: not closed any more there, where that is still under way. */
+  keepVisit(media: Media, visit: VisitKey): void;
 }

@@ -68,7 +68,7 @@ test('a visit that is opened anew is not closed any more', async () => {
   const { closings, state, clock, pass } = setUp('media-unavailable');
   closings.close(media, { visit, epoch: 1 });
   await pass(0);
-  closings.keep(visit);
+  closings.keep(media, visit);
   await pass(120_000);
   expect([state.calls, closings.size, clock.pending]).toEqual([1, 0, 0]);
 });

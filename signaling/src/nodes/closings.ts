@@ -24,7 +24,8 @@ interface Closing {
 export class Closings {
   readonly #nodes: Pick<NodeClient, 'linked' | 'call'>;
   readonly #clock: Clock;
-  readonly #closings = new Map<VisitKey, Closing>();
+  /** By node, its boot and visit: a visit may be left behind at several. */
+  readonly #closings = new Map<string, Closing>();
 
   constructor(nodes: Pick<NodeClient, 'linked' | 'call'>, clock: Clock) {
     this.#nodes = nodes;
@@ -36,29 +37,30 @@ export class Closings {
   }
 
   close(media: Media, request: ControlRequest<'close-visit'>): void {
-    this.keep(request.visit);
+    this.keep(media, request.visit);
     const closing = { media, request, since: this.#clock.now(), attempt: 0, cancel: () => {} };
-    this.#closings.set(request.visit, closing);
+    this.#closings.set(nameOf(media, request.visit), closing);
     void this.#tell(closing);
   }
 
-  /** The visit is opened anew: what is there is asked for then, and not closed any more. */
-  keep(visit: VisitKey): void {
-    this.#closings.get(visit)?.cancel();
-    this.#closings.delete(visit);
+  /** The visit is opened anew there: what is there is asked for then, and not closed any more. */
+  keep(media: Media, visit: VisitKey): void {
+    const name = nameOf(media, visit);
+    this.#closings.get(name)?.cancel();
+    this.#closings.delete(name);
   }
 
   stop(): void {
-    for (const visit of [...this.#closings.keys()]) this.keep(visit);
+    for (const { media, request } of [...this.#closings.values()]) this.keep(media, request.visit);
   }
 
   async #tell(closing: Closing): Promise<void> {
-    const { media, request } = closing;
+    const { media } = closing;
     const node = this.#nodes.linked().find(({ nodeId }) => nodeId === media.node);
     // Another boot has nothing of before.
     const isDone = node !== undefined && node.bootId !== media.bootId;
     if (isDone || (node && (await this.#told(closing)))) this.#forget(closing);
-    else if (this.#closings.get(request.visit) === closing) this.#again(closing);
+    else if (this.#isOpen(closing)) this.#again(closing);
   }
 
   async #told({ media, request }: Closing): Promise<boolean> {
@@ -85,7 +87,14 @@ export class Closings {
   }
 
   #forget(closing: Closing): void {
-    const { visit } = closing.request;
-    if (this.#closings.get(visit) === closing) this.#closings.delete(visit);
+    const { media, request } = closing;
+    if (this.#isOpen(closing)) this.#closings.delete(nameOf(media, request.visit));
+  }
+
+  #isOpen(closing: Closing): boolean {
+    const { media, request } = closing;
+    return this.#closings.get(nameOf(media, request.visit)) === closing;
   }
 }
+
+const nameOf = ({ node, bootId }: Media, visit: VisitKey): string => `${node} ${bootId} ${visit}`;

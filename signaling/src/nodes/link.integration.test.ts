@@ -44,6 +44,7 @@ function link(url: string) {
     log: pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
     onWelcome: () => {},
     onDown: () => {},
+    onLost: () => {},
     onEvent: () => {},
   });
   open.push(() => made.close());

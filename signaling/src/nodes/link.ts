@@ -24,8 +24,10 @@ import type { Clock } from '../actor/clock.ts';
 /** A node that has not answered a call by then may have died. */
 const CALL_DEADLINE_MS = 2_000;
 const TOKEN_LIFETIME_SECONDS = 60;
-const RECONNECT_MIN_MS = 200;
+const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 2_000;
+/** A link that is down for this long is lost with its node, as far as this gateway can tell; at once where the node's port refuses. */
+const LOST_MS = 700;
 /** A cause that lasts is written to the log this often at the most. */
 const REPEAT_MS = 60_000;
 
@@ -38,6 +40,8 @@ export interface NodeLinkOptions {
   log: Logger;
   onWelcome: (welcome: ControlEventPayload<'welcome'>) => void;
   onDown: () => void;
+  /** Down, and not back soon enough: once an outage. */
+  onLost: () => void;
   onEvent: <Name extends Exclude<ControlEventName, 'welcome'>>(
     name: Name,
     payload: ControlEventPayload<Name>,
@@ -54,6 +58,7 @@ export class NodeLink {
   readonly #reported = new Map<string, number>();
   #cancelRetry: () => void = () => {};
   #welcomed = false;
+  #cancelLost: (() => void) | undefined;
 
   constructor(options: NodeLinkOptions) {
     this.#options = options;
@@ -76,7 +81,9 @@ export class NodeLink {
     this.#socket.on('connect_error', (error) => {
       // Not reached is retried by Socket.IO itself; refused by the node's middleware is not.
       if (this.#socket.active) {
-        this.#report(causeOf(error), 'a node can not be reached');
+        const cause = causeOf(error);
+        this.#report(cause, 'a node can not be reached');
+        if (cause.code === 'ECONNREFUSED') this.#lost();
         return;
       }
       this.#report({ message: error.message }, 'a node refused the control link');
@@ -85,6 +92,8 @@ export class NodeLink {
     this.#socket.on('welcome', (payload: unknown) =>
       this.#receive('welcome', payload, (welcome) => {
         this.#welcomed = true;
+        this.#cancelLost?.();
+        this.#cancelLost = undefined;
         this.#reported.clear();
         options.onWelcome(welcome);
       }),
@@ -136,6 +145,8 @@ export class NodeLink {
     this.#cancelRetry();
     this.#socket.disconnect();
     this.#down();
+    this.#cancelLost?.();
+    this.#cancelLost = undefined;
   }
 
   async #handshake() {
@@ -183,7 +194,15 @@ export class NodeLink {
   #down(): void {
     if (!this.#welcomed) return;
     this.#welcomed = false;
+    this.#cancelLost = this.#options.clock.after(LOST_MS, () => this.#lost());
     this.#options.onDown();
+  }
+
+  #lost(): void {
+    if (!this.#cancelLost) return;
+    this.#cancelLost();
+    this.#cancelLost = undefined;
+    this.#options.onLost();
   }
 
   #retry(): void {

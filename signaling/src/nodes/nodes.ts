@@ -33,6 +33,8 @@ export interface NodesOptions {
 }
 
 const DESIRED_INTERVAL_MS = 1_000;
+/** From the start of this process until it must have met every node that is there. */
+const FIRST_MEETING_MS = 3_000;
 
 /** The control links with all nodes, by the node id that each says at its welcome. */
 export class Nodes implements NodeClient {
@@ -43,6 +45,9 @@ export class Nodes implements NodeClient {
   readonly #nodes = new Map<NodeId, { link: NodeLink; node: LinkedNode }>();
   readonly #closings: Closings;
   #rtpCapabilities: RtpCapabilities | undefined;
+  /** Every node that was ever linked. */
+  readonly #known = new Map<NodeId, 'linked' | 'lost'>();
+  #startedAt = Number.POSITIVE_INFINITY;
   #desiredAt = 0;
 
   constructor(options: NodesOptions) {
@@ -52,6 +57,7 @@ export class Nodes implements NodeClient {
 
   /** Opens the links; resolves once one node has said its welcome, or after the deadline. */
   async start(deadlineMs: number): Promise<void> {
+    this.#startedAt = this.#options.clock.now();
     this.#reportLinks();
     const cancel = this.#options.clock.after(deadlineMs, this.#first.resolve);
     for (const url of this.#options.urls) this.#open(url);
@@ -81,8 +87,17 @@ export class Nodes implements NodeClient {
     this.#closings.close(media, request);
   }
 
-  keepVisit(visit: VisitKey): void {
-    this.#closings.keep(visit);
+  keepVisit(media: Media, visit: VisitKey): void {
+    this.#closings.keep(media, visit);
+  }
+
+  isLost(node: NodeId): boolean {
+    if (this.#nodes.has(node)) return false;
+    const known = this.#known.get(node);
+    // Of one that was never met all that can be said is that it had its time.
+    return known
+      ? known === 'lost'
+      : this.#options.clock.now() - this.#startedAt > FIRST_MEETING_MS;
   }
 
   get region(): string {
@@ -134,6 +149,7 @@ export class Nodes implements NodeClient {
         id = nodeId;
         const node: LinkedNode = { nodeId, bootId, region, state, load, pending: 0 };
         this.#nodes.set(nodeId, { link, node });
+        this.#known.set(nodeId, 'linked');
         this.#rtpCapabilities = rtpCapabilities;
         this.#reportLinks();
         log.info({ node: nodeId }, 'control link with a node is up');
@@ -144,6 +160,12 @@ export class Nodes implements NodeClient {
         forget();
         this.#reportLinks();
         log.warn({ node: id }, 'control link with a node is down');
+      },
+      onLost: () => {
+        if (id === undefined || this.#nodes.has(id)) return;
+        this.#known.set(id, 'lost');
+        log.warn({ node: id }, 'a node is lost');
+        onReport({ type: 'lost', node: id });
       },
       onEvent: (name, payload) => {
         const known = id === undefined ? undefined : this.#nodes.get(id);
