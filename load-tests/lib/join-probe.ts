@@ -69,10 +69,8 @@ export function watchSteps(): void {
   };
 }
 
-export async function loadSdk(): Promise<void> {
-  const address = '/bedside.mjs';
-  (globalThis as unknown as ProbeWindow).bedside = (await import(address)) as SdkModule;
-}
+/** As text: the test runner rewrites an import() that it sees. */
+export const loadSdk = "import('/bedside.mjs').then((sdk) => { globalThis.bedside = sdk; })";
 
 export async function prepare(): Promise<void> {
   await (globalThis as unknown as ProbeWindow).bedside.Visit.prepare();
