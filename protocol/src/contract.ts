@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { BedsideError, type ErrorCode } from './errors.ts';
+import { GatewayId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 
 /** A range of versions, both ends included. */
@@ -26,6 +27,8 @@ export const ErrorBody = z.object({
   field: z.optional(z.string().check(z.maxLength(LIMITS.textLength))),
   /** Milliseconds to wait before trying again. */
   retryAfterMs: z.optional(z.int().check(z.nonnegative())),
+  /** With `moved`: who has the visit. Connect again at once with `gateway=<id>` in the query, by which the balancer goes. */
+  gateway: z.optional(GatewayId),
 });
 export type ErrorBody = z.infer<typeof ErrorBody>;
 

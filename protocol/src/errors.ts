@@ -1,4 +1,5 @@
 import type { ErrorBody, ErrorKind } from './contract.ts';
+import type { GatewayId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 
 export interface ErrorDefinition {
@@ -296,6 +297,8 @@ export interface BedsideErrorOptions {
   field?: string | undefined;
   /** Whole milliseconds. */
   retryAfterMs?: number | undefined;
+  /** Of `moved`: who has the visit. */
+  gateway?: GatewayId | undefined;
   cause?: unknown;
   /** @internal What a newer peer said of an error whose code this side does not know. */
   said?: Pick<ErrorBody, 'kind' | 'retryable' | 'message'> | undefined;
@@ -319,6 +322,7 @@ export class BedsideError extends Error {
   readonly retryable: boolean;
   readonly field: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly gateway: GatewayId | undefined;
 
   constructor(code: ErrorCode, options: BedsideErrorOptions = {}) {
     const { kind, retryable, text } = ERRORS[code];
@@ -329,6 +333,7 @@ export class BedsideError extends Error {
     this.retryable = said.retryable;
     this.field = options.field?.slice(0, LIMITS.textLength);
     this.retryAfterMs = options.retryAfterMs;
+    this.gateway = options.gateway;
   }
 
   /** @internal What the other side gets: code and safe text, never the cause. */
@@ -340,6 +345,7 @@ export class BedsideError extends Error {
       message: this.message,
       ...(this.field === undefined ? {} : { field: this.field }),
       ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
+      ...(this.gateway === undefined ? {} : { gateway: this.gateway }),
     };
   }
 
@@ -348,9 +354,9 @@ export class BedsideError extends Error {
    * stands for it; kind, retryable and text are the peer's.
    */
   static fromBody(body: ErrorBody): BedsideError {
-    const { code, field, retryAfterMs } = body;
+    const { code, field, retryAfterMs, gateway } = body;
     return isErrorCode(code)
-      ? new BedsideError(code, { field, retryAfterMs })
+      ? new BedsideError(code, { field, retryAfterMs, gateway })
       : new BedsideError(CODE_OF_KIND[body.kind], { field, retryAfterMs, cause: body, said: body });
   }
 }

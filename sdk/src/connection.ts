@@ -2,6 +2,7 @@ import {
   BedsideError,
   type CommandMap,
   type EventMap,
+  type GatewayId,
   type PayloadOf,
   type RequestId,
   type RequestOf,
@@ -58,6 +59,7 @@ export type CreateSocket = (options: SocketOptions) => SocketPort;
 
 const OPEN_DEADLINE_MS = 10_000;
 const COMMAND_DEADLINE_MS = 10_000;
+const REDIRECTS_MAX = 3;
 const RETRY_FIRST_MS = 300;
 /** Commands that wait for an answer or for the socket; more than this is a page gone wild. */
 const PENDING_MAX = 64;
@@ -93,6 +95,8 @@ export class Connection<Commands extends CommandMap, Events extends EventMap> {
   #socket: SocketPort | undefined;
   #abortOpen: ((error: BedsideError) => void) | undefined;
   #ready = false;
+  /** Who is asked for: the one that the last refusal named. */
+  #gateway: GatewayId | undefined;
 
   constructor(
     url: string,
@@ -115,8 +119,28 @@ export class Connection<Commands extends CommandMap, Events extends EventMap> {
     return this.#ready;
   }
 
-  /** @throws BedsideError the gateway's refusal, or `connection-failed`. */
-  openAt(
+  /** Follows the gateway to another one. @throws BedsideError the gateway's refusal, or `connection-failed`. */
+  async openAt(
+    query: SocketOptions['query'],
+    token: string,
+    sessionId?: SessionId,
+  ): Promise<Welcome<Events>> {
+    for (let redirects = 0; ; redirects++) {
+      try {
+        const gateway = this.#gateway;
+        return await this.#open({ ...query, ...(gateway && { gateway }) }, token, sessionId);
+      } catch (error) {
+        const { code, gateway } = error as BedsideError;
+        if (code !== 'moved' || gateway === this.#gateway || redirects >= REDIRECTS_MAX) {
+          this.#gateway = undefined;
+          throw error;
+        }
+        this.#gateway = gateway;
+      }
+    }
+  }
+
+  #open(
     query: SocketOptions['query'],
     token: string,
     sessionId?: SessionId,

@@ -100,6 +100,38 @@ describe('open', () => {
     await silent;
   });
 
+  it('goes where the gateway says the visit is, at once, and asks for that one from then on', async () => {
+    const opening = signal.open(token());
+    const { error } = refusal('moved', { retryAfterMs: 1_000, gateway: 'gateway-2' });
+    last().receive('connect_error', Object.assign(new Error(), { data: error }));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(last().options.query).toEqual({ visit: 'v1', gateway: 'gateway-2' });
+    last().receive('welcome', welcome);
+    await opening;
+    last().receive('disconnect');
+    signal.open(token()).catch(() => {});
+    expect(last().options.query).toMatchObject({ gateway: 'gateway-2' });
+  });
+
+  it('is not sent around in circles, nor to the one that sent it away', async () => {
+    const refuse = async (gateway: string) => {
+      const { error } = refusal('moved', { gateway });
+      last().receive('connect_error', Object.assign(new Error(), { data: error }));
+      await vi.advanceTimersByTimeAsync(0);
+    };
+    const opening = signal.open(token());
+    opening.catch(() => {});
+    for (const gateway of ['a', 'b', 'a', 'b', 'a']) await refuse(gateway);
+    await expect(opening).rejects.toMatchObject({ code: 'moved' });
+    expect(sockets).toHaveLength(4);
+    const again = signal.open(token());
+    again.catch(() => {});
+    expect(last().options.query).toEqual({ visit: 'v1' });
+    await refuse('a');
+    await refuse('a');
+    await expect(again).rejects.toMatchObject({ code: 'moved' });
+  });
+
   it('rejects a welcome that is malformed, and a token that is none', async () => {
     const opening = signal.open(token());
     last().receive('welcome', { ...welcome, sessionId: 7 });

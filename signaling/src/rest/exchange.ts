@@ -23,9 +23,13 @@ export const json = (
   headers: { 'Cache-Control': 'no-store', ...headers },
 });
 
-/** An error as problem details (RFC 9457): its code and nothing of the request but the name of a field. */
-export function problem(error: BedsideError): Answer {
-  const { status } = ERRORS[error.code];
+/**
+ * An error as problem details (RFC 9457): its code and nothing of the request but the name of a field.
+ * @param path of the request, where it may be sent again to the gateway that has the visit
+ */
+export function problem(error: BedsideError, path?: string): Answer {
+  const isElsewhere = error.gateway !== undefined && path !== undefined;
+  const status = isElsewhere ? 307 : ERRORS[error.code].status;
   const body: Problem = {
     type: `https://bedside.example/errors#${error.code}`,
     title: error.message,
@@ -37,6 +41,7 @@ export function problem(error: BedsideError): Answer {
   const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
   if (error.retryAfterMs !== undefined)
     headers['Retry-After'] = String(Math.ceil(error.retryAfterMs / 1000));
+  if (isElsewhere) headers.Location = `${path}?gateway=${error.gateway}`;
   if (status === 401) headers['WWW-Authenticate'] = 'Bearer';
   return { status, contentType: 'application/problem+json', body: JSON.stringify(body), headers };
 }

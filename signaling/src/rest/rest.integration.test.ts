@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { SERVICE_AUDIENCE } from '@bedside/protocol';
+import { BedsideError, type GatewayId, SERVICE_AUDIENCE } from '@bedside/protocol';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { API_KEY, mintToken, type Running, startGateway } from '../../test/harness.ts';
 
@@ -146,6 +146,29 @@ test('a fault of ours is a problem without its text, and logged once', async () 
   expect(JSON.stringify(answer.body)).not.toContain('marked');
   expect(running.logged().match(/request failed/g)).toHaveLength(1);
   expect(running.logged()).not.toContain('marked-visit');
+});
+
+test('what another gateway has is asked for there, once', async () => {
+  const { end } = running.visits;
+  running.visits.end = async () => {
+    throw new BedsideError('moved', { gateway: 'gateway-2' as GatewayId, retryAfterMs: 1_000 });
+  };
+  try {
+    const end = (query: string) =>
+      fetch(`${running.url}/v1/visits/rest-1/end${query}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${API_KEY}` },
+        redirect: 'manual',
+      });
+    const sent = await end('');
+    expect([sent.status, sent.headers.get('location')]).toEqual([
+      307,
+      '/v1/visits/rest-1/end?gateway=gateway-2',
+    ]);
+    expect((await end('?gateway=gateway-2')).status).toBe(409);
+  } finally {
+    running.visits.end = end;
+  }
 });
 
 test('ids in a path are decoded once, and what is no id is refused', async () => {

@@ -128,18 +128,20 @@ export function createRest(options: RestOptions): { mount(app: TemplatedApp): vo
       : { Vary: 'Origin' };
   };
 
-  const failure = (thrown: unknown): Answer => {
+  const failure = (thrown: unknown, path?: string): Answer => {
     const error = toBedsideError(thrown);
     if (error.kind === 'internal') {
       telemetry.internalError('rest');
       log.error({ err: error }, 'request failed');
     }
-    return problem(error);
+    return problem(error, path);
   };
 
   const handle = (route: Route) => (res: HttpResponse, req: HttpRequest) => {
     const startedAt = performance.now();
     const exchange = new Exchange(res);
+    // Sent on once: where the balancer does not go by the gateway's name, it would come here again.
+    const path = (req.getQuery() ?? '').includes('gateway=') ? undefined : req.getUrl();
     const authorization = req.getHeader('authorization');
     const cors = corsHeaders(req.getHeader('origin'));
     const visit = route.pattern.includes(':') ? decode(req.getParameter(0) ?? '') : '';
@@ -159,7 +161,7 @@ export function createRest(options: RestOptions): { mount(app: TemplatedApp): vo
       return route.run({ tenant, visit, body: await body });
     };
     withDeadline(answer(), REST_DEADLINE_MS)
-      .catch(failure)
+      .catch((thrown) => failure(thrown, path))
       .then((result) => {
         telemetry.rest(route.label, result.status, (performance.now() - startedAt) / 1000);
         exchange.send({ ...result, headers: { ...result.headers, ...cors } });

@@ -249,6 +249,7 @@ describe('a lease', () => {
     await a.store.acquire(key);
     await expect(b.store.acquire(key)).rejects.toMatchObject({
       code: 'moved',
+      gateway: A,
       retryAfterMs: expect.any(Number),
     });
   });

@@ -132,10 +132,9 @@ export class RedisStore implements VisitStore {
     let reply = await this.#tryAcquire(key, '');
     if (reply[0] === 'owned') {
       const [, gateway, boot, epoch] = reply;
-      if (await this.#isLive(gateway, boot))
-        throw new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS });
+      if (await this.#isLive(gateway, boot)) throw movedTo(gateway);
       reply = await this.#tryAcquire(key, epoch);
-      if (reply[0] === 'owned') throw new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS });
+      if (reply[0] === 'owned') throw movedTo(reply[1]);
     }
     const [, epoch, snapshot, said] = reply;
     const visit = this.#parse(snapshot);
@@ -254,6 +253,9 @@ export class RedisStore implements VisitStore {
     this.#options.onAvailable();
   }
 }
+
+const movedTo = (gateway: string): BedsideError =>
+  new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS, gateway: gateway as GatewayId });
 
 /** For how long a visit is kept from now on, milliseconds: who comes to one that is forgotten is not made to wait. */
 function lifeOf({ state, policy: { startsAt } }: Visit, now: number): number {
