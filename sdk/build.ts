@@ -34,6 +34,8 @@ const shared: BuildOptions = {
   minify: true,
   // Private by convention in the packages; what has to keep its name begins otherwise.
   mangleProps: /^_[a-z]/,
+  // TypeScript's private members are reached for by a quoted name, too.
+  mangleQuoted: true,
   sourcemap: 'linked',
   platform: 'browser',
   target: ['chrome109', 'edge109', 'firefox115', 'safari16.4'],
