@@ -177,7 +177,8 @@ export interface VisitInPage {
   admit(participantIds?: string[]): Promise<void>;
   moveTo(participantIds: string[], target: { type: string; audio?: string }): Promise<string>;
   invite(options: { role: string }): Promise<{ token: string; expiresAt: number }>;
-  call(options: { role: string; groups: object[] }): Promise<string>;
+  call(options: { role: string; groups: object[]; ringMs?: number }): Promise<string>;
+  cancelCall(callId: string): Promise<void>;
   leave(): Promise<void>;
   end(): Promise<void>;
   connect(): Promise<void>;

@@ -2,6 +2,7 @@
 import { Alarm } from './alarm.js';
 import { enterAsGuest } from './guest-pass.js';
 import { languageName } from './languages.js';
+import { MissedCalls } from './missed-calls.js';
 import { byId, el, onLanguage, t, title } from './page.js';
 import { clinicToken, signInForm, signOut, staffProfile } from './staff.js';
 
@@ -10,6 +11,9 @@ const SPECIALTIES = ['cardiology', 'dermatology', 'neurology', 'psychiatry'];
 const COUNT_EVERY_MS = 1000;
 
 const alarm = new Alarm();
+const missed = new MissedCalls(wanted);
+/** Calls that are being accepted or declined: they ring no more, whatever the answer will be. */
+const answering = new Set();
 const form = byId('sign-in-form');
 let onCall;
 let url;
@@ -34,7 +38,8 @@ async function begin() {
     });
     onCall.on('changed', show);
     onCall.on('connectionStateChanged', show);
-    onCall.on('ringEnded', (_call, reason) => ended(reason));
+    onCall.on('ring', rings);
+    onCall.on('ringEnded', ended);
     await onCall.signOn();
     byId('duty-title').focus();
   } catch {
@@ -43,8 +48,16 @@ async function begin() {
   show();
 }
 
-function ended(reason) {
-  if (reason !== 'declined') tell(() => t(`ringEnded.${reason}`));
+function rings(call) {
+  missed.remove(call);
+  tell(() => '');
+}
+
+/** Nothing is missed by who declined it, here or in another window, or is told as the answer to what they pressed. */
+function ended(call, reason) {
+  if (reason === 'declined' || answering.has(call.callId)) return;
+  missed.add(call, reason, Date.now());
+  show();
 }
 
 function tell(text) {
@@ -53,7 +66,7 @@ function tell(text) {
 }
 
 function show() {
-  if (!alarm.isRinging) title(t(staffProfile() ? 'onCall.title' : 'onCall.signInTitle'));
+  if (!onCall) title(t('onCall.signInTitle'));
   byId('specialty-ticks').replaceChildren(...specialtyTicks());
   if (!onCall) return;
   const { name, role, languages, specialties } = staffProfile();
@@ -67,6 +80,7 @@ function show() {
   byId('idle-text').textContent = t(isBusy ? 'onCall.idleBusy' : 'onCall.idle');
   byId('busy').setAttribute('aria-pressed', String(isBusy));
   byId('busy').textContent = t(isBusy ? 'onCall.free' : 'onCall.busy');
+  byId('silent').hidden = alarm.isArmed;
   byId('notifications').hidden = globalThis.Notification?.permission !== 'default';
   byId('skills').replaceChildren(
     ...languages.map((tag) => el('li', { class: 'language' }, languageName(tag))),
@@ -74,7 +88,11 @@ function show() {
   );
   byId('notice').textContent = notice();
   byId('notice').hidden = notice() === '';
+  missed.show();
   showCalls(calls);
+  // The title is the alarm's while it rings.
+  if (!alarm.isRinging)
+    title((missed.count > 0 ? `(${missed.count}) ` : '') + byId('duty-title').textContent);
 }
 
 const cards = new Map();
@@ -101,7 +119,7 @@ function showCalls(calls) {
     card.querySelector('.primary').textContent = t('onCall.accept');
     card.querySelector('.plain').textContent = t('onCall.decline');
   }
-  const [loudest] = calls;
+  const loudest = calls.find(({ callId }) => !answering.has(callId));
   byId('ringing').textContent = loudest ? wanted(loudest) : '';
   if (loudest) alarm.start(t('onCall.ringing'));
   else alarm.stop();
@@ -115,8 +133,12 @@ function cardOf(call) {
       onclick: async () => {
         const buttons = card.querySelectorAll('button');
         for (const button of buttons) button.disabled = true;
+        answering.add(call.callId);
+        show();
         await act(call);
+        answering.delete(call.callId);
         for (const button of buttons) button.disabled = false;
+        show();
       },
     });
   const card = el(
@@ -184,8 +206,8 @@ byId('sign-off').addEventListener('click', async () => {
   location.reload();
 });
 // Any click lets it ring aloud: after a reload nobody signs in anew.
-addEventListener('pointerdown', () => alarm.arm());
-addEventListener('keydown', () => alarm.arm());
+for (const gesture of ['pointerdown', 'keydown'])
+  addEventListener(gesture, () => void alarm.arm().then(show));
 
 signInForm(form, {
   onSignIn: begin,

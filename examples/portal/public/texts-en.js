@@ -179,11 +179,14 @@ export default {
   'onCall.left': 'Rings for {seconds} s more',
   'onCall.accept': 'Accept and go in',
   'onCall.decline': 'Decline',
+  'onCall.silent': 'It rings without sound until you click or tap this page once.',
+  'onCall.missed': 'Calls that went by',
+  'onCall.dismiss': 'Got it',
   'onCall.failed': 'That did not work. Try again.',
 
   'ringEnded.taken': 'A colleague was faster and has taken the call.',
-  'ringEnded.cancelled': 'The call was cancelled.',
-  'ringEnded.unanswered': 'You missed a call.',
+  'ringEnded.cancelled': 'The caller took it back.',
+  'ringEnded.unanswered': 'Nobody answered in time.',
 
   'specialty.cardiology': 'Cardiology',
   'specialty.dermatology': 'Dermatology',

@@ -181,11 +181,14 @@ export default {
   'onCall.left': 'Suena {seconds} s más',
   'onCall.accept': 'Aceptar y entrar',
   'onCall.decline': 'Rechazar',
+  'onCall.silent': 'Suena sin sonido hasta que pulse una vez en esta página.',
+  'onCall.missed': 'Llamadas que pasaron',
+  'onCall.dismiss': 'Entendido',
   'onCall.failed': 'No funcionó. Inténtelo de nuevo.',
 
   'ringEnded.taken': 'Un colega fue más rápido y respondió a la llamada.',
-  'ringEnded.cancelled': 'La llamada se canceló.',
-  'ringEnded.unanswered': 'Perdió una llamada.',
+  'ringEnded.cancelled': 'Quien llamaba la retiró.',
+  'ringEnded.unanswered': 'Nadie respondió a tiempo.',
 
   'specialty.cardiology': 'Cardiología',
   'specialty.dermatology': 'Dermatología',

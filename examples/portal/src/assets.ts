@@ -46,6 +46,7 @@ const FILES = [
   'guest-pass.js',
   'times.js',
   'alarm.js',
+  'missed-calls.js',
   'clinic-list.js',
   'clinic-dialogs.js',
   ...Object.values(PAGES).map((page) => `${page}.js`),
