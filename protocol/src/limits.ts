@@ -38,8 +38,12 @@ export const LIMITS = {
   calls: 8,
   /** Groups that one call rings one after the other. */
   callGroups: 8,
-  /** Pairs of pages and pictures of signed conversations that a visit keeps the quality of. */
+  /** Pictures of signed conversations in one report of their quality. */
   evidence: 64,
+  /** Of one page, pictures that a visit keeps the quality of, and measures of them that are bad now. */
+  evidencePerViewer: 16,
+  /** Of all pages of a visit; of who has most the oldest goes first. */
+  evidencePerVisit: 256,
   /** Grants of one participant. */
   grants: 32,
   /** Changes in one `changed`: everybody leaves at once, and the visit ends. */

@@ -102,7 +102,10 @@ export const LedgerEntry = z.object({
 });
 export type LedgerEntry = z.infer<typeof LedgerEntry>;
 
-/** Answer of `GET /v1/visits/{visit}/events`: the oldest first, the last 10,000. */
+/**
+ * Answer of `GET /v1/visits/{visit}/events`, the oldest first: the last 10,000 of who was there, where, and
+ * could hear whom, and the last 5,000 of anything else.
+ */
 export const LedgerResource = z.object({ events: z.array(LedgerEntry) });
 export type LedgerResource = z.infer<typeof LedgerResource>;
 
@@ -116,7 +119,7 @@ export const EvidenceResource = z.object({
         ...QualityEvidence.shape,
       }),
     )
-    .check(z.maxLength(LIMITS.evidence)),
+    .check(z.maxLength(LIMITS.evidencePerVisit)),
 });
 export type EvidenceResource = z.infer<typeof EvidenceResource>;
 

@@ -118,8 +118,10 @@ const stored = async (): Promise<Visit | undefined> => {
   return snapshot === null ? undefined : JSON.parse(unpack(snapshot));
 };
 
-const ledger = async (): Promise<string[]> =>
-  (await admin.lrange(keys.ledger, 0, -1)).map((event) => JSON.parse(event).type);
+const ledger = async (): Promise<string[]> => {
+  const lists = [keys.ledger, keys.activity].map((list) => admin.lrange(list, 0, -1));
+  return (await Promise.all(lists)).flat().map((event) => JSON.parse(event).type);
+};
 
 const muted = async () =>
   (await stored())?.participants[0]?.endpoint?.producers.map(({ paused }) => paused);
@@ -318,7 +320,7 @@ describe('a snapshot of another version or of somebody else', () => {
     expect(at.logged.join()).toContain('was not written');
     await admin.del(keys.ledger);
     await ana.produce('microphone');
-    expect(await ledger()).toEqual(['producer-opened', 'producer-opened']);
+    expect((await ledger()).filter((type) => type === 'producer-opened')).toHaveLength(2);
     expect(at.counts.unwritten).toBe(0);
   });
 });

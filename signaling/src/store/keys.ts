@@ -15,6 +15,8 @@ export const visitKeys = (key: VisitKey) => ({
   snapshot: `bedside:{${key}}:visit`,
   /** A list. Under `:ledger` a version before kept it as a stream. */
   ledger: `bedside:{${key}}:events`,
+  /** The rest of the ledger: what anybody may repeat at will, and so has a bound of its own. */
+  activity: `bedside:{${key}}:activity`,
   /** What people write to each other; gone with the end of the visit. */
   messages: `bedside:{${key}}:messages`,
 });

@@ -26,25 +26,33 @@ return {'acquired', epoch, redis.call('GET', KEYS[2]), redis.call('LRANGE', KEYS
  * Writes snapshot and ledger events unless a higher epoch exists. A lease that is missing or lower was
  * lost by Redis, and is put back. Twice: the commit number has been seen, nothing is written. What can
  * fail, on a ledger that is none, comes first: a script that fails is not undone.
- * KEYS lease, snapshot, ledger, messages. ARGV gateway, boot, epoch, commit number, ttl in ms, ledger length, packed snapshot, messages to keep,
- * count of messages, messages..., events...
+ * Both parts of the ledger are trimmed each by itself, so that neither pushes anything out of the other.
+ * KEYS lease, snapshot, ledger, messages, activity. ARGV gateway, boot, epoch, commit number, ttl in ms, ledger length,
+ * packed snapshot, messages to keep, count of messages, activity length, count of ledger events, messages...,
+ * ledger events..., activities...
  */
 export const COMMIT = script(`
 local lease = redis.call('HMGET', KEYS[1], 'epoch', 'commit')
 local stored, epoch = tonumber(lease[1]) or 0, tonumber(ARGV[3])
 if stored > epoch then return 'stale' end
 if stored == epoch and (tonumber(lease[2]) or 0) >= tonumber(ARGV[4]) then return 'repeated' end
-local events = 10 + ARGV[9]
-if events > 10 then redis.call('RPUSH', KEYS[4], unpack(ARGV, 10, events - 1)) end
+for list = 3, 5 do redis.call('LLEN', KEYS[list]) end
+local events = 12 + ARGV[9]
+local activities = events + ARGV[11]
+local function record(key, first, last, length)
+  if last < first then return end
+  redis.call('RPUSH', key, unpack(ARGV, first, last))
+  redis.call('LTRIM', key, -length, -1)
+end
+if events > 12 then redis.call('RPUSH', KEYS[4], unpack(ARGV, 12, events - 1)) end
 if ARGV[8] == '0' then redis.call('DEL', KEYS[4]) else
   redis.call('LTRIM', KEYS[4], -ARGV[8], -1)
   redis.call('PEXPIRE', KEYS[4], ARGV[5])
 end
-if #ARGV >= events then
-  redis.call('RPUSH', KEYS[3], unpack(ARGV, events))
-  redis.call('LTRIM', KEYS[3], -ARGV[6], -1)
-  redis.call('PEXPIRE', KEYS[3], ARGV[5])
-end
+record(KEYS[3], events, activities - 1, ARGV[6])
+record(KEYS[5], activities, #ARGV, ARGV[10])
+redis.call('PEXPIRE', KEYS[3], ARGV[5])
+redis.call('PEXPIRE', KEYS[5], ARGV[5])
 redis.call('SET', KEYS[2], ARGV[7], 'PX', ARGV[5])
 if stored < epoch then redis.call('HSET', KEYS[1], 'gateway', ARGV[1], 'boot', ARGV[2], 'epoch', ARGV[3]) end
 redis.call('HSET', KEYS[1], 'commit', ARGV[4])

@@ -94,7 +94,7 @@ const commitOf = (epoch: number, number: number, seq = number): Commit => ({
   epoch,
   number,
   visit: { ...emptyVisit(), seq },
-  events: [{ type: 'media-placed', at: seq }],
+  events: [{ type: 'participant-left', at: seq }],
   messages: [],
 });
 
@@ -135,7 +135,7 @@ describe('a commit', () => {
     expect(await store.commit(key, commitOf(epoch, 1))).toBe('written');
     expect(await store.read(key)).toEqual({ ...emptyVisit(), seq: 1 });
     const [event] = await admin.lrange(keys.ledger, 0, -1);
-    expect(JSON.parse(event ?? '')).toEqual({ type: 'media-placed', at: 1 });
+    expect(JSON.parse(event ?? '')).toEqual({ type: 'participant-left', at: 1 });
   });
 
   test('keeps messages for the next owner, as many as a visit keeps, until the visit ends', async () => {
@@ -162,7 +162,9 @@ describe('a commit', () => {
     const { store } = await storeOf(A);
     const { epoch } = await store.acquire(key);
     for (const number of [1, 2, 3]) await store.commit(key, commitOf(epoch, number));
-    expect(await store.events(key)).toEqual([1, 2, 3].map((at) => ({ type: 'media-placed', at })));
+    expect(await store.events(key)).toEqual(
+      [1, 2, 3].map((at) => ({ type: 'participant-left', at })),
+    );
   });
 
   test('beyond the length of the ledger drops the oldest events', async () => {
@@ -170,7 +172,7 @@ describe('a commit', () => {
     const { epoch } = await store.acquire(key);
     for (let number = 1; number <= 11; number++) {
       const events = Array.from({ length: 1_000 }, (_, index) => ({
-        type: 'media-placed' as const,
+        type: 'participant-left' as const,
         at: number * 1_000 + index,
       }));
       await store.commit(key, { ...commitOf(epoch, number), events });
@@ -178,6 +180,30 @@ describe('a commit', () => {
     expect(await ledgerLength()).toBe(10_000);
     const ends = [await admin.lindex(keys.ledger, 0), await admin.lindex(keys.ledger, -1)];
     expect(ends.map((event) => JSON.parse(event ?? '').at)).toEqual([2_000, 11_999]);
+  });
+
+  test('of what anybody repeats at will pushes no proof out, and is bounded by itself', async () => {
+    const { store } = await storeOf(A);
+    const { epoch } = await store.acquire(key);
+    const held = { type: 'hold-started' as const, at: 1 };
+    await store.commit(key, { ...commitOf(epoch, 1), events: [held] });
+    for (let number = 2; number <= 13; number++) {
+      const events = Array.from({ length: 1_000 }, (_, index) => ({
+        type: 'producer-paused' as const,
+        at: number * 1_000 + index,
+      }));
+      await store.commit(key, { ...commitOf(epoch, number), events });
+    }
+    const released = { type: 'hold-ended' as const, at: 13_500 };
+    await store.commit(key, { ...commitOf(epoch, 14), events: [released] });
+    const events = await store.events(key);
+    expect(events).toHaveLength(5_002);
+    expect([events[0], events[1]?.at]).toEqual([held, 9_000]);
+    expect(events.map(({ at }) => at)).toEqual(
+      events.map(({ at }) => at).toSorted((one, other) => one - other),
+    );
+    expect(events).toContainEqual(released);
+    expect(await admin.pttl(keys.activity)).toBeGreaterThan(0);
   });
 
   test('twice under its number writes once', async () => {
@@ -393,10 +419,21 @@ describe('what a gateway leaves behind', () => {
     expect(await (await storeOf(B)).store.abandoned()).toEqual([]);
   });
 
+  test('keeps all of its record as long as it changes', async () => {
+    const { store } = await storeOf(A);
+    const { epoch } = await store.acquire(key);
+    await store.commit(key, commitOf(epoch, 1));
+    await admin.pexpire(keys.ledger, 1_000);
+    await store.commit(key, { ...commitOf(epoch, 2), events: [] });
+    expect(await admin.pttl(keys.ledger)).toBeGreaterThan(1_000);
+  });
+
   test('expires by itself, every key of it', async () => {
     const { store } = await storeOf(A);
     const { epoch } = await store.acquire(key);
-    await store.commit(key, { ...commitOf(epoch, 1), messages: [said(1)] });
+    const { events, ...first } = commitOf(epoch, 1);
+    const paused = { type: 'producer-paused', at: 1 } as const;
+    await store.commit(key, { ...first, events: [...events, paused], messages: [said(1)] });
     const unwritten = 'unwritten' as VisitKey;
     await store.acquire(unwritten);
     const all = await admin.keys('*');
@@ -530,6 +567,7 @@ describe('what Redis holds and is not ours', () => {
     ['lease', 'acquire'],
     ['snapshot', 'acquire'],
     ['ledger', 'commit'],
+    ['activity', 'commit'],
   ] as const)('a %s of the wrong type fails this visit, and nobody else', async (name, call) => {
     const { store } = await storeOf(A);
     await admin.sadd(keys[name], 'not ours');

@@ -12,6 +12,7 @@ import type { Logger } from 'pino';
 import * as z from 'zod/mini';
 import type { Clock } from '../actor/clock.ts';
 import type { VisitTelemetry } from '../ports.ts';
+import { isProof } from '../visit/ledger.ts';
 import { type LedgerEvent, Said, Visit } from '../visit/state.ts';
 import { gatewayKeys, visitKeys } from './keys.ts';
 import { pack, unpack } from './packing.ts';
@@ -19,8 +20,9 @@ import { ACQUIRE, COMMIT, RELEASE } from './scripts.ts';
 
 /** Everything of a visit expires by itself this long after its last change, and after it was to begin. */
 const VISIT_TTL_MS = 24 * 60 * 60 * 1000;
-/** Ledger entries that are kept of a visit; beyond, the oldest go. */
-const LEDGER_LENGTH = 10_000;
+/** Ledger entries that are kept of a visit, of each kind; beyond, the oldest go. */
+const PROOF_LENGTH = 10_000;
+const ACTIVITY_LENGTH = 5_000;
 export interface Lease {
   epoch: number;
   /** The visit as it was last committed, if it was. */
@@ -163,34 +165,41 @@ export class RedisStore implements VisitStore {
     key: VisitKey,
     { epoch, number, visit, events, messages: said }: Commit,
   ): Promise<'written' | 'stale'> {
-    const { lease, snapshot, ledger, messages } = visitKeys(key);
+    const { lease, snapshot, ledger, messages, activity } = visitKeys(key);
     const { gatewayId, boot } = this.#options;
+    const { proof = [], rest = [] } = Object.groupBy(events, (event) =>
+      isProof(event) ? 'proof' : 'rest',
+    );
     const reply = await this.#calls.run(
       'commit',
       COMMIT,
-      [lease, snapshot, ledger, messages],
+      [lease, snapshot, ledger, messages, activity],
       [
         gatewayId,
         boot,
         epoch,
         number,
         lifeOf(visit, this.#options.clock.now()),
-        LEDGER_LENGTH,
+        PROOF_LENGTH,
         pack(JSON.stringify(visit)),
         visit.state === 'ended' ? 0 : LIMITS.messagesPerVisit,
         said.length,
-        ...said.map((each) => JSON.stringify(each)),
-        ...events.map((event) => JSON.stringify(event)),
+        ACTIVITY_LENGTH,
+        proof.length,
+        ...[...said, ...proof, ...rest].map((each) => JSON.stringify(each)),
       ],
     );
     return String(reply) === 'stale' ? 'stale' : 'written';
   }
 
   async events(key: VisitKey): Promise<LedgerEvent[]> {
-    const entries = await this.#calls.call('events', () =>
-      this.#options.redis.lrange(visitKeys(key).ledger, 0, -1),
+    const { ledger, activity } = visitKeys(key);
+    const [proof, rest] = await Promise.all(
+      [ledger, activity].map((list) =>
+        this.#calls.call('events', () => this.#options.redis.lrange(list, 0, -1)),
+      ),
     );
-    return entries.map((entry) => JSON.parse(entry) as LedgerEvent);
+    return merged(eventsIn(proof), eventsIn(rest));
   }
 
   async release(key: VisitKey, epoch: number): Promise<void> {
@@ -256,6 +265,23 @@ export class RedisStore implements VisitStore {
 
 const movedTo = (gateway: string): BedsideError =>
   new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS, gateway: gateway as GatewayId });
+
+const eventsIn = (entries: readonly string[] = []): LedgerEvent[] =>
+  entries.map((entry) => JSON.parse(entry) as LedgerEvent);
+
+/** Both in one order by their times, each in its own. */
+function merged(proof: readonly LedgerEvent[], rest: readonly LedgerEvent[]): LedgerEvent[] {
+  const events: LedgerEvent[] = [];
+  const others = [...rest].reverse();
+  for (const event of proof) {
+    for (let next = others.at(-1); next && next.at < event.at; next = others.at(-1)) {
+      events.push(next);
+      others.pop();
+    }
+    events.push(event);
+  }
+  return [...events, ...others.reverse()];
+}
 
 /** For how long a visit is kept from now on, milliseconds: who comes to one that is forgotten is not made to wait. */
 function lifeOf({ state, policy: { startsAt } }: Visit, now: number): number {

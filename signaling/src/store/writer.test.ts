@@ -116,6 +116,18 @@ describe('while Redis is away', () => {
     expect(unwritten).toBe(2);
   });
 
+  test('what anybody repeats at will is dropped before any proof', async () => {
+    store.goAway();
+    const held = { type: 'hold-started', at: 0 } as const;
+    await writer.write(visitAt(1), [held]);
+    for (let at = 1; at < 1_200; at++)
+      await writer.write(visitAt(at), [{ type: 'producer-paused', at }]);
+    store.comeBack();
+    await writer.flush();
+    expect(store.ledger).toHaveLength(1_000);
+    expect([store.ledger[0], store.ledger[1]?.at]).toEqual([held, 201]);
+  });
+
   test('the oldest events beyond the bound are dropped, and counted', async () => {
     store.goAway();
     for (let at = 0; at < 1_003; at++) await writer.write(visitAt(at), [event(at)]);

@@ -1,8 +1,9 @@
 import { BedsideError, LIMITS, toBedsideError, type VisitKey } from '@bedside/protocol';
+import { latest } from '../visit/ledger.ts';
 import type { LedgerEvent, Said, Visit } from '../visit/state.ts';
 import type { VisitStore } from './store.ts';
 
-/** Ledger events of one visit that are kept while Redis is away; beyond, the oldest are dropped and counted. */
+/** Ledger events of one visit that are kept while Redis is away; beyond, some are dropped and counted. */
 const EVENTS_KEPT = 1_000;
 
 export interface WriterOptions {
@@ -78,7 +79,8 @@ export class VisitWriter {
     batch.events.push(...events);
     batch.messages = [...batch.messages, ...messages].slice(-LIMITS.messagesPerVisit);
     if (batch.events.length > EVENTS_KEPT) {
-      this.#options.onDropped(batch.events.splice(0, batch.events.length - EVENTS_KEPT).length);
+      this.#options.onDropped(batch.events.length - EVENTS_KEPT);
+      batch.events = latest(batch.events, EVENTS_KEPT);
     }
     this.#options.onUnwritten(1);
     if (!this.#options.store.available) return Promise.resolve('kept');

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { spend, WHISPERS } from './allowance.ts';
 import {
   change,
   type Decision,
@@ -49,7 +50,7 @@ export function takeTurn(visit: Visit, { now, by }: Of<'take-turn'>): Decision {
   ]);
 }
 
-export function whisper(visit: Visit, { by, to }: Of<'whisper'>): Decision {
+export function whisper(visit: Visit, { now, by, to }: Of<'whisper'>): Decision {
   const { giver, refused } = permit(visit, by, 'whisper');
   if (!giver) return refuse(refused);
   if (to === null) {
@@ -58,5 +59,7 @@ export function whisper(visit: Visit, { by, to }: Of<'whisper'>): Decision {
   }
   if (!hearerOf(visit, giver, to)) return refuse('not-found');
   if (giver.whisperTo === to) return unchanged(visit);
-  return change(visit, { participants: swap(visit, { ...giver, whisperTo: to }) }, []);
+  const whispers = spend(giver.whispers, now, WHISPERS);
+  if (whispers === undefined) return refuse('rate-limited');
+  return change(visit, { participants: swap(visit, { ...giver, whisperTo: to, whispers }) }, []);
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { HOLD, type LeaveReason, LIMITS, MAIN_ROOM, type ParticipantId } from '@bedside/protocol';
+import { COMINGS, spend } from './allowance.ts';
 import {
   change,
   type Decision,
@@ -112,10 +113,14 @@ export function join(
   }
   if (!before && present(visit).length >= LIMITS.participantsPerVisit)
     return refuse('limit-reached');
+  const comings = before || !earlier ? earlier?.comings : spend(earlier.comings, now, COMINGS);
+  if (!before && earlier && comings === undefined) return refuse('rate-limited');
 
   const participant: Participant = {
     ...without(before ?? newcomer(visit, earlier, person, now), 'name', 'lang', 'invite'),
     ...identityOf(person),
+    ...(comings === undefined ? {} : { comings }),
+    ...(earlier?.whispers === undefined ? {} : { whispers: earlier.whispers }),
     tokens: withToken(earlier, person),
     connection: 'connected',
     session,

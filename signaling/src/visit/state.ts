@@ -26,7 +26,7 @@ import {
   Place,
   ProducerId,
   QualityEvidence,
-  type QualityMeasure,
+  QualityMeasure,
   RequestId,
   Role,
   TenantId,
@@ -90,6 +90,9 @@ export const Participant = z.object({
   /** SHA-256 of the session id, base64url: who holds the id may resume; Redis alone may not. */
   session: z.string(),
   endpoint: z.optional(Endpoint),
+  /** What is spent of their allowances. */
+  comings: z.optional(z.int()),
+  whispers: z.optional(z.int()),
   joinedAt: z.int(),
   admittedAt: z.optional(z.int()),
   leftAt: z.optional(z.int()),
@@ -132,6 +135,21 @@ export type Invite = z.infer<typeof Invite>;
 /** Who was removed, with the hashes of the tokens that are good for nothing any more. */
 export const Barred = z.object({ id: ParticipantId, tokens: z.array(z.string()) });
 export type Barred = z.infer<typeof Barred>;
+
+/** What a viewer's page measured of one participant's protected pictures. */
+export const Evidence = z.object({ viewer: ParticipantId, ...QualityEvidence.shape });
+export type Evidence = z.infer<typeof Evidence>;
+
+/** What one viewer sees too badly now. */
+export const Breaches = z.object({
+  viewer: ParticipantId,
+  /** Of the page that said so. */
+  session: z.string(),
+  bad: z.array(z.object({ participantId: ParticipantId, what: QualityMeasure })),
+  /** How often this viewer said that it is otherwise now. */
+  said: z.int(),
+});
+export type Breaches = z.infer<typeof Breaches>;
 
 /** Removed participants that are remembered, newest last. */
 export const BARRED_LIMIT = 64;
@@ -178,7 +196,8 @@ export const Visit = z.object({
   /** Messages so far; the last one's number. */
   messages: z.optional(z.int()),
   /** What pages measured of signed conversations, by viewer. */
-  evidence: z.optional(z.array(z.object({ viewer: ParticipantId, ...QualityEvidence.shape }))),
+  evidence: z.optional(z.array(Evidence)),
+  breaches: z.optional(z.array(Breaches)),
   /** Who was reported as a no-show. */
   noShows: z.optional(z.array(Role)),
   participants: z
