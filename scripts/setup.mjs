@@ -19,10 +19,10 @@ import { resolveWorker } from './worker/resolve.mjs';
  * Provides what is missing. When this process is not on the project's Node yet, it runs itself
  * again there and does not return.
  *
- * @param {{ forTests?: boolean }} [options]
+ * @param {{ forTests?: boolean, uses?: string[] }} [options] `uses`: more groups of system packages
  * @returns {Promise<NodeJS.ProcessEnv>} the environment for child processes
  */
-export async function ensure({ forTests = false } = {}) {
+export async function ensure({ forTests = false, uses = [] } = {}) {
   try {
     const locked = (work) =>
       withLock(join(stateDir, 'setup.lock'), 'it sets up this checkout', work);
@@ -33,7 +33,8 @@ export async function ensure({ forTests = false } = {}) {
     if (!onNode22()) await reexec(process.env);
 
     return await locked(async () => {
-      await ensureSystemPackages(forTests ? ['redis', 'chromium', 'network'] : ['redis']);
+      const tested = forTests ? ['balancer', 'chromium', 'network'] : [];
+      await ensureSystemPackages([...new Set(['redis', ...tested, ...uses])]);
       const worker = await resolveWorker();
       const browser = chromium();
       return {

@@ -14,6 +14,13 @@ const groups = {
     dnf: ['redis'],
     brew: ['redis'],
   },
+  balancer: {
+    what: 'HAProxy',
+    present: () => haproxy() !== undefined,
+    apt: ['haproxy'],
+    dnf: ['haproxy'],
+    brew: ['haproxy'],
+  },
   chromium: {
     what: 'Chromium',
     present: () => chromium() !== undefined,
@@ -93,6 +100,11 @@ export function chromium() {
   ].find((path) => existsSync(path));
 }
 
+/** Path of HAProxy, or undefined. Debian has it where only root looks. */
+export const haproxy = () =>
+  which('haproxy') ??
+  ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy'].find((path) => existsSync(path));
+
 /**
  * Installs the groups that are missing where that is possible without asking, else stops with the
  * one command that does it.
@@ -171,7 +183,7 @@ export function instructions(what, manager, packages) {
   }[manager];
   return command
     ? `Missing: ${what}. Install by\n\n  ${command}\n\nand run this again.`
-    : `Missing: ${what}. Install it with this system's package manager (on Debian: ${groups.worker.apt.join(' ')} redis-server chromium) and run this again.`;
+    : `Missing: ${what}. Install it with this system's package manager (on Debian: ${groups.worker.apt.join(' ')} redis-server haproxy chromium) and run this again.`;
 }
 
 /** How to become root without being asked: nothing to add, sudo, or undefined when that can't be. */
