@@ -88,7 +88,7 @@ visit
     same<typeof track, MediaStreamTrack>(true);
     same<typeof participant, Participant>(true);
     same<typeof publication.kind, 'audio' | 'video'>(true);
-    same<typeof publication.source, 'camera' | 'microphone' | 'screen' | 'screen-audio'>(true);
+    same<typeof publication.source, 'camera' | 'microphone' | 'screen' | 'screen-audio' | 'exam'>(true);
   })
   .on('disconnected', (reason, error) => {
     if (reason === 'token-expired' || reason === 'left') return;

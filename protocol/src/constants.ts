@@ -8,6 +8,7 @@ export const KIND_OF_SOURCE: Readonly<Record<MediaSource, MediaKind>> = {
   microphone: 'audio',
   screen: 'video',
   'screen-audio': 'audio',
+  exam: 'video',
 };
 
 /** Where participants are to begin with. */

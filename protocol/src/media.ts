@@ -25,8 +25,11 @@ const rtcpFeedback = z
 export const MediaKind = z.enum(['audio', 'video']);
 export type MediaKind = z.infer<typeof MediaKind>;
 
-/** What a producer shows or plays: `microphone` and `screen-audio` are audio, the others video. */
-export const MediaSource = z.enum(['camera', 'microphone', 'screen', 'screen-audio']);
+/**
+ * What a producer shows or plays: `microphone` and `screen-audio` are audio, the others video. `exam` is
+ * a second camera, for what is examined: a room cart's, an otoscope, a dermatoscope.
+ */
+export const MediaSource = z.enum(['camera', 'microphone', 'screen', 'screen-audio', 'exam']);
 export type MediaSource = z.infer<typeof MediaSource>;
 
 /** What a browser or router can receive: mediasoup's RtpCapabilities. */

@@ -21,6 +21,8 @@ export const Grant = z.enum([
   'publish-audio',
   'publish-video',
   'publish-screen',
+  /** Show an exam camera beside one's own. */
+  'publish-exam',
   /** Admit who waits, and be responsible for the visit. */
   'admit',
   'remove',

@@ -11,7 +11,13 @@ import {
 import { Capture, captureScreen } from './media/capture.ts';
 import type { MediaPath, Sender } from './media/path.ts';
 import { ParticipantState, type Publication } from './participant.ts';
-import type { DeviceKind, LocalParticipant, TrackPublication, VisitOptions } from './types.ts';
+import type {
+  DeviceKind,
+  ExamCameraOptions,
+  LocalParticipant,
+  TrackPublication,
+  VisitOptions,
+} from './types.ts';
 
 export interface LocalHandlers {
   changed(): void;
@@ -30,6 +36,7 @@ const GRANT: Record<MediaSource, Grant> = {
   microphone: 'publish-audio',
   screen: 'publish-screen',
   'screen-audio': 'publish-screen',
+  exam: 'publish-exam',
 };
 
 /** What was last asked for. Every call makes a new one, so a call that failed takes back its own alone. */
@@ -66,6 +73,7 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   #path: MediaPath | undefined;
   #joined = false;
   #motion = false;
+  #examHint: NonNullable<ExamCameraOptions['hint']> = 'motion';
 
   constructor(options: VisitOptions, handlers: LocalHandlers) {
     super('' as ParticipantId, 'observer', true);
@@ -76,6 +84,7 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
       microphone: newSlot('microphone', options.audio?.deviceId),
       screen: newSlot('screen'),
       'screen-audio': newSlot('screen-audio'),
+      exam: newSlot('exam'),
     };
   }
 
@@ -89,6 +98,15 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
 
   get isScreenShareEnabled(): boolean {
     return isEnabled(this.#slots.screen);
+  }
+
+  get isExamCameraEnabled(): boolean {
+    return isEnabled(this.#slots.exam);
+  }
+
+  get examCamera(): ExamCameraOptions {
+    const { exam } = this.#slots;
+    return { deviceId: deviceOf(exam), hint: this.#examHint };
   }
 
   setCameraEnabled(enabled: boolean): Promise<void> {
@@ -119,6 +137,24 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
       await this.#serial('screen-audio', () => this.#startScreen('screen-audio', audio, wish));
   }
 
+  async setExamCameraEnabled(
+    enabled: boolean,
+    { deviceId, hint }: ExamCameraOptions = {},
+  ): Promise<void> {
+    const slot = this.#slots.exam;
+    const { wish } = slot;
+    if (hint && hint !== this.#examHint) {
+      this.#examHint = hint;
+      this.#applyHint(slot);
+    }
+    if (deviceId !== undefined) {
+      // The picture stays until that of the other device is there.
+      if (enabled && wish.enabled) await this.#serial('exam', () => this.#switch(slot, deviceId));
+      else slot.deviceId = deviceId;
+    }
+    if (slot.wish === wish) await this.#set('exam', enabled);
+  }
+
   /** Grants as the gateway told them. What they do not cover stops here, too: the camera's light goes off. */
   welcome(grants: readonly Grant[]): void {
     this.grants = new Set(grants);
@@ -147,9 +183,7 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   favourMotion(motion: boolean): void {
     if (motion === this.#motion) return;
     this.#motion = motion;
-    const { track, sender } = this.#slots.camera;
-    if (track) track.contentHint = hintOf(motion);
-    void sender?.favourMotion(motion);
+    this.#applyHint(this.#slots.camera);
   }
 
   /** Sends whatever is captured over a new path. What fails is reported as `failed`. */
@@ -194,22 +228,19 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   }
 
   activeDevice(kind: Exclude<DeviceKind, 'audiooutput'>): string | undefined {
-    const slot = this.#slotOf(kind);
-    return slot.track?.getSettings().deviceId ?? slot.deviceId;
+    return deviceOf(this.#slotOf(kind));
   }
 
   /** @throws BedsideError as setCameraEnabled; the old device then stays in use. */
   switchDevice(kind: Exclude<DeviceKind, 'audiooutput'>, deviceId: string): Promise<void> {
     const slot = this.#slotOf(kind);
-    return this.#serial(slot.source, async () => {
-      if (slot.track && slot.track.readyState === 'live') await this.#replace(slot, deviceId);
-      slot.deviceId = deviceId;
-    });
+    return this.#serial(slot.source, () => this.#switch(slot, deviceId));
   }
 
   /** Devices came or went: a lost source tries again, a chosen device that is back is used again. */
   devicesChanged(present: readonly MediaDeviceInfo[]): void {
-    for (const slot of [this.#slots.camera, this.#slots.microphone]) {
+    const { camera, microphone, exam } = this.#slots;
+    for (const slot of [camera, microphone, exam]) {
       this.#background(
         slot,
         async () => {
@@ -284,14 +315,14 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
     if (this.#joined && !this.grants.has(GRANT[source])) throw new BedsideError('forbidden');
   }
 
-  async #set(source: 'camera' | 'microphone', enabled: boolean): Promise<void> {
+  async #set(source: 'camera' | 'microphone' | 'exam', enabled: boolean): Promise<void> {
     if (enabled) this.#assertGranted(source);
     const slot = this.#slots[source];
     const wish = { enabled };
     slot.wish = wish;
     // The last word counts at once, whatever is still under way: a muted microphone is silent, and the
     // light of a camera goes off.
-    if (source === 'camera' && !enabled) this.#stopTrack(slot);
+    if (source !== 'microphone' && !enabled) this.#stopTrack(slot);
     if (slot.track) slot.track.enabled = enabled;
     if (!enabled || slot.track) this.#show(slot);
     await this.#serial(source, () => this.#settle(slot, wish));
@@ -300,7 +331,8 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   /** Brings everything in line with the wish of now, which may be newer than the call's own. */
   async #settle(slot: Slot, own: Wish): Promise<void> {
     if (!slot.wish.enabled) {
-      if (slot.sender) await this.#send(slot);
+      if (slot.source === 'exam') this.#closeSlot(slot);
+      else if (slot.sender) await this.#send(slot);
       return;
     }
     if (slot.track?.readyState === 'live') return this.#send(slot);
@@ -310,6 +342,7 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
       track = await this.#openPreferred(slot);
     } catch (error) {
       own.enabled = false;
+      if (slot.source === 'exam' && !slot.wish.enabled) this.#closeSlot(slot);
       throw error;
     }
     await this.#use(slot, track);
@@ -414,7 +447,7 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
     this.#stopTrack(slot);
     slot.track = track;
     track.enabled = slot.wish.enabled;
-    if (slot.source === 'camera' && this.#motion) track.contentHint = hintOf(true);
+    if (slot.source === 'camera' || slot.source === 'exam') track.contentHint = this.#hintOf(slot);
     track.onended = () => {
       if (slot.track === track) this.#trackEnded(slot);
     };
@@ -453,6 +486,21 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
     });
   }
 
+  /** What counts most in the picture of a camera. */
+  #hintOf({ source }: Slot): 'motion' | 'detail' | '' {
+    return source === 'exam' ? this.#examHint : this.#motion ? 'motion' : '';
+  }
+
+  #applyHint(slot: Slot): void {
+    if (slot.track) slot.track.contentHint = this.#hintOf(slot);
+    if (slot.source === 'camera') void slot.sender?.favourMotion(this.#motion);
+  }
+
+  async #switch(slot: Slot, deviceId: string): Promise<void> {
+    if (slot.track && slot.track.readyState === 'live') await this.#replace(slot, deviceId);
+    slot.deviceId = deviceId;
+  }
+
   async #recapture(slot: Slot): Promise<void> {
     await this.#use(slot, await this.#openPreferred(slot));
   }
@@ -473,8 +521,9 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
     await this.#use(slot, track);
   }
 
-  /** The chosen device, or the browser's default where that one is gone. */
+  /** The chosen device, or the browser's default where that one is gone; that may show no face as an exam. */
   async #openPreferred(slot: Slot): Promise<MediaStreamTrack> {
+    if (slot.source === 'exam') return this.#openExam(slot);
     try {
       return await this.#open(slot, slot.deviceId);
     } catch (error) {
@@ -482,6 +531,28 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
         throw error;
       return this.#open(slot, undefined);
     }
+  }
+
+  /** Another camera than one's own. While it is on, and where it was chosen, only ever the same one. */
+  async #openExam(slot: Slot): Promise<MediaStreamTrack> {
+    const media = navigator.mediaDevices as MediaDevices | undefined;
+    const cameras = ((await media?.enumerateDevices()) ?? []).filter(
+      ({ kind }) => kind === 'videoinput',
+    );
+    // They have no ids before the person has allowed one: the browser asks which.
+    const isGone =
+      !this.tracks.has('exam') &&
+      cameras.some(({ deviceId }) => deviceId) &&
+      cameras.every(({ deviceId }) => deviceId !== slot.deviceId);
+    if (media && (slot.deviceId === undefined || isGone)) {
+      const own = this.activeDevice('videoinput') ?? (cameras[1] && cameras[0]?.deviceId);
+      const other = cameras.find(({ deviceId }) => !deviceId || deviceId !== own);
+      if (!other) throw new BedsideError('device-not-found');
+      slot.deviceId = other.deviceId || undefined;
+    }
+    const track = await this.#open(slot, slot.deviceId);
+    slot.deviceId ??= track.getSettings().deviceId;
+    return track;
   }
 
   #open(slot: Slot, deviceId: string | undefined): Promise<MediaStreamTrack> {
@@ -511,7 +582,8 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   /** Makes the public view of the slot true, and says so. */
   #show(slot: Slot): void {
     const isScreen = slot.source === 'screen' || slot.source === 'screen-audio';
-    if (isScreen && !slot.track) {
+    const isGone = isScreen || (slot.source === 'exam' && !slot.wish.enabled);
+    if (isGone && !slot.track) {
       const gone: Publication | undefined = this.tracks.get(slot.source);
       this.tracks.delete(slot.source);
       if (gone) this.#handlers.unpublished(gone);
@@ -526,8 +598,6 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   }
 }
 
-const hintOf = (motion: boolean): string => (motion ? 'motion' : '');
-
 const newSlot = (source: MediaSource, deviceId?: string): Slot => ({
   source,
   wish: { enabled: false },
@@ -537,5 +607,8 @@ const newSlot = (source: MediaSource, deviceId?: string): Slot => ({
   deviceId,
   tail: Promise.resolve(),
 });
+
+const deviceOf = ({ track, deviceId }: Slot): string | undefined =>
+  track?.getSettings().deviceId ?? deviceId;
 
 const isEnabled = ({ wish, track }: Slot): boolean => wish.enabled && track !== undefined;

@@ -37,9 +37,9 @@ export class Preferences {
   ): void {
     const paused = width <= 0 || height <= 0;
     const wish: Wish =
-      paused || source !== 'camera'
+      paused || (source !== 'camera' && source !== 'exam')
         ? { paused }
-        : { paused, spatialLayer: layerForSize(width, height, pixelRatio) };
+        : { paused, spatialLayer: layerForSize(width, height, pixelRatio, source) };
     this.#wishes.set(keyOf(participantId, source), wish);
     this.touch(participantId, source);
   }

@@ -109,10 +109,25 @@ export interface LocalParticipant extends Participant {
   readonly isCameraEnabled: boolean;
   readonly isMicrophoneEnabled: boolean;
   readonly isScreenShareEnabled: boolean;
+  readonly isExamCameraEnabled: boolean;
+  /** As chosen last, on or off; `deviceId` is that of the picture where there is one. */
+  readonly examCamera: ExamCameraOptions;
   /** @throws BedsideError permission-denied, device-not-found, device-in-use, insecure-context, permissions-policy, forbidden */
   setCameraEnabled(enabled: boolean): Promise<void>;
   setMicrophoneEnabled(enabled: boolean): Promise<void>;
   setScreenShareEnabled(enabled: boolean): Promise<void>;
+  /** Show a second camera beside one's own. Device and hint are changed or kept while it is off, too. */
+  setExamCameraEnabled(enabled: boolean, options?: ExamCameraOptions): Promise<void>;
+}
+
+export interface ExamCameraOptions {
+  /** Default: the first camera that is not one's own. While it is on, no other stands in for it. */
+  deviceId?: string | undefined;
+  /**
+   * What counts when bandwidth falls: `motion` keeps the frame rate (the default, for a moving picture),
+   * `detail` the resolution (a still one: skin, a wound, a document). Kept until it is changed.
+   */
+  hint?: 'motion' | 'detail' | undefined;
 }
 
 export type DeviceKind = 'audioinput' | 'videoinput' | 'audiooutput';

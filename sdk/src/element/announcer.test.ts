@@ -8,10 +8,11 @@ import { fakeParticipant, publicationOf } from './testing/fake-visit.ts';
 const t = (key: keyof typeof en.ui, values = {}): string => fill(en.ui[key], values);
 const words = { t, texts: en };
 const ana = (now: Partial<Heard> = {}) => {
-  const { microphone = true, screen = false, connected = true } = now;
+  const { microphone = true, screen = false, exam = false, connected = true } = now;
   const one = fakeParticipant({ id: 'a', role: 'patient', name: 'Ana', camera: false, microphone });
   one.connection = connected ? 'connected' : 'reconnecting';
   if (screen) one.tracks.set('screen', publicationOf('screen', undefined));
+  if (exam) one.tracks.set('exam', publicationOf('exam', undefined));
   if (now.waiting) one.state = 'waiting';
   if (now.hand) one.handRaisedAt = 1;
   return one;
@@ -19,6 +20,7 @@ const ana = (now: Partial<Heard> = {}) => {
 const before: Heard = {
   microphone: true,
   screen: false,
+  exam: false,
   connected: true,
   waiting: false,
   hand: false,
@@ -35,6 +37,8 @@ describe('changesToSay()', () => {
     ],
     ['a screen is shown', { screen: true }, before, ['Ana is showing the screen']],
     ['a screen is shown no more', {}, { ...before, screen: true }, []],
+    ['an exam camera is shown', { exam: true }, before, ['Ana is showing an exam camera']],
+    ['an exam camera is shown no more', {}, { ...before, exam: true }, []],
     ['the connection is lost', { connected: false }, before, ['Ana lost the connection']],
     ['the connection is back', {}, { ...before, connected: false }, ['Ana is connected again']],
     ['they were let in', {}, { ...before, waiting: true }, ['Ana joined the visit']],

@@ -20,6 +20,7 @@ export interface Heard {
   /** undefined: none is published, so that there is nothing to turn off. */
   microphone: boolean | undefined;
   screen: boolean;
+  exam: boolean;
   connected: boolean;
   waiting: boolean;
   hand: boolean;
@@ -30,12 +31,13 @@ export const heard = (participant: Participant): Heard => ({
     ? isSending(participant, 'microphone')
     : undefined,
   screen: isSending(participant, 'screen'),
+  exam: isSending(participant, 'exam'),
   connected: participant.connection === 'connected',
   waiting: participant.state === 'waiting',
   hand: participant.handRaisedAt !== undefined,
 });
 
-/** The lines for what changed between two looks at a participant. The first look says nothing but a shown screen. */
+/** The lines for what changed between two looks at a participant. The first look says nothing but what is shown. */
 export function changesToSay(
   { t, texts }: Pick<View, 't' | 'texts'>,
   participant: Participant,
@@ -50,6 +52,7 @@ export function changesToSay(
   if (before && before.connected !== now.connected)
     lines.push(t(now.connected ? 'sayBack' : 'sayLost', { name }));
   if (now.screen && !before?.screen) lines.push(t('sayShares', { name }));
+  if (now.exam && !before?.exam) lines.push(t('sayExam', { name }));
   if (before?.waiting && !now.waiting) lines.push(t('sayJoined', { name }));
   if (now.hand && !before?.hand) lines.push(t('sayHand', { name }));
   return lines;

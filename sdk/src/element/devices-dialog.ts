@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { live } from 'lit/directives/live.js';
 import type { TextKey } from '../texts/index.ts';
-import type { DeviceKind, VisitApi } from '../types.ts';
+import type { DeviceKind, ExamCameraOptions, VisitApi } from '../types.ts';
 import { confirmDialog, dialog } from './dialog.ts';
 import type { View } from './view.ts';
 
@@ -27,6 +27,16 @@ export async function listDevices(visit: VisitApi): Promise<DeviceLists> {
   };
 }
 
+/** One's own, and another one for an exam. */
+const CAMERAS_FOR_EXAM = 2;
+
+/** Whether there is an exam camera to be turned on, or off. */
+export const hasExamCamera = (
+  { localParticipant: { grants, tracks } }: VisitApi,
+  { videoinput }: DeviceLists,
+): boolean =>
+  grants.has('publish-exam') && (tracks.has('exam') || videoinput.length >= CAMERAS_FOR_EXAM);
+
 /** What the person may send; devices for the rest are not asked for. */
 export interface MaySend {
   camera: boolean;
@@ -49,32 +59,87 @@ export function deviceSelects(
         audioinput: may.microphone,
         audiooutput: devices.audiooutput.length > 0,
       })[kind],
-  ).map((kind) => {
-    const list = devices[kind];
-    const active = visit.activeDevice(kind);
-    const known = list.some((device) => device.deviceId === active);
-    return html`<label class="field" data-device=${kind}>
-      <span>${t(KIND_TEXT[kind])}</span>
-      <select
-        part="select"
-        ?disabled=${list.length === 0}
-        @change=${(event: Event) => choose(kind, (event.target as HTMLSelectElement).value)}
-      >
-        ${known ? nothing : html`<option value="" selected disabled>${t(list.length === 0 ? 'deviceNone' : 'deviceDefault')}</option>`}
-        ${list.map(
-          (device, index) =>
-            html`<option value=${device.deviceId} .selected=${live(device.deviceId === active)}>
-              ${device.label || t('deviceNumber', { kind: t(KIND_TEXT[kind]), number: String(index + 1) })}
-            </option>`,
-        )}
-      </select>
-    </label>`;
-  })}`;
+  ).map((kind) =>
+    deviceSelect(view, {
+      name: kind,
+      label: t(KIND_TEXT[kind]),
+      list: devices[kind],
+      active: visit.activeDevice(kind),
+      unknown: t('deviceDefault'),
+      choose: (deviceId) => choose(kind, deviceId),
+    }),
+  )}`;
 }
+
+interface DeviceSelect {
+  name: string;
+  label: string;
+  list: readonly MediaDeviceInfo[];
+  active: string | undefined;
+  /** What stands there while it is not known which. */
+  unknown: string;
+  choose(deviceId: string): void;
+}
+
+function deviceSelect(
+  { t }: View,
+  { name, label, list, active, unknown, choose }: DeviceSelect,
+): TemplateResult {
+  const known = list.some((device) => device.deviceId === active);
+  return html`<label class="field" data-device=${name}>
+    <span>${label}</span>
+    <select
+      part="select"
+      ?disabled=${list.length === 0}
+      @change=${(event: Event) => choose((event.target as HTMLSelectElement).value)}
+    >
+      ${known ? nothing : html`<option value="" selected disabled>${list.length === 0 ? t('deviceNone') : unknown}</option>`}
+      ${list.map(
+        (device, index) =>
+          html`<option value=${device.deviceId} .selected=${live(device.deviceId === active)}>
+            ${device.label || t('deviceNumber', { kind: label, number: String(index + 1) })}
+          </option>`,
+      )}
+    </select>
+  </label>`;
+}
+
+/** Which camera shows what is examined, and what counts most in its picture. */
+function examChoice(
+  view: View,
+  { devices, examine }: Pick<DevicesDialogOptions, 'devices' | 'examine'>,
+): TemplateResult {
+  const { visit, t } = view;
+  const { deviceId, hint } = visit.localParticipant.examCamera;
+  return html`${deviceSelect(view, {
+    name: 'exam',
+    label: t('deviceExam'),
+    list: devices.videoinput,
+    active: deviceId,
+    unknown: t('examDefault'),
+    choose: (deviceId) => examine({ deviceId }),
+  })}
+  ${checkbox(t('examDetail'), t('examDetailHint'), hint === 'detail', (detail) => examine({ hint: detail ? 'detail' : 'motion' }))}`;
+}
+
+const checkbox = (
+  label: string,
+  hint: string,
+  checked: boolean,
+  set: (on: boolean) => void,
+): TemplateResult => html`<label class="check">
+  <input
+    type="checkbox"
+    .checked=${live(checked)}
+    @change=${(event: Event) => set((event.target as HTMLInputElement).checked)}
+  />
+  <span><b>${label}</b><small>${hint}</small></span>
+</label>`;
 
 export interface DevicesDialogOptions {
   devices: DeviceLists;
   choose: ChooseDevice;
+  examine(options: ExamCameraOptions): void;
   shortcuts: boolean;
   setShortcuts(on: boolean): void;
 }
@@ -88,14 +153,8 @@ export function devicesDialog(view: View, options: DevicesDialogOptions): Templa
     'devices',
     t('devices'),
     html`${deviceSelects(view, options.devices, options.choose, may)}
-      <label class="check">
-        <input
-          type="checkbox"
-          .checked=${options.shortcuts}
-          @change=${(event: Event) => options.setShortcuts((event.target as HTMLInputElement).checked)}
-        />
-        <span><b>${t('shortcuts')}</b><small>${t('shortcutsHint')}</small></span>
-      </label>
+      ${hasExamCamera(view.visit, options.devices) ? examChoice(view, options) : nothing}
+      ${checkbox(t('shortcuts'), t('shortcutsHint'), options.shortcuts, options.setShortcuts)}
       <footer><button type="submit" class="primary" part="primary-button">${t('done')}</button></footer>`,
   );
 }

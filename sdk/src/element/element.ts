@@ -12,7 +12,7 @@ import type {
 import { Visit } from '../visit.ts';
 import type { BedsideVisitElement, BedsideVisitEventMap, Phase } from './bedside-visit.ts';
 import { clinicalStyles } from './clinical-styles.ts';
-import { devicesDialog } from './devices-dialog.ts';
+import { devicesDialog, hasExamCamera } from './devices-dialog.ts';
 import { ended } from './ended.ts';
 import { InVisit } from './in-visit.ts';
 import { inheritedLanguage } from './language.ts';
@@ -90,6 +90,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
     switched: (source, on) => {
       if (source === 'camera') this.#say(on ? 'sayCameraOn' : 'sayCameraOff');
       if (source === 'microphone') this.#say(on ? 'sayMicOn' : 'sayMicOff');
+      if (source === 'exam') this.#say(on ? 'sayExamOn' : 'sayExamOff');
     },
     failed: (error, source) => this.#emit('bedside-media-error', { error, source }),
   });
@@ -237,6 +238,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
       toggleMicrophone: () => void this.#toggle('microphone'),
       toggleCamera: () => void this.#toggle('camera'),
       toggleScreen: () => void this.#toggle('screen'),
+      toggleExam: () => void this.#toggle('exam'),
       leave: () => void this.leave(),
       startAudio: () => host.run(visit.startAudio()),
       dismissProblem: () => this.#devices.dismiss(),
@@ -290,12 +292,14 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
           stage: this.#stage,
           room: this.#size ? roomFor(this.#size, this.#em) : Number.POSITIVE_INFINITY,
           shortcuts: this.shortcuts,
+          examCamera: hasExamCamera(visit, this.#devices.lists),
           linkOf: (invitation, role) => this.#linkOf(invitation, role),
           actions,
         })}
         ${devicesDialog(view, {
           devices: this.#devices.lists,
           choose,
+          examine: (options) => void this.#devices.examine(options),
           shortcuts: this.shortcuts,
           setShortcuts: (on) => {
             this.shortcuts = on;
@@ -458,8 +462,10 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
       camera: self.isCameraEnabled,
       microphone: self.isMicrophoneEnabled,
       screen: self.isScreenShareEnabled,
+      // Unplugged or not: once more turns it off.
+      exam: self.tracks.has('exam'),
     }[source];
-    if (source !== 'screen') {
+    if (source === 'camera' || source === 'microphone') {
       this[source] = enabled ? 'off' : 'on';
       this.#emit('bedside-device-toggled', { source, enabled: !enabled });
     }

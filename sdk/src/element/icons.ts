@@ -17,6 +17,9 @@ export const icons = {
   share: icon(
     svg`<rect x="2.8" y="4" width="18.4" height="13" rx="2"/><path d="M8.5 21h7M12 13.8V7.6M9.2 10.2 12 7.4l2.8 2.8"/>`,
   ),
+  exam: icon(
+    svg`<circle cx="10" cy="10" r="6.6"/><path d="m15 15 6 6M10 7.300v5.400M7.300 10h5.400"/>`,
+  ),
   settings: icon(
     svg`<path d="M3.5 7h9M17.5 7h3M3.5 17h3M11.5 17h9"/><circle cx="15" cy="7" r="2.4"/><circle cx="9" cy="17" r="2.4"/>`,
   ),

@@ -16,6 +16,7 @@ import { PeoplePanel } from './people-panel.ts';
 import { holdDialog, removeDialog } from './place-dialogs.ts';
 import type { PanelName } from './side-panel.ts';
 import { Times } from './times.ts';
+import type { ToolbarActions } from './toolbar.ts';
 import type { View } from './view.ts';
 import { type BannerActions, type TroubleActions, trouble, visitBanners } from './visit-banners.ts';
 import { visitView } from './visit-view.ts';
@@ -41,8 +42,10 @@ export interface InVisitOptions {
   stage: Size | undefined;
   room: number;
   shortcuts: boolean;
+  examCamera: boolean;
   linkOf: LinkOf;
-  actions: Omit<BannerActions, 'openPeople' | 'panel'> & { toggleCamera(): void; leave(): void };
+  actions: Omit<BannerActions, 'openPeople' | 'panel'> &
+    Pick<ToolbarActions, 'toggleCamera' | 'toggleExam' | 'leave'>;
 }
 
 /** What the person has open, was asked, and is shown for a while, during one visit. */

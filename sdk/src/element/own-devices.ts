@@ -1,9 +1,9 @@
 import { type BedsideError, type MediaSource, toBedsideError } from '@bedside/protocol';
-import type { DeviceKind, VisitApi } from '../types.ts';
+import type { DeviceKind, ExamCameraOptions, VisitApi } from '../types.ts';
 import { listDevices, NO_DEVICES } from './devices-dialog.ts';
 
 /** What a person turns on and off. */
-export type OwnSource = 'camera' | 'microphone' | 'screen';
+export type OwnSource = 'camera' | 'microphone' | 'screen' | 'exam';
 
 const SOURCES: ReadonlyMap<DeviceKind, MediaSource> = new Map([
   ['videoinput', 'camera'],
@@ -20,13 +20,13 @@ export interface Problem {
 interface Owner {
   visit(): VisitApi | undefined;
   changed(): void;
-  /** A camera, microphone or screen is on or off now. */
+  /** It is on or off now. */
   switched(source: OwnSource, on: boolean): void;
   /** It could not be opened. */
   failed(error: BedsideError, source: OwnSource): void;
 }
 
-/** One's own camera, microphone and screen: opens and chooses them, and keeps what went wrong. */
+/** One's own cameras, microphone and screen: opens and chooses them, and keeps what went wrong. */
 export class OwnDevices {
   readonly #owner: Owner;
   lists = NO_DEVICES;
@@ -34,7 +34,7 @@ export class OwnDevices {
   problem: Problem | undefined;
   #opening = 0;
   /** Which were on when last looked at. */
-  #on = { camera: false, microphone: false };
+  #on = { camera: false, microphone: false, exam: false };
 
   constructor(owner: Owner) {
     this.#owner = owner;
@@ -73,6 +73,18 @@ export class OwnDevices {
     this.#owner.changed();
   }
 
+  /** Of the exam camera, whether or not it is on. */
+  async examine(options: ExamCameraOptions): Promise<void> {
+    const self = this.#owner.visit()?.localParticipant;
+    try {
+      await self?.setExamCameraEnabled(self.tracks.has('exam'), options);
+      if (this.problem?.source === 'exam') this.problem = undefined;
+    } catch (error) {
+      this.fail(error, 'exam');
+    }
+    this.#owner.changed();
+  }
+
   async refresh(): Promise<void> {
     const visit = this.#owner.visit();
     if (!visit) return;
@@ -92,10 +104,14 @@ export class OwnDevices {
     this.#owner.changed();
   }
 
-  /** A camera or microphone that comes back by itself takes its complaint with it. */
+  /** A device that comes back by itself takes its complaint with it. */
   forgetMended({ localParticipant: self }: VisitApi): void {
-    const on = { camera: self.isCameraEnabled, microphone: self.isMicrophoneEnabled };
-    for (const source of ['camera', 'microphone'] as const)
+    const on = {
+      camera: self.isCameraEnabled,
+      microphone: self.isMicrophoneEnabled,
+      exam: self.isExamCameraEnabled,
+    };
+    for (const source of ['camera', 'microphone', 'exam'] as const)
       if (on[source] && !this.#on[source] && this.problem?.source === source)
         this.problem = undefined;
     this.#on = on;
@@ -106,6 +122,7 @@ export class OwnDevices {
     try {
       if (source === 'camera') await self.setCameraEnabled(on);
       else if (source === 'microphone') await self.setMicrophoneEnabled(on);
+      else if (source === 'exam') await self.setExamCameraEnabled(on);
       else await self.setScreenShareEnabled(on);
       if (this.problem?.source === source) this.problem = undefined;
       this.#owner.switched(source, on);

@@ -474,6 +474,10 @@ export const styles = css`
     object-fit: cover;
     visibility: hidden;
   }
+  /* No colour beside what is judged by its colour. */
+  .tile[data-source='exam'] {
+    background: #000;
+  }
   .tile video.shown,
   .frame video.shown {
     visibility: visible;
@@ -670,7 +674,7 @@ export const styles = css`
   .preview-tools .tool[aria-pressed='false'] .glyph {
     background: color-mix(in srgb, var(--_danger) 12%, var(--_panel));
   }
-  .tool.screen[aria-pressed='true'] .glyph {
+  .tool:is(.screen, .exam)[aria-pressed='true'] .glyph {
     background: var(--_speaking);
     color: #06251f;
   }

@@ -20,13 +20,13 @@ const POOR = 1;
 
 export interface TileOptions {
   participant: Participant;
-  source: 'camera' | 'screen';
+  source: 'camera' | 'screen' | 'exam';
   rect: Rect | undefined;
   /** Lies over the other tiles. */
   floats?: boolean;
 }
 
-/** One picture with its name: a camera (or the initials while it is off) or a shown screen. */
+/** One picture with its name: a camera (or the initials while it is off), or what somebody shows. */
 export function tile(
   view: View,
   { participant, source, rect, floats = false }: TileOptions,
@@ -52,7 +52,6 @@ export function tile(
       self: isLocal,
       floats,
       small,
-      screen: source === 'screen',
       speaking,
       lost,
       pinned: source === 'camera' && isPinned(participant),
@@ -81,7 +80,7 @@ export function tile(
       ${video({
         track: sends ? track : undefined,
         keep: sends || lost,
-        fit: source === 'screen' ? 'whole' : fitFor(participant),
+        fit: source === 'camera' ? fitFor(participant) : 'whole',
         watcher: host.watcher,
         reports: isLocal ? undefined : { participantId: participant.id, source },
       })}
@@ -95,7 +94,7 @@ export function tile(
           : nothing
       }
       <span class="who">
-        <span class="name" dir="auto">${source === 'screen' ? t('screenOf', { name }) : isLocal ? t('you') : name}</span>
+        <span class="name" dir="auto">${titleOf(view, participant, source)}</span>
         ${role && source === 'camera' && !isLocal ? html`<span class=${small ? 'hidden' : 'role'}>${role}</span>` : nothing}
       </span>
       ${source === 'camera' && participant.handRaisedAt !== undefined ? html`<span class="raised">${icons.hand}<span class="hidden">${t('handRaised')}</span></span>` : nothing}
@@ -104,6 +103,17 @@ export function tile(
       ${source === 'camera' && !isLocal ? quality(view, participant.connectionQuality, small) : nothing}
     </div>
   </li>`;
+}
+
+function titleOf(
+  { t, texts }: View,
+  participant: Participant,
+  source: TileOptions['source'],
+): string {
+  const name = nameOf(participant, texts);
+  if (source === 'screen') return t('screenOf', { name });
+  if (source === 'exam') return participant.isLocal ? t('examOwn') : t('examOf', { name });
+  return participant.isLocal ? t('you') : name;
 }
 
 /** In a small tile only what is bad: its few pixels belong to the face. */

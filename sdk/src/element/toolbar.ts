@@ -11,12 +11,15 @@ export interface ToolbarActions {
   toggleMicrophone(): void;
   toggleCamera(): void;
   toggleScreen(): void;
+  toggleExam(): void;
   togglePanel(name: PanelName): void;
   leave(): void;
 }
 
 export interface ToolbarState {
   shortcuts: boolean;
+  /** There is an exam camera to be turned on. */
+  examCamera: boolean;
   /** Which panel is open. */
   panel: PanelName | undefined;
   /** Messages that were not seen. */
@@ -102,6 +105,15 @@ function toolsOf(view: View, actions: ToolbarActions, state: ToolbarState): Rank
         rank: 8,
         onClick: actions.toggleScreen,
       },
+    state.examCamera && {
+      action: 'exam',
+      icon: 'exam',
+      label: t('exam'),
+      title: t('examTitle'),
+      pressed: self.tracks.has('exam'),
+      rank: 3,
+      onClick: actions.toggleExam,
+    },
     {
       action: 'hand',
       icon: 'hand',

@@ -60,17 +60,23 @@ export function visitView(view: View, options: VisitViewOptions): TemplateResult
 }
 
 /**
- * Everything on the stage with its place: also the order in which it is read. Screens come first, then
- * who has to be seen large, oneself last.
+ * Everything on the stage with its place: also the order in which it is read. What is shown comes first,
+ * then who has to be seen large, oneself last.
  */
 function tilesOf(
   self: LocalParticipant,
   others: readonly Participant[],
   stage: Size | undefined,
 ): TileOptions[] {
-  const screens = others.filter((participant) => isSending(participant, 'screen'));
   // Where all are signers, all are as large.
   const pinned = others.some((one) => !isPinned(one)) ? others.filter(isPinned) : [];
+  const exams = [...others, self].filter((participant) => isSending(participant, 'exam'));
+  const screens = others.filter((participant) => isSending(participant, 'screen'));
+  const large: Pick<TileOptions, 'participant' | 'source'>[] = [
+    ...exams.map((participant) => ({ participant, source: 'exam' as const })),
+    ...screens.map((participant) => ({ participant, source: 'screen' as const })),
+    ...pinned.map((participant) => ({ participant, source: 'camera' as const })),
+  ];
   const rest = others.filter((one) => !pinned.includes(one));
   const hasSelf = self.grants.has('publish-video') || self.grants.has('publish-audio');
   const places =
@@ -78,27 +84,14 @@ function tilesOf(
     arrange({
       ...stage,
       hasSelf,
-      screens: screens.length + pinned.length,
+      screens: large.length,
       people: rest.map(fitFor),
     });
   const at = (rects: readonly Rect[] | undefined, index: number): Rect | undefined =>
     rects?.[index];
   const own = { participant: self, source: 'camera' } as const;
   return [
-    ...screens.map(
-      (participant, index): TileOptions => ({
-        participant,
-        source: 'screen',
-        rect: at(places?.screens, index),
-      }),
-    ),
-    ...pinned.map(
-      (participant, index): TileOptions => ({
-        participant,
-        source: 'camera',
-        rect: at(places?.screens, screens.length + index),
-      }),
-    ),
+    ...large.map((shown, index): TileOptions => ({ ...shown, rect: at(places?.screens, index) })),
     ...rest.map(
       (participant, index): TileOptions => ({
         participant,

@@ -151,7 +151,7 @@ export class MediaPath {
   publish(source: MediaSource, track: MediaStreamTrack, paused: boolean): Sender {
     return new TrackSender(this.#send.transport, this.#signal, {
       track,
-      ...sendOptions(source, this.#device.sendRtpCapabilities.codecs ?? []),
+      ...sendOptions(source, this.#device.sendRtpCapabilities.codecs ?? [], track.getSettings()),
       // Tracks outlive transports: they move to the next one after a failure.
       stopTracks: false,
       appData: { source, paused } satisfies PendingProduce as never,
@@ -212,7 +212,8 @@ export class MediaPath {
 
   /** Sound and picture of one person are one stream, so the browser keeps them in lip sync. */
   #streamOf({ participantId, source }: ConsumerParameters): string {
-    const key = `${participantId} ${source.startsWith('screen')}`;
+    const of = source.startsWith('screen') ? 'screen' : source === 'exam' ? source : 'person';
+    const key = `${participantId} ${of}`;
     const known = this.#streams.get(key) ?? `s${this.#streams.size}`;
     this.#streams.set(key, known);
     return known;

@@ -1,4 +1,4 @@
-import { HOLD } from '@bedside/protocol';
+import { HOLD, KIND_OF_SOURCE } from '@bedside/protocol';
 import { describe, expect, test, vi } from 'vitest';
 import { onHistories } from '../visit/arbitrary.ts';
 import {
@@ -143,6 +143,18 @@ describe('on any history the media plan', () => {
       // Before all others, and in all its layers.
       const isFirst = flow.priority === 255 && flow.maxSpatialLayer === undefined;
       return isProtected === due && (flow.protected ?? false) === due && isFirst === due;
+    });
+  });
+
+  test('lets only sound and signed conversations go before an exam camera', () => {
+    onListeners((_, __, flows) => {
+      const exams = flows.filter(({ source }) => source === 'exam');
+      return flows
+        .filter(({ source }) => source !== 'exam')
+        .every(({ source, flow, protected: isProtected }) => {
+          const goesFirst = isProtected || KIND_OF_SOURCE[source] === 'audio';
+          return exams.every((exam) => flow.priority > exam.flow.priority === goesFirst);
+        });
     });
   });
 

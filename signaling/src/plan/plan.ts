@@ -25,10 +25,14 @@ export interface PlannedFlow {
 /** Who receives what: one entry for every participant with an endpoint, empty for who receives nothing. */
 export type MediaPlan = ReadonlyMap<ParticipantId, readonly PlannedFlow[]>;
 
-/** Consumer priorities: when bandwidth falls, the voice keeps its quality, then what is shown, then faces. */
+/**
+ * Consumer priorities: when bandwidth falls, the voice keeps its quality, then what is examined, then what
+ * is shown, then faces.
+ */
 const PRIORITY: Readonly<Record<MediaSource, number>> = {
   microphone: 250,
   'screen-audio': 200,
+  exam: 180,
   screen: 150,
   camera: 100,
 };

@@ -4,6 +4,7 @@ const SPEAKS: readonly Grant[] = ['publish-audio', 'publish-video', 'chat'];
 const TREATS: readonly Grant[] = [
   ...SPEAKS,
   'publish-screen',
+  'publish-exam',
   'admit',
   'remove',
   'mute',
@@ -15,16 +16,19 @@ const TREATS: readonly Grant[] = [
   'see-roster',
 ];
 
-/** What a role may do where its token names no grants. */
+/**
+ * What a role may do where its token names no grants. An exam camera is for who examines, and for who is
+ * examined: at home, or beside a room cart.
+ */
 export const GRANTS_OF_ROLE: Readonly<Record<Role, readonly Grant[]>> = {
-  patient: [...SPEAKS, 'publish-screen'],
+  patient: [...SPEAKS, 'publish-screen', 'publish-exam'],
   provider: TREATS,
   interpreter: [...SPEAKS, 'interpret', 'see-roster'],
-  specialist: [...SPEAKS, 'publish-screen', 'see-roster'],
+  specialist: [...SPEAKS, 'publish-screen', 'publish-exam', 'see-roster'],
   caregiver: SPEAKS,
   observer: ['chat'],
   moderator: TREATS,
-  device: ['publish-audio', 'publish-video', 'publish-screen'],
+  device: ['publish-audio', 'publish-video', 'publish-screen', 'publish-exam'],
 };
 
 /** Grants over others: who invites can give none of them that they lack. */
@@ -45,6 +49,7 @@ export const GRANT_OF_SOURCE: Readonly<Record<MediaSource, Grant>> = {
   camera: 'publish-video',
   screen: 'publish-screen',
   'screen-audio': 'publish-screen',
+  exam: 'publish-exam',
 };
 
 /** The token's grants where it names any, else those of the role. */

@@ -4,6 +4,7 @@ import {
   clientCommands,
   type ErrorCode,
   type InviteId,
+  type MediaSource,
   type ParticipantId,
   type ProducerId,
   type RequestId,
@@ -29,6 +30,7 @@ const TABLE = `
 produce microphone  +        +         +            +           +          -         +          +       +        ?
 produce camera      +        +         +            +           +          -         +          +       +        ?
 produce screen      +        +         -            +           -          -         +          +       +        ?
+produce exam        +        +         -            +           -          -         +          +       +        ?
 leave               +        +         +            +           +          +         +          +       +        +
 end                 -        +         -            -           -          -         +          -       -        ?
 admit               -        +         -            -           -          -         +          -       -        ?        +
@@ -103,7 +105,7 @@ const inside =
   (by) =>
     'staff' in by ? undefined : command(by.participant);
 
-const producing = (source: 'microphone' | 'camera' | 'screen'): Row => ({
+const producing = (source: MediaSource): Row => ({
   name: 'produce',
   label: `produce ${source}`,
   command: inside((participant) => ({
@@ -140,6 +142,7 @@ const ROWS: readonly Row[] = [
   producing('microphone'),
   producing('camera'),
   producing('screen'),
+  producing('exam'),
   { name: 'leave', command: inside((participant) => ({ type: 'leave', participant })) },
   { name: 'end', command: inside((by) => ({ type: 'end', by })) },
   { name: 'admit', command: (by) => ({ type: 'admit', by, participants: [WAITING] }) },
@@ -272,6 +275,8 @@ test('every command of a participant in the visit is in the table', () => {
   const elsewhere: readonly ClientCommandName[] = [
     'join',
     'resume',
+    'relocate',
+    'relocated',
     'connect-transport',
     'restart-ice',
     'pause-producer',

@@ -1,13 +1,14 @@
-import type {
-  BedsideError,
-  CallId,
-  Grant,
-  InterpretingMode,
-  InviteId,
-  MediaSource,
-  ParticipantId,
-  Place,
-  Role,
+import {
+  type BedsideError,
+  type CallId,
+  type Grant,
+  type InterpretingMode,
+  type InviteId,
+  KIND_OF_SOURCE,
+  type MediaSource,
+  type ParticipantId,
+  type Place,
+  type Role,
 } from '@bedside/protocol';
 import { Emitter } from '../../emitter.ts';
 import type {
@@ -68,6 +69,38 @@ export function drawnTrack(role: Role, width = 640, height = 360): MediaStreamTr
     context.ellipse(x, height * 0.46, height * 0.145, height * 0.19, 0, 0, 7);
     context.fill();
   };
+  return filmed(canvas, draw);
+}
+
+/** What an otoscope may show: something round on black, at 640 x 480. */
+function examinedTrack(): MediaStreamTrack {
+  const [width, height] = [640, 480];
+  const canvas = Object.assign(document.createElement('canvas'), { width, height });
+  const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+  const draw = (): void => {
+    context.fillRect(0, 0, width, height);
+    const skin = context.createRadialGradient(300, 210, 20, 320, 240, 230);
+    skin.addColorStop(0, '#f6d9c4');
+    skin.addColorStop(0.6, '#d98f78');
+    skin.addColorStop(1, '#7c3a30');
+    context.save();
+    context.fillStyle = skin;
+    context.beginPath();
+    context.arc(320, 240, 228, 0, 7);
+    context.fill();
+    context.strokeStyle = '#a8433a';
+    context.lineWidth = 3;
+    context.beginPath();
+    context.moveTo(190, 130);
+    context.bezierCurveTo(260, 240, 330, 180, 440, 350);
+    context.stroke();
+    context.restore();
+  };
+  return filmed(canvas, draw);
+}
+
+/** What is drawn, again and again. */
+function filmed(canvas: HTMLCanvasElement, draw: () => void): MediaStreamTrack {
   draw();
   const timer = setInterval(draw, 66);
   const [track] = canvas.captureStream(15).getVideoTracks();
@@ -105,7 +138,7 @@ export const publicationOf = (
   muted = false,
 ): TrackPublication => ({
   source,
-  kind: source === 'camera' || source === 'screen' ? 'video' : 'audio',
+  kind: KIND_OF_SOURCE[source],
   muted,
   track,
   gain: 1,
@@ -119,6 +152,7 @@ export interface FakePerson {
   camera?: boolean;
   microphone?: boolean;
   screen?: boolean;
+  exam?: boolean;
   /** The camera of a phone held upright. */
   upright?: boolean;
   speaking?: boolean;
@@ -142,6 +176,7 @@ export function fakeParticipant(person: FakePerson): FakeParticipant {
   tracks.set('camera', { ...picture, isProtected: person.isProtected ?? false });
   tracks.set('microphone', publicationOf('microphone', undefined, !microphone));
   if (screen) tracks.set('screen', publicationOf('screen', drawnTrack(role, 1280, 800)));
+  if (person.exam) tracks.set('exam', publicationOf('exam', examinedTrack()));
   return {
     id: id as ParticipantId,
     role,
@@ -213,17 +248,23 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
     grants: readonly Grant[] = ['publish-audio', 'publish-video', 'publish-screen'],
   ) {
     super();
-    const set = async (source: 'camera' | 'microphone' | 'screen', on: boolean): Promise<void> => {
+    const set = async (
+      source: 'camera' | 'microphone' | 'screen' | 'exam',
+      on: boolean,
+    ): Promise<void> => {
       this.log.push(`${source} ${on ? 'on' : 'off'}`);
       if (on && this.deviceError) throw this.deviceError;
       const self = this.localParticipant;
       self.tracks.get(source)?.track?.stop();
-      const open = source === 'microphone' ? tone : () => drawnTrack(role);
+      const picture = source === 'exam' ? examinedTrack : () => drawnTrack(role);
+      const open = source === 'microphone' ? tone : picture;
       const track = on ? open() : undefined;
       self.tracks.set(source, publicationOf(source, track, !on));
       if (source === 'camera') self.isCameraEnabled = on;
       if (source === 'microphone') self.isMicrophoneEnabled = on;
       if (source === 'screen') self.isScreenShareEnabled = on;
+      if (source === 'exam') self.isExamCameraEnabled = on;
+      if (source === 'exam' && !on) self.tracks.delete('exam');
       this.emit('participantChanged', self);
     };
     this.localParticipant = {
@@ -233,9 +274,17 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
       isCameraEnabled: false,
       isMicrophoneEnabled: false,
       isScreenShareEnabled: false,
+      isExamCameraEnabled: false,
+      examCamera: { hint: 'motion' },
       setCameraEnabled: (on) => set('camera', on),
       setMicrophoneEnabled: (on) => set('microphone', on),
       setScreenShareEnabled: (on) => set('screen', on),
+      setExamCameraEnabled: async (on, options) => {
+        const self = this.localParticipant;
+        self.examCamera = { ...self.examCamera, ...options };
+        if (options) this.log.push(`exam ${JSON.stringify(options)}`);
+        if (on !== self.isExamCameraEnabled) await set('exam', on);
+      },
     };
   }
 

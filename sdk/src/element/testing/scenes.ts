@@ -111,7 +111,13 @@ const PROVIDES: Grant[] = [
   'end',
   'see-roster',
 ];
-const PATIENT: Grant[] = ['publish-audio', 'publish-video', 'publish-screen', 'chat'];
+const PATIENT: Grant[] = [
+  'publish-audio',
+  'publish-video',
+  'publish-screen',
+  'publish-exam',
+  'chat',
+];
 const INTERPRETS: Grant[] = ['publish-audio', 'publish-video', 'chat', 'interpret', 'whisper'];
 
 const ana: FakePerson = {
@@ -234,6 +240,26 @@ export const CLINICAL: Record<string, Shown> = {
       visit.move('sp', 'room-1');
       visit.move('self', 'room-1');
     },
+  },
+  'an exam camera': {
+    scene: { ...asProvider, people: [{ ...ana, exam: true }, jonas] },
+  },
+  'an exam camera and a screen': {
+    scene: {
+      ...asProvider,
+      people: [
+        { ...ana, exam: true },
+        { ...okafor, screen: true },
+      ],
+    },
+  },
+  'showing an exam camera': {
+    scene: { ...asPatient, attributes: { lang: 'es' }, people: [marsh] },
+    act: ({ visit }) => visit.localParticipant.setExamCameraEnabled(true),
+  },
+  'choosing an exam camera': {
+    scene: asPatient,
+    act: ({ click }) => click('[data-action=devices]'),
   },
   unattended: {
     scene: asPatient,
