@@ -11,10 +11,12 @@ export class FakeStore implements VisitStore {
   readonly said = new Map<VisitKey, Said[]>();
   readonly commits: Commit[] = [];
   readonly released: VisitKey[] = [];
+  readonly deadlines = new Map<VisitKey, number>();
   left: VisitKey[] = [];
   /** Runs before each call; what it throws fails the call. */
-  before: (call: 'acquire' | 'read' | 'commit' | 'release' | 'abandoned') => Promise<void> =
-    async () => {};
+  before: (
+    call: 'acquire' | 'read' | 'commit' | 'release' | 'expect' | 'overdue' | 'abandoned',
+  ) => Promise<void> = async () => {};
   #epochs = 0;
 
   /** Calls fail from now on. */
@@ -68,6 +70,18 @@ export class FakeStore implements VisitStore {
   async release(key: VisitKey): Promise<void> {
     await this.before('release');
     this.released.push(key);
+  }
+
+  async expect(key: VisitKey, at: number | undefined): Promise<void> {
+    await this.before('expect');
+    if (at === undefined) this.deadlines.delete(key);
+    else this.deadlines.set(key, at);
+  }
+
+  /** All of them: tests say when. */
+  async overdue(): Promise<VisitKey[]> {
+    await this.before('overdue');
+    return [...this.deadlines.keys()];
   }
 
   async abandoned(): Promise<VisitKey[]> {

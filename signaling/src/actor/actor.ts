@@ -35,7 +35,7 @@ import type {
 import type { Lease, VisitStore } from '../store/store.ts';
 import { VisitWriter } from '../store/writer.ts';
 import type { Call } from '../visit/call.ts';
-import { nextDeadline } from '../visit/deadlines.ts';
+import { nextDeadline, tickAt } from '../visit/deadlines.ts';
 import { type By, type Command, type Decision, decide, type Effect } from '../visit/decide.ts';
 import { engagedIn } from '../visit/engaged.ts';
 import { grantsOf } from '../visit/grants.ts';
@@ -126,6 +126,8 @@ export class VisitActor {
   #calls: readonly Call[] | undefined;
   #engaged: ReturnType<typeof engagedIn> = [];
   #speaker: ParticipantId | null = null;
+  /** When the cluster was told to look at the visit. */
+  #expected: number | undefined;
   #closing = false;
 
   constructor(options: ActorOptions) {
@@ -276,9 +278,16 @@ export class VisitActor {
   /** Redis answers again: writes what is unwritten, and the visit anew in case Redis lost it. */
   async redisReturned(): Promise<void> {
     if (this.#closing || !this.#visit) return;
+    void this.#expect(nextDeadline(this.#visit)).catch(() => {});
     await this.#writer.write(this.#visit, []).catch(() => {});
     this.#entry = undefined;
     this.#tellQueue();
+  }
+
+  /** Has what was due happened, whoever had the visit then. @throws BedsideError `state-unavailable` */
+  async look(): Promise<void> {
+    // What was due when it was opened is in the queue already.
+    await this.#turn(() => this.#expect(this.#visit && nextDeadline(this.#visit)));
   }
 
   /** Resolves after what is queued; a visit with nobody in it closes then. */
@@ -804,6 +813,7 @@ export class VisitActor {
     this.#visit = visit;
     this.#options.census.moved(undefined, visit);
     this.#writer.write(visit, [{ type: 'visit-created', at: visit.createdAt }]).catch(() => {});
+    this.#setAlarm();
     return visit;
   }
 
@@ -913,14 +923,22 @@ export class VisitActor {
     this.#cancelAlarm();
     this.#cancelAlarm = () => {};
     const at = this.#visit && nextDeadline(this.#visit);
-    if (at === undefined || this.#closing) return;
+    if (this.#closing) return;
+    // Another gateway looks at it then, where this one is gone.
+    if (at !== this.#expected) void this.#expect(at).catch(() => {});
+    if (at === undefined) return;
     const ms = Math.min(Math.max(1, at - this.#now()), ALARM_MAX_MS);
     this.#cancelAlarm = this.#options.clock.after(ms, () => this.#tick());
   }
 
+  #expect(at: number | undefined): Promise<void> {
+    this.#expected = at;
+    return this.#options.store.expect(this.#options.key, at);
+  }
+
   #tick(): void {
     void this.#happen(() => {
-      this.#apply({ type: 'tick', now: this.#now() });
+      this.#apply({ type: 'tick', now: tickAt(this.#state, this.#now()) });
       // It may have been early: the clock was set back, or the moment is further away than a timer goes.
       this.#setAlarm();
     });

@@ -8,6 +8,7 @@ import { Nodes } from '../nodes/nodes.ts';
 import type { CallDesk, Clinics, GuestTokens, Visits, VisitTelemetry } from '../ports.ts';
 import { RedisStore } from '../store/store.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { DeadlineWatch } from './deadline-watch.ts';
 import { VisitRegistry } from './registry.ts';
 
 /** How long `start` waits for the first node: a gateway serves without one, only not media. */
@@ -82,6 +83,7 @@ export function createVisits(options: VisitsOptions): Visits & { start(): Promis
     calls,
     graceMs,
   });
+  const watch = new DeadlineWatch({ store, clock, look: (key) => registry.look(key) });
   return {
     connect: (identity, link, sessionId) => registry.connect(identity, link, sessionId),
     create: (tenant, request) => registry.create(tenant, request),
@@ -95,8 +97,10 @@ export function createVisits(options: VisitsOptions): Visits & { start(): Promis
       await store.start();
       await nodes.start(FIRST_NODE_MS);
       await registry.recover();
+      watch.start();
     },
     stop: async (deadlineMs) => {
+      watch.stop();
       await registry.stop(deadlineMs);
       await store.stop();
       nodes.close();

@@ -25,6 +25,7 @@ import type {
 } from '../ports.ts';
 import { visitKey } from '../store/keys.ts';
 import type { VisitStore } from '../store/store.ts';
+import { elapsed } from '../visit/elapsed.ts';
 import { resourceOf } from '../visit/view.ts';
 import { VisitActor } from './actor.ts';
 import { Census } from './census.ts';
@@ -90,7 +91,7 @@ export class VisitRegistry implements Visits {
     if (open) return open;
     const stored = await this.#options.store.read(key);
     if (!stored) throw new BedsideError('not-found');
-    return resourceOf(stored);
+    return resourceOf(elapsed(stored, this.#options.clock.now()).visit);
   }
 
   async evidence(tenant: TenantId, visit: VisitId): Promise<EvidenceResource['evidence']> {
@@ -102,12 +103,16 @@ export class VisitRegistry implements Visits {
 
   async events(tenant: TenantId, visit: VisitId): Promise<LedgerEntry[]> {
     const key = visitKey(tenant, visit);
-    const [stored, events] = await Promise.all([
-      this.#options.store.read(key),
-      this.#options.store.events(key),
-    ]);
-    if (!stored && events.length === 0) throw new BedsideError('not-found');
-    return events.map(({ at, ...event }) => ({ ...event, at: new Date(at).toISOString() }));
+    const { store, clock } = this.#options;
+    const recorded = await store.events(key);
+    // After them: what it has not done yet is not in them.
+    const stored = await store.read(key);
+    if (!stored && recorded.length === 0) throw new BedsideError('not-found');
+    const due = stored ? elapsed(stored, clock.now()).events : [];
+    return [...recorded, ...due].map(({ at, ...event }) => ({
+      ...event,
+      at: new Date(at).toISOString(),
+    }));
   }
 
   readiness(): { ready: boolean; reasons: string[] } {
@@ -146,6 +151,11 @@ export class VisitRegistry implements Visits {
         () => {},
       ),
     );
+  }
+
+  /** Has what is due in a visit happened. @throws BedsideError `moved` where another gateway has it, and does that */
+  look(key: VisitKey): Promise<void> {
+    return this.#with(key, (actor) => actor.look());
   }
 
   report(report: NodeReport): void {

@@ -21,6 +21,9 @@ export const visitKeys = (key: VisitKey) => ({
   messages: `bedside:{${key}}:messages`,
 });
 
+/** A sorted set: visits by when they must be looked at, milliseconds since 1970. */
+export const DEADLINES = 'bedside:deadlines';
+
 export const gatewayKeys = (gateway: GatewayId) => ({
   /** The visits it has open, for its next boot to take up again. */
   visits: `bedside:gateway:{${gateway}}:visits`,

@@ -61,6 +61,17 @@ return 'written'
 `);
 
 /**
+ * Gives out visits that are overdue: whoever else asks gets them only after a while, where they still are.
+ * Twice: what the first one gave out is given out again then.
+ * KEYS deadlines. ARGV overdue since, given out again at, how many.
+ */
+export const OVERDUE = script(`
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
+for _, visit in ipairs(due) do redis.call('ZADD', KEYS[1], 'XX', ARGV[2], visit) end
+return due
+`);
+
+/**
  * Frees the lease if it is still of this epoch; forgets it where there is no visit. The epoch stays,
  * so that the next one is higher. Twice: nothing left to free.
  * KEYS lease, snapshot. ARGV epoch.

@@ -580,6 +580,42 @@ describe('what Redis holds and is not ours', () => {
   });
 });
 
+describe('a visit that is overdue', () => {
+  test('is given to one gateway that asks, and again after a while, until it is expected later or never', async () => {
+    const [a, b] = [await storeOf(A), await storeOf(B)];
+    const asked = async () => [...(await a.store.overdue()), ...(await b.store.overdue())];
+    await a.store.expect(key, clock.now() + 10_000);
+    clock.advance(10_000);
+    // Who has it open comes first.
+    expect(await asked()).toEqual([]);
+    clock.advance(2_000);
+    const [first, second] = await Promise.all([a.store.overdue(), b.store.overdue()]);
+    expect([...first, ...second]).toEqual([key]);
+    clock.advance(32_000);
+    expect(await asked()).toEqual([key]);
+    await b.store.expect(key, clock.now() + 50_000);
+    clock.advance(40_000);
+    expect(await asked()).toEqual([]);
+    await b.store.expect(key, undefined);
+    clock.advance(100_000);
+    expect(await asked()).toEqual([]);
+  });
+
+  test('is kept until then, and after', async () => {
+    const { store } = await storeOf(A);
+    const { epoch } = await store.acquire(key);
+    const { visit, ...commit } = commitOf(epoch, 1);
+    const day = 24 * 60 * 60 * 1_000;
+    const policy = { ...visit.policy, unattendedMs: day };
+    const unattendedSince = clock.now();
+    await store.commit(key, {
+      ...commit,
+      visit: { ...visit, state: 'active', policy, unattendedSince },
+    });
+    expect(await admin.pttl(keys.snapshot)).toBeGreaterThan(day);
+  });
+});
+
 describe('while Redis is away', () => {
   test('calls fail with state-unavailable, at once when the connection is gone', async () => {
     const proxy = await TcpProxy.to(server.port);

@@ -12,17 +12,24 @@ import type { Logger } from 'pino';
 import * as z from 'zod/mini';
 import type { Clock } from '../actor/clock.ts';
 import type { VisitTelemetry } from '../ports.ts';
+import { nextDeadline } from '../visit/deadlines.ts';
 import { isProof } from '../visit/ledger.ts';
 import { type LedgerEvent, Said, Visit } from '../visit/state.ts';
-import { gatewayKeys, visitKeys } from './keys.ts';
+import { DEADLINES, gatewayKeys, visitKeys } from './keys.ts';
 import { pack, unpack } from './packing.ts';
-import { ACQUIRE, COMMIT, RELEASE } from './scripts.ts';
+import { ACQUIRE, COMMIT, OVERDUE, RELEASE } from './scripts.ts';
 
 /** Everything of a visit expires by itself this long after its last change, and after it was to begin. */
 const VISIT_TTL_MS = 24 * 60 * 60 * 1000;
 /** Ledger entries that are kept of a visit, of each kind; beyond, the oldest go. */
 const PROOF_LENGTH = 10_000;
 const ACTIVITY_LENGTH = 5_000;
+/** Whoever has a visit open has done by then what is due in it, milliseconds. */
+const LATE_MS = 2_000;
+/** To whom a visit is given that is overdue has so long to look at it, milliseconds. */
+const AGAIN_MS = 30_000;
+const OVERDUE_AT_ONCE = 16;
+
 export interface Lease {
   epoch: number;
   /** The visit as it was last committed, if it was. */
@@ -53,6 +60,10 @@ export interface VisitStore {
   commit(key: VisitKey, commit: Commit): Promise<'written' | 'stale'>;
   /** Where Redis is away it is released on its return. */
   release(key: VisitKey, epoch: number): Promise<void>;
+  /** When somebody must look at the visit, milliseconds since 1970, whoever has it then; undefined for never. */
+  expect(key: VisitKey, at: number | undefined): Promise<void>;
+  /** Visits that nobody has looked at in time. Each is given to one who asks, and again after a while unless `expect` says otherwise. */
+  overdue(): Promise<VisitKey[]>;
   /** The visits that an earlier boot of this gateway had open when it died. */
   abandoned(): Promise<VisitKey[]>;
 }
@@ -214,6 +225,24 @@ export class RedisStore implements VisitStore {
     );
   }
 
+  async expect(key: VisitKey, at: number | undefined): Promise<void> {
+    const { redis } = this.#options;
+    await this.#calls.call('expect', () =>
+      at === undefined ? redis.zrem(DEADLINES, key) : redis.zadd(DEADLINES, at, key),
+    );
+  }
+
+  async overdue(): Promise<VisitKey[]> {
+    const now = this.#options.clock.now();
+    const reply = await this.#calls.run(
+      'overdue',
+      OVERDUE,
+      [DEADLINES],
+      [now - LATE_MS, now + AGAIN_MS, OVERDUE_AT_ONCE],
+    );
+    return z.array(text).parse(reply) as VisitKey[];
+  }
+
   async abandoned(): Promise<VisitKey[]> {
     const keys = await this.#calls.call('abandoned', () =>
       this.#options.redis.smembers(gatewayKeys(this.#options.gatewayId).visits),
@@ -284,7 +313,9 @@ function merged(proof: readonly LedgerEvent[], rest: readonly LedgerEvent[]): Le
 }
 
 /** For how long a visit is kept from now on, milliseconds: who comes to one that is forgotten is not made to wait. */
-function lifeOf({ state, policy: { startsAt } }: Visit, now: number): number {
-  const ahead = state === 'ended' || startsAt === undefined ? 0 : startsAt - now;
-  return Math.max(0, ahead) + VISIT_TTL_MS;
+function lifeOf(visit: Visit, now: number): number {
+  const { state, policy } = visit;
+  const until =
+    state === 'ended' ? now : Math.max(policy.startsAt ?? now, nextDeadline(visit) ?? now);
+  return Math.max(0, until - now) + VISIT_TTL_MS;
 }

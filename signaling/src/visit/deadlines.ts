@@ -14,6 +14,15 @@ export function nextDeadline(visit: Visit): number | undefined {
   return times.length > 0 ? Math.min(...times) : undefined;
 }
 
+/**
+ * When what is due has happened: where nobody is in, at its time, however late it is looked at; else now,
+ * since all that they did meanwhile came before.
+ */
+export function tickAt(visit: Visit, now: number): number {
+  const due = nextDeadline(visit);
+  return due !== undefined && due < now && present(visit).length === 0 ? due : now;
+}
+
 /** One thing that is due; what else is due comes with the next tick. */
 export function tick(visit: Visit, { now }: Of<'tick'>): Decision {
   if (visit.state === 'ended') return unchanged(visit);
@@ -41,11 +50,9 @@ function unattendedUntil({ unattendedSince, policy }: Visit): number | undefined
   return unattendedSince === undefined ? undefined : unattendedSince + policy.unattendedMs;
 }
 
-/** Only while somebody is there to miss the others. */
-function noShowAt(visit: Visit): number | undefined {
-  const { startsAt, noShowAfterMs } = visit.policy;
-  const isOpen = visit.noShows === undefined && present(visit).length > 0;
-  return isOpen && startsAt !== undefined && noShowAfterMs !== undefined
+function noShowAt({ policy, noShows: reported }: Visit): number | undefined {
+  const { startsAt, noShowAfterMs } = policy;
+  return reported === undefined && startsAt !== undefined && noShowAfterMs !== undefined
     ? startsAt + noShowAfterMs
     : undefined;
 }
