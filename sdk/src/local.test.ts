@@ -8,6 +8,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LocalMedia } from './local.ts';
 import type { MediaPath, Sender } from './media/path.ts';
+import type { ExamCameraOptions } from './types.ts';
 
 class FakeTrack {
   enabled = true;
@@ -28,29 +29,37 @@ class FakeTrack {
 
 /** A prompt of the browser that the person has not answered yet. */
 interface Prompt {
+  asked: { video?: { deviceId?: { exact: string } } };
   allow(...tracks: FakeTrack[]): void;
-  deny(): void;
+  deny(name?: string): void;
 }
 
 let prompts: Prompt[] = [];
-const ask = () =>
+let cameras: string[] = [];
+const ask = (asked: Prompt['asked']) =>
   new Promise((resolve, reject) => {
     prompts.push({
+      asked,
       allow: (first, second) =>
         resolve({
           getTracks: () => [first],
           getVideoTracks: () => [first],
           getAudioTracks: () => (second ? [second] : []),
         }),
-      deny: () => reject(Object.assign(new Error(), { name: 'NotAllowedError' })),
+      deny: (name = 'NotAllowedError') => reject(Object.assign(new Error(), { name })),
     });
   });
 
 beforeEach(() => {
   prompts = [];
+  cameras = ['face', 'scope'];
   vi.stubGlobal('isSecureContext', true);
   vi.stubGlobal('document', {});
-  vi.stubGlobal('navigator', { mediaDevices: { getUserMedia: ask, getDisplayMedia: ask } });
+  const enumerateDevices = async () =>
+    cameras.map((deviceId) => ({ kind: 'videoinput', deviceId }));
+  vi.stubGlobal('navigator', {
+    mediaDevices: { getUserMedia: ask, getDisplayMedia: ask, enumerateDevices },
+  });
 });
 afterEach(() => vi.unstubAllGlobals());
 
@@ -110,6 +119,8 @@ function fakePath() {
   return path;
 }
 
+const GRANTS: Grant[] = ['publish-audio', 'publish-video', 'publish-screen', 'publish-exam'];
+
 function setUp() {
   const failed = vi.fn();
   const outOfStep = vi.fn();
@@ -119,7 +130,7 @@ function setUp() {
     { changed: () => {}, published: () => {}, unpublished: () => {}, failed, muted, outOfStep },
   );
   const path = fakePath();
-  local.welcome(['publish-audio', 'publish-video', 'publish-screen'] satisfies Grant[]);
+  local.welcome(GRANTS);
   local.attachPath(path as unknown as MediaPath);
   return { local, path, failed, muted, outOfStep };
 }
@@ -470,5 +481,152 @@ describe('grants that are withdrawn', () => {
       true,
     ]);
     await expect(local.setCameraEnabled(true)).rejects.toMatchObject({ code: 'forbidden' });
+  });
+});
+
+describe('an exam camera', () => {
+  async function withExam(options: ExamCameraOptions = {}) {
+    const all = setUp();
+    const enabled = all.local.setExamCameraEnabled(true, options);
+    const scope = new FakeTrack('scope');
+    (await prompt()).allow(scope);
+    await enabled;
+    return { ...all, scope };
+  }
+
+  it('is another one than one\u2019s own', async () => {
+    for (const [present, own, other] of [
+      [['face', 'scope'], undefined, 'scope'],
+      [['face', 'scope'], 'face', 'scope'],
+      [['face', 'scope'], 'scope', 'face'],
+      [['scope'], undefined, 'scope'],
+    ] as const) {
+      cameras = [...present];
+      const { local } = setUp();
+      if (own) await local.switchDevice('videoinput', own);
+      void local.setExamCameraEnabled(true);
+      expect((await prompt()).asked.video?.deviceId).toEqual({ exact: other });
+    }
+  });
+
+  it('is not found where one\u2019s own is the only one', async () => {
+    cameras = ['face'];
+    const { local } = setUp();
+    await local.switchDevice('videoinput', 'face');
+    await expect(local.setExamCameraEnabled(true)).rejects.toMatchObject({
+      code: 'device-not-found',
+    });
+    expect([local.isExamCameraEnabled, local.tracks.has('exam')]).toEqual([false, false]);
+  });
+
+  it('is the browser\u2019s to choose before cameras have ids, and the same one from then on', async () => {
+    cameras = [''];
+    const { local } = setUp();
+    const enabled = local.setExamCameraEnabled(true);
+    const open = await prompt();
+    expect(open.asked.video?.deviceId).toBeUndefined();
+    open.allow(new FakeTrack('scope'));
+    await enabled;
+    await local.setExamCameraEnabled(false);
+    cameras = ['face', 'third', 'scope'];
+    void local.setExamCameraEnabled(true);
+    expect((await prompt()).asked.video?.deviceId).toEqual({ exact: 'scope' });
+  });
+
+  it('is published while it is on, and its light goes off with it', async () => {
+    const { local, path, scope } = await withExam();
+    expect(path.published.map(({ source }) => source)).toEqual(['exam']);
+    expect([local.isExamCameraEnabled, local.tracks.get('exam')?.track]).toEqual([true, scope]);
+    await local.setExamCameraEnabled(false);
+    expect([scope.readyState, path.published[0]?.closed]).toEqual(['ended', true]);
+    expect([local.isExamCameraEnabled, local.tracks.has('exam')]).toEqual([false, false]);
+  });
+
+  it('is sent again over a new path, and stops with the visit', async () => {
+    const { local, scope } = await withExam();
+    local.detachPath();
+    const next = fakePath();
+    local.attachPath(next as unknown as MediaPath);
+    await settled();
+    expect(next.published).toMatchObject([{ source: 'exam', track: scope, closed: false }]);
+    local.release();
+    expect([scope.readyState, local.tracks.size]).toEqual(['ended', 0]);
+  });
+
+  it('that is unplugged has no other in its place, and is back when it is', async () => {
+    const { local, path, scope, failed } = await withExam();
+    cameras = ['face'];
+    scope.stop();
+    scope.onended?.();
+    const gone = await prompt();
+    expect(gone.asked.video?.deviceId).toEqual({ exact: 'scope' });
+    gone.deny('NotFoundError');
+    await vi.waitUntil(() => failed.mock.calls.length > 0, { interval: 1 });
+    expect(prompts).toEqual([]);
+    expect(failed).toHaveBeenCalledWith(
+      expect.objectContaining({ code: 'device-not-found' }),
+      'exam',
+    );
+    expect([local.isExamCameraEnabled, path.paused.get('p0' as ProducerId)]).toEqual([false, true]);
+    expect(local.tracks.get('exam')).toMatchObject({ muted: true, track: undefined });
+    cameras = ['face', 'scope'];
+    local.devicesChanged([]);
+    const again = new FakeTrack('scope');
+    (await prompt()).allow(again);
+    await vi.waitUntil(() => local.isExamCameraEnabled, { interval: 1 });
+    expect(path.published).toMatchObject([{ track: again, closed: false }]);
+  });
+
+  it('that is gone for good can be turned off, and another one on', async () => {
+    const { local, scope } = await withExam();
+    cameras = ['face', 'third'];
+    scope.stop();
+    scope.onended?.();
+    (await prompt()).deny('NotFoundError');
+    await settled();
+    await local.setExamCameraEnabled(false);
+    expect(local.tracks.has('exam')).toBe(false);
+    void local.setExamCameraEnabled(true);
+    expect((await prompt()).asked.video?.deviceId).toEqual({ exact: 'third' });
+  });
+
+  it('shows the old picture until that of another device is there', async () => {
+    const { local, path, scope } = await withExam();
+    const changed = local.setExamCameraEnabled(true, { deviceId: 'third' });
+    const open = await prompt();
+    expect([open.asked.video?.deviceId, scope.readyState]).toEqual([{ exact: 'third' }, 'live']);
+    const third = new FakeTrack('third');
+    open.allow(third);
+    await changed;
+    expect([scope.readyState, local.examCamera.deviceId]).toEqual(['ended', 'third']);
+    expect(path.published).toMatchObject([{ track: third, closed: false }]);
+  });
+
+  it('stays off where it is turned off while the device is being changed', async () => {
+    const { local, path } = await withExam();
+    const changed = local.setExamCameraEnabled(true, { deviceId: 'third' });
+    const open = await prompt();
+    const off = local.setExamCameraEnabled(false);
+    const third = new FakeTrack('third');
+    open.allow(third);
+    await Promise.all([changed, off]);
+    expect([local.isExamCameraEnabled, third.readyState]).toEqual([false, 'ended']);
+    expect(path.published.map(({ closed }) => closed)).toEqual([true]);
+  });
+
+  it('keeps its motion, or its detail where that is asked for', async () => {
+    const { local, scope } = await withExam();
+    expect([scope.contentHint, local.examCamera.hint]).toEqual(['motion', 'motion']);
+    await local.setExamCameraEnabled(true, { hint: 'detail' });
+    expect(scope.contentHint).toBe('detail');
+    local.favourMotion(true);
+    expect(scope.contentHint).toBe('detail');
+  });
+
+  it('needs its grant, and stops without it', async () => {
+    const { local, path, scope } = await withExam();
+    local.welcome(GRANTS.filter((grant) => grant !== 'publish-exam'));
+    expect([scope.readyState, path.published[0]?.closed]).toEqual(['ended', true]);
+    await expect(local.setExamCameraEnabled(true)).rejects.toMatchObject({ code: 'forbidden' });
   });
 });

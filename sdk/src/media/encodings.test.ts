@@ -49,3 +49,32 @@ describe('layerForSize()', () => {
     );
   });
 });
+
+describe('an exam camera', () => {
+  const layers = (width: number, height: number) =>
+    (sendOptions('exam', [], { width, height }).encodings ?? []).map(
+      ({ scaleResolutionDownBy = 1 }) => Math.min(width, height) / scaleResolutionDownBy,
+    );
+
+  it('sends the picture whole, and one of 480 lines where that is less', () => {
+    expect(layers(1280, 720)).toEqual([480, 720]);
+    expect(layers(720, 1280)).toEqual([480, 720]);
+    expect(layers(1920, 1080)).toEqual([480, 1080]);
+    expect(layers(640, 480)).toEqual([480]);
+    expect(layers(320, 240)).toEqual([240]);
+  });
+
+  it('never sends fewer frames in place of a smaller picture', () => {
+    const { encodings = [] } = sendOptions('exam', []);
+    expect(encodings.map(({ scalabilityMode }) => scalabilityMode)).toEqual(['L1T1', 'L1T1']);
+  });
+
+  it.each([
+    ['a thumbnail', 160, 90, 1, 0],
+    ['a tile', 620, 349, 1, 0],
+    ['a tile on a sharp screen', 620, 349, 2, 2],
+    ['a stage', 1000, 700, 1, 2],
+  ])('in %s is as large as that needs', (_, width, height, pixelRatio, layer) =>
+    expect(layerForSize(width, height, pixelRatio, 'exam')).toBe(layer),
+  );
+});
