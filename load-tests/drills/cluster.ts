@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   CONTROL_AUDIENCE,
   type ControlResponse,
@@ -13,8 +13,13 @@ import {
 } from '@bedside/protocol';
 import { SignJWT } from 'jose';
 import { io } from 'socket.io-client';
-import { freePort } from '../../scripts/lib/ports.mjs';
-import { plan, type Stack, startStack } from '../../scripts/lib/stack.mjs';
+import {
+  type ClusterMember,
+  type ClusterOptions,
+  type RunningCluster,
+  startCluster,
+} from '../../scripts/lib/cluster.mjs';
+import type { StackProcess } from '../../scripts/lib/stack.mjs';
 import { scrape, sum } from '../lib/metrics.ts';
 import { childrenOf } from '../lib/processes.ts';
 import { redisCommand } from '../lib/redis.ts';
@@ -24,121 +29,248 @@ import { type Bearer, mintClinicToken, mintToken, type StaffBearer } from '../li
 import { QueueWatcher } from './queue-watcher.ts';
 import { Visitor } from './visitor.ts';
 
-const host = '127.0.0.1';
+/** A process that a drill does something to. */
+export class Victim {
+  readonly #process: StackProcess;
 
-export interface DrillGateway {
+  constructor(process: StackProcess) {
+    this.#process = process;
+  }
+
+  /** As by a power cut; it stays away until `start`. */
+  kill(): Promise<void> {
+    return this.#process.stop({ signal: 'SIGKILL' });
+  }
+
+  /** In order, as by a supervisor that is told to; it stays away until `start`. */
+  terminate(): Promise<void> {
+    return this.#process.stop({ deadline: 30_000 });
+  }
+
+  /** Resolves when it is ready. */
+  async start(): Promise<void> {
+    this.#process.start();
+    await this.#process.untilReady();
+  }
+
+  /** Stands still, with its connections open, until `thaw`. */
+  freeze(): void {
+    this.#process.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process.kill('SIGCONT');
+  }
+
+  protected get pid(): number {
+    const { pid, name } = this.#process;
+    if (pid === undefined) throw new Error(`${name} does not run`);
+    return pid;
+  }
+}
+
+export class DrillGateway extends Victim {
+  readonly id: string;
   readonly url: string;
   /** Its way to Redis. */
   readonly redisWay: TcpProxy;
-  kill(): Promise<void>;
+
+  constructor({ id, url, process }: ClusterMember, redisWay: TcpProxy) {
+    super(process);
+    this.id = id;
+    this.url = url;
+    this.redisWay = redisWay;
+  }
+}
+
+export type Counts = Record<'transports' | 'producers' | 'consumers', number>;
+
+export class DrillNode extends Victim {
+  readonly id: string;
+  /** Of its media, as ICE candidates say it. */
+  readonly host: string;
+  /** The control link, past `way`. */
+  readonly url: string;
+  /** The way of all gateways to it. */
+  readonly way: TcpProxy;
+  /** Its way to Redis. */
+  readonly redisWay: TcpProxy;
+  readonly #opsUrl: string;
+
+  constructor(
+    { id, url, opsUrl, process }: ClusterMember,
+    ways: { way: TcpProxy; redisWay: TcpProxy },
+  ) {
+    super(process);
+    this.id = id;
+    this.url = url;
+    this.host = new URL(url).hostname;
+    this.way = ways.way;
+    this.redisWay = ways.redisWay;
+    this.#opsUrl = opsUrl;
+  }
+
+  /** Of its mediasoup workers. */
+  get workers(): readonly number[] {
+    return childrenOf(this.pid);
+  }
+
+  /** All mediasoup workers get this signal; the node lives. */
+  signalWorkers(signal: NodeJS.Signals): void {
+    const { workers } = this;
+    if (workers.length === 0) throw new Error('no worker runs');
+    for (const worker of workers) process.kill(worker, signal);
+  }
+
+  /** What it has now. */
+  async counts(): Promise<Counts> {
+    const samples = await scrape(this.#opsUrl);
+    const count = (what: string) => sum(samples, `bedside_node_${what}`);
+    return {
+      transports: count('transports'),
+      producers: count('producers'),
+      consumers: count('consumers'),
+    };
+  }
+}
+
+/** Off the ports that `npm start` and `npm run cluster` like. */
+const PORTS = {
+  redis: 46_390,
+  gateway: 47_000,
+  gatewayOps: 47_001,
+  node: 47_100,
+  nodeOps: 47_101,
+  media: 47_200,
+  portal: 48_080,
+};
+
+export interface DrillOptions
+  extends Pick<ClusterOptions, 'nodes' | 'gateways' | 'env' | 'log' | 'detail'> {
+  /** In front of the gateways; false where there are none. */
+  balancer?: boolean;
 }
 
 /**
- * Redis, a node and gateways, with ways between them that a test can cut. Each is a process of its own,
+ * Redis, nodes and gateways, with ways between them that a test can cut. Each is a process of its own,
  * also because Socket.IO on uWebSockets.js replaces its adapter for the whole process: the Socket.IO
  * server of a node beside it would publish through the gateway's app, and crash.
  */
 export class Cluster {
-  readonly #stack: Stack;
-  readonly #workerBin: string;
-  /** The way of all gateways to the node. */
-  readonly nodeWay: TcpProxy;
+  readonly #running: RunningCluster;
+  readonly #ways: ReadonlyMap<string, TcpProxy>;
+  readonly redis: Victim;
+  readonly nodes: readonly DrillNode[];
+  /** Those behind the balancer. */
+  readonly gateways: readonly DrillGateway[];
   /** Closed at the end, last first. */
   readonly #open: (() => unknown)[] = [];
 
-  private constructor(stack: Stack, workerBin: string, nodeWay: TcpProxy) {
-    this.#stack = stack;
-    this.#workerBin = workerBin;
-    this.nodeWay = nodeWay;
-    this.#open.push(
-      () => stack.stop(),
-      () => nodeWay.close(),
+  private constructor(running: RunningCluster, ways: ReadonlyMap<string, TcpProxy>) {
+    this.#running = running;
+    this.#ways = ways;
+    this.redis = new Victim(running.redis);
+    this.nodes = running.nodes.map(
+      (node) =>
+        new DrillNode(node, {
+          way: this.#wayOf('gateways', node.id),
+          redisWay: this.#wayOf(node.id, 'redis'),
+        }),
     );
+    this.gateways = running.gateways.map((gateway) => this.#gatewayOf(gateway));
   }
 
-  static async start(): Promise<Cluster> {
+  /** One node and no gateway, where not told otherwise. */
+  static async start({
+    nodes = 1,
+    gateways = 0,
+    balancer = gateways > 0,
+    env,
+    ...more
+  }: DrillOptions = {}): Promise<Cluster> {
     const workerBin = process.env.MEDIASOUP_WORKER_BIN;
     if (!workerBin)
       throw new Error('MEDIASOUP_WORKER_BIN is not set; run this through `npm test`.');
-    const stack = await startStack({
+    const ways = new Map<string, TcpProxy>();
+    const logDir = mkdtempSync(join(tmpdir(), 'bedside-drill-'));
+    const running = await startCluster({
       node22: process.execPath,
       workerBin,
-      workers: 1,
+      nodes,
+      gateways,
+      withBalancer: balancer,
+      withPortal: false,
+      ports: PORTS,
+      env: { ...env, gateway: { ...ONE_SOURCE, ...env?.gateway } },
+      // What a drill kills stays dead until it is started.
       restart: false,
-      only: ['redis', 'node'],
-      ports: { redis: 46_390, node: 47_100, nodeOps: 47_101, media: 47_200 },
+      logDir,
+      async way(from, to, address) {
+        const way = await TcpProxy.to(address.port, address.host);
+        ways.set(`${from} ${to}`, way);
+        return { host: '127.0.0.1', port: way.port };
+      },
+      ...more,
+    }).catch(async (error) => {
+      for (const way of ways.values()) await way.close();
+      throw error;
     });
-    return new Cluster(stack, workerBin, await TcpProxy.to(stack.ports.node));
+    const cluster = new Cluster(running, ways);
+    cluster.#open.push(
+      () => rmSync(logDir, { recursive: true, force: true }),
+      () => Promise.all([...ways.values()].map((way) => way.close())),
+      () => running.stop(),
+    );
+    return cluster;
   }
 
   async stop(): Promise<void> {
+    // What stands still can not be stopped in order.
+    for (const victim of [...this.nodes, ...this.gateways, this.redis]) victim.thaw();
     for (const close of this.#open.splice(0).reverse()) await close();
   }
 
-  /** The node's process is killed and started anew. */
-  async restartNode(): Promise<void> {
-    await this.#stack.processes.node.restart('SIGKILL');
+  /** The balancer. */
+  get url(): string {
+    return this.#running.urls.gateway;
   }
 
-  /** The mediasoup worker is killed; the node lives. */
-  async killWorker(): Promise<void> {
-    const { pid } = this.#stack.processes.node;
-    const [worker] = pid === undefined ? [] : childrenOf(pid);
-    if (worker === undefined) throw new Error('no worker runs');
-    process.kill(worker, 'SIGKILL');
+  get redisUrl(): string {
+    return this.#running.urls.redis;
   }
 
+  get logDir(): string {
+    return this.#running.logDir;
+  }
+
+  /** The only node, or the first. */
+  get node(): DrillNode {
+    const [node] = this.nodes;
+    if (!node) throw new Error('there is no node');
+    return node;
+  }
+
+  /** One more gateway, not behind the balancer. */
   async startGateway(
     id: string,
     graceMs = 20_000,
-    more: Readonly<Record<string, string>> = {},
+    env: Readonly<Record<string, string>> = {},
   ): Promise<DrillGateway> {
-    const redisWay = await TcpProxy.to(this.#stack.ports.redis);
-    this.#open.push(() => redisWay.close());
-    const gateway = await freePort(48_000);
-    const gatewayOps = await freePort(gateway + 1);
-    const { command, args, env } = plan({
-      node22: process.execPath,
-      redisDir: '',
-      workerBin: this.#workerBin,
-      ports: {
-        ...this.#stack.ports,
-        redis: redisWay.port,
-        gateway,
-        gatewayOps,
-      },
-      secrets: this.#stack.secrets,
-      workers: 1,
-      logLevel: 'fatal',
-    }).gateway;
-    const child = spawn(command, args, {
-      stdio: 'ignore',
-      env: {
-        ...env,
-        ...ONE_SOURCE,
-        BEDSIDE_GATEWAY_ID: id,
-        BEDSIDE_NODES: `ws://${host}:${this.nodeWay.port}`,
-        BEDSIDE_GRACE_MS: `${graceMs}`,
-        ...more,
-      },
-    });
-    const kill = () => end(child);
-    this.#open.push(kill);
-    await this.#answers(child, `http://${host}:${gatewayOps}/readyz`);
-    return { url: `http://${host}:${gateway}`, redisWay, kill };
+    const more = { BEDSIDE_GRACE_MS: `${graceMs}`, ...env };
+    return this.#gatewayOf(await this.#running.addGateway(id, more));
   }
 
   token(bearer: Bearer): Promise<string> {
-    return mintToken(this.#stack.secrets.tenant, bearer);
+    return mintToken(this.#running.secrets.tenant, bearer);
   }
 
   clinicToken(staff: StaffBearer): Promise<string> {
-    return mintClinicToken(this.#stack.secrets.tenant, staff);
+    return mintClinicToken(this.#running.secrets.tenant, staff);
   }
 
   /** A page of this participant, welcomed. */
   async visitor(
-    { url }: DrillGateway,
+    { url }: { url: string },
     visit: string,
     participant: string,
     role: Role = 'provider',
@@ -150,7 +282,7 @@ export class Cluster {
   }
 
   /** Somebody of a clinic's staff who watches its queue. */
-  async watcher({ url }: DrillGateway, staff: StaffBearer): Promise<QueueWatcher> {
+  async watcher({ url }: { url: string }, staff: StaffBearer): Promise<QueueWatcher> {
     const token = await this.clinicToken(staff);
     const watcher = await QueueWatcher.connect(url, staff.clinic, token);
     this.#open.push(() => watcher.close());
@@ -158,7 +290,7 @@ export class Cluster {
   }
 
   /** Staff of a clinic at one of its visits, without being in it. */
-  async attendant({ url }: DrillGateway, visit: string, staff: StaffBearer): Promise<Visitor> {
+  async attendant({ url }: { url: string }, visit: string, staff: StaffBearer): Promise<Visitor> {
     const token = await this.clinicToken(staff);
     const attendant = await Visitor.connect({ url, visit, token });
     this.#open.push(() => attendant.close());
@@ -166,13 +298,13 @@ export class Cluster {
   }
 
   /** Makes a visit, as a portal's server does. */
-  async create(gateway: DrillGateway, visit: CreateVisit): Promise<void> {
+  async create(gateway: { url: string }, visit: CreateVisit): Promise<void> {
     await this.rest(gateway, 'POST', '/v1/visits', visit);
   }
 
   /** A request of a portal's server. @throws Error with the answer that is no success */
   async rest(
-    { url }: DrillGateway,
+    { url }: { url: string },
     method: 'GET' | 'POST' | 'PUT',
     path: string,
     body?: unknown,
@@ -180,7 +312,7 @@ export class Cluster {
     const answer = await fetch(`${url}${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${this.#stack.secrets.apiKey}`,
+        authorization: `Bearer ${this.#running.secrets.apiKey}`,
         'content-type': 'application/json',
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -189,36 +321,40 @@ export class Cluster {
     return answer.json();
   }
 
-  /** What the node does for a visit, peer by peer, in its own words. */
-  async describe(visit: string): Promise<ControlResponse<'describe-visit'>['peers']> {
-    const { secrets, urls, ports } = this.#stack;
-    const key = createHash('sha256')
-      .update(`${secrets.tenant.id}\0${visit}`)
-      .digest('base64url')
-      .slice(0, 22);
-    // The node answers who owns the visit: the onlooker shows itself as that gateway.
-    const lease = await redisCommand(
-      urls.redis,
+  /** Who owns a visit now, and by which epoch; undefined where nobody does. */
+  async lease(visit: string): Promise<{ gateway: string; epoch: number } | undefined> {
+    const [gateway, epoch] = (await redisCommand(
+      this.redisUrl,
       'HMGET',
-      `bedside:{${key}}:lease`,
+      `bedside:{${this.#keyOf(visit)}}:lease`,
       'gateway',
       'epoch',
-    );
-    const [gatewayId, epoch] = lease as [string, string];
+    )) as [string | null, string | null];
+    return gateway === null ? undefined : { gateway, epoch: Number(epoch) };
+  }
+
+  /** What a node does for a visit, peer by peer, in its own words. */
+  async describe(
+    visit: string,
+    node = this.node,
+  ): Promise<ControlResponse<'describe-visit'>['peers']> {
+    // The node answers who owns the visit: the onlooker shows itself as that gateway.
+    const lease = await this.lease(visit);
+    if (!lease) throw new Error('nobody owns the visit');
     const token = await new SignJWT()
       .setProtectedHeader({ alg: 'HS256' })
-      .setIssuer(gatewayId)
+      .setIssuer(lease.gateway)
       .setAudience(CONTROL_AUDIENCE)
       .setIssuedAt()
       .setExpirationTime('1m')
-      .sign(new TextEncoder().encode(secrets.control));
-    const socket = io(`http://${host}:${ports.node}`, {
+      .sign(new TextEncoder().encode(this.#running.secrets.control));
+    const socket = io(node.url.replace('ws:', 'http:'), {
       transports: ['websocket'],
       forceNew: true,
-      auth: { token, versions: SUPPORTED_VERSIONS, gatewayId },
+      auth: { token, versions: SUPPORTED_VERSIONS, gatewayId: lease.gateway },
     });
     try {
-      const request = { visit: key, epoch: Number(epoch) };
+      const request = { visit: this.#keyOf(visit), epoch: lease.epoch };
       const answer = await socket.timeout(10_000).emitWithAck('describe-visit', request);
       const { response } = controlCommands['describe-visit'];
       return (unwrap(response, answer) as ControlResponse<'describe-visit'>).peers;
@@ -227,28 +363,25 @@ export class Cluster {
     }
   }
 
-  /** What the node has now. */
-  async atNode(): Promise<Record<'transports' | 'producers' | 'consumers', number>> {
-    const samples = await scrape(this.#stack.urls.nodeOps);
-    const count = (what: string) => sum(samples, `bedside_node_${what}`);
-    return {
-      transports: count('transports'),
-      producers: count('producers'),
-      consumers: count('consumers'),
-    };
+  /** What the only node, or the first, has now. */
+  atNode(): Promise<Counts> {
+    return this.node.counts();
   }
 
-  async #answers(child: ChildProcess, url: string): Promise<void> {
-    const answer = () => fetch(url).catch(() => undefined);
-    while (!(await answer())?.ok) {
-      if (child.exitCode !== null) throw new Error(`the gateway ended: ${child.exitCode}`);
-      await delay(20);
-    }
+  #keyOf(visit: string): string {
+    return createHash('sha256')
+      .update(`${this.#running.secrets.tenant.id}\0${visit}`)
+      .digest('base64url')
+      .slice(0, 22);
   }
-}
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'exit');
+  #gatewayOf(gateway: ClusterMember): DrillGateway {
+    return new DrillGateway(gateway, this.#wayOf(gateway.id, 'redis'));
+  }
+
+  #wayOf(from: string, to: string): TcpProxy {
+    const way = this.#ways.get(`${from} ${to}`);
+    if (!way) throw new Error(`there is no way from ${from} to ${to}`);
+    return way;
+  }
 }

@@ -266,7 +266,7 @@ describe('while the link between gateway and node is cut', () => {
     await ben.receives(fromCem.producerId);
     const kept = ben.consumerOf(fromAna.producerId)?.consumerId;
 
-    cluster.nodeWay.cut();
+    cluster.node.way.cut();
     await until(
       'the gateway to see it',
       () =>
@@ -282,7 +282,7 @@ describe('while the link between gateway and node is cut', () => {
       changes.some(({ type }) => type === 'participant-left'),
     );
 
-    cluster.nodeWay.restore();
+    cluster.node.way.restore();
     await ben.hear('consumers', ({ removed }) => removed.length === 1);
     expect(ben.consumerOf(fromAna.producerId)?.consumerId).toBe(kept);
     await ben.receives(fromAna.producerId);
@@ -306,9 +306,9 @@ describe('while the link between gateway and node is cut', () => {
     const [ana, ben] = [await enter('ana'), await enter('ben')];
     const fromAna = await ana.talk();
     await ben.receives(fromAna.producerId);
-    cluster.nodeWay.cut();
+    cluster.node.way.cut();
     await ana.command('end', {});
-    cluster.nodeWay.restore();
+    cluster.node.way.restore();
     await until(
       'the node to have nothing of it',
       () => cluster.atNode(),
@@ -322,7 +322,7 @@ describe('while the link between gateway and node is cut', () => {
     const [ana, ben, cem] = [await enter('ana'), await enter('ben'), await enter('cem')];
     const fromCem = await cem.talk();
     await ben.receives(fromCem.producerId);
-    cluster.nodeWay.holdAnswers();
+    cluster.node.way.holdAnswers();
     const request = {
       transportId: ana.joined.sendTransport.transportId,
       source: 'microphone' as const,
@@ -339,7 +339,7 @@ describe('while the link between gateway and node is cut', () => {
       () => cluster.atNode(),
       ({ transports }) => transports === 4,
     );
-    cluster.nodeWay.drop();
+    cluster.node.way.drop();
     expect(await producing).toBe('media-unavailable');
     await ben.hear('consumers', ({ removed }) => removed.length === 1);
     const { producerId } = await until(
@@ -384,7 +384,7 @@ describe('when the media is gone', () => {
     const [ana, ben] = [await enter('ana'), await enter('ben')];
     const fromAna = await ana.talk();
     await ben.receives(fromAna.producerId);
-    await cluster.killWorker();
+    cluster.node.signalWorkers('SIGKILL');
     await rejoin(ana, ben);
     expect(await cluster.atNode()).toMatchObject({ transports: 4, producers: 2, consumers: 2 });
     await closeAll(ana, ben);
@@ -394,7 +394,8 @@ describe('when the media is gone', () => {
     const [ana, ben] = [await enter('ana'), await enter('ben')];
     const fromAna = await ana.talk();
     await ben.receives(fromAna.producerId);
-    await cluster.restartNode();
+    await cluster.node.kill();
+    await cluster.node.start();
     await rejoin(ana, ben);
     expect(await cluster.atNode()).toMatchObject({ transports: 4, producers: 2, consumers: 2 });
     await closeAll(ana, ben);

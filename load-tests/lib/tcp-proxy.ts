@@ -3,22 +3,33 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 
 const host = '127.0.0.1';
 
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+  swallowed: boolean;
+}
+
 /** A TCP connection's way between two processes, which a test can cut, slow down or swallow. */
 export class TcpProxy {
   readonly #server: Server;
-  readonly #pairs = new Set<{ client: Socket; server: Socket; swallowed: boolean }>();
+  readonly #pairs = new Set<Pair>();
+  readonly #targetHost: string;
   #target: number;
   #refusing = false;
+  /** Connections that came while the way is partitioned. */
+  #waiting: Socket[] | undefined;
   #delayMs = 0;
   #heldAnswers: (() => void)[] | undefined;
 
-  private constructor(target: number) {
+  private constructor(target: number, targetHost: string) {
     this.#target = target;
-    this.#server = createServer((client) => this.#accept(client));
+    this.#targetHost = targetHost;
+    // Nothing is read before it can be passed on.
+    this.#server = createServer({ pauseOnConnect: true }, (client) => this.#accept(client));
   }
 
-  static async to(target: number): Promise<TcpProxy> {
-    const proxy = new TcpProxy(target);
+  static async to(target: number, targetHost = host): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target, targetHost);
     proxy.#server.listen(0, host);
     await once(proxy.#server, 'listening');
     return proxy;
@@ -70,7 +81,29 @@ export class TcpProxy {
     for (const pair of this.#pairs) pair.swallowed = true;
   }
 
+  /** From now on nothing gets through, new connections neither, and nobody is told, as where packets are lost. */
+  partition(): void {
+    this.#waiting ??= [];
+    for (const { client, server } of this.#pairs) {
+      client.pause();
+      server.pause();
+    }
+  }
+
+  /** What waited arrives. */
+  heal(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const pair of this.#pairs) {
+      if (pair.client.destroyed || pair.server.destroyed) this.#end(pair);
+      pair.client.resume();
+      pair.server.resume();
+    }
+    for (const client of waiting) this.#accept(client);
+  }
+
   async close(): Promise<void> {
+    this.heal();
     this.cut();
     this.#server.close();
     await once(this.#server, 'close');
@@ -81,15 +114,17 @@ export class TcpProxy {
       client.destroy();
       return;
     }
-    const server = connect(this.#target, host);
-    const pair = { client, server, swallowed: false };
+    if (this.#waiting) {
+      client.on('error', () => {});
+      this.#waiting.push(client);
+      return;
+    }
+    const server = connect(this.#target, this.#targetHost);
+    const pair: Pair = { client, server, swallowed: false };
     this.#pairs.add(pair);
-    const end = () => {
-      this.#pairs.delete(pair);
-      client.destroy();
-      server.destroy();
-    };
     for (const socket of [client, server]) {
+      // In a partition the other end does not hear of it.
+      const end = () => (this.#waiting ? socket.destroy() : this.#end(pair));
       socket.on('error', end);
       socket.on('close', end);
     }
@@ -100,9 +135,16 @@ export class TcpProxy {
       else write();
     };
     client.on('data', (data) => pass(server, data));
+    client.resume();
     server.on('data', (data) => {
       if (this.#heldAnswers) this.#heldAnswers.push(() => pass(client, data));
       else pass(client, data);
     });
+  }
+
+  #end(pair: Pair): void {
+    this.#pairs.delete(pair);
+    pair.client.destroy();
+    pair.server.destroy();
   }
 }

@@ -15,6 +15,20 @@ export const isRtcp = (packet: Buffer): boolean => {
   return type >= 192 && type <= 223;
 };
 
+const PAYLOAD_FEEDBACK = 206;
+const PLI = 1;
+const FIR = 4;
+
+/** Whether an RTCP packet, which may be several in one, asks for a key frame (RFC 4585, RFC 5104). */
+export function asksForKeyFrame(packet: Buffer): boolean {
+  for (let start = 0; start + 4 <= packet.length; ) {
+    const format = packet.readUInt8(start) & 0x1f;
+    if (packet[start + 1] === PAYLOAD_FEEDBACK && (format === PLI || format === FIR)) return true;
+    start += 4 * (packet.readUInt16BE(start + 2) + 1);
+  }
+  return false;
+}
+
 /** A packet as it goes on the wire, without extensions. */
 export function writeRtp({
   payloadType,

@@ -61,6 +61,8 @@ export interface RunningCluster {
   readonly balancer: StackProcess;
   readonly portal: StackProcess;
   readonly logDir: string;
+  /** Starts one more, which is not in the balancer's list, and resolves when it is ready. */
+  addGateway(id: string, env?: Readonly<Record<string, string>>): Promise<ClusterMember>;
   /** Stops all, users before what they use; idempotent. */
   stop(): Promise<void>;
 }

@@ -89,8 +89,10 @@ export async function startCluster({
     const ready = () => answers(`${opsUrl}/readyz`);
     return { id, url, opsUrl, process: fleet.add(1, id, spec, ready, env.node) };
   };
-  const addGateway = async (index) => {
-    const id = `gateway-${index + 1}`;
+  let gatewayHosts = 0;
+  const addGateway = async (id, more = {}) => {
+    const index = gatewayHosts;
+    gatewayHosts += 1;
     const at = gatewayHost(index);
     const ports = {
       gateway: await take(at, 'gateway'),
@@ -109,7 +111,10 @@ export async function startCluster({
       balanced: true,
       logLevel,
     });
-    const child = fleet.add(2, id, spec, () => answers(`${opsUrl}/readyz`), env.gateway);
+    const child = fleet.add(2, id, spec, () => answers(`${opsUrl}/readyz`), {
+      ...env.gateway,
+      ...more,
+    });
     return {
       id,
       url: `http://${address}`,
@@ -128,7 +133,8 @@ export async function startCluster({
   const nodes = [];
   for (let index = 0; index < nodeCount; index += 1) nodes.push(await addNode(index));
   const gateways = [];
-  for (let index = 0; index < gatewayCount; index += 1) gateways.push(await addGateway(index));
+  for (let index = 0; index < gatewayCount; index += 1)
+    gateways.push(await addGateway(`gateway-${index + 1}`));
   const url = `http://${host}:${await take(host, 'gateway')}`;
   const configFile = join(dir, 'haproxy.cfg');
   const shipped = readFileSync(join(root, 'deploy', 'haproxy', 'haproxy.cfg'), 'utf8');
@@ -167,7 +173,23 @@ export async function startCluster({
     await stop();
     throw error;
   }
-  return { urls, secrets, redis, nodes, gateways, balancer, portal, logDir, stop };
+  return {
+    urls,
+    secrets,
+    redis,
+    nodes,
+    gateways,
+    balancer,
+    portal,
+    logDir,
+    stop,
+    async addGateway(id, more) {
+      const gateway = await addGateway(id, more);
+      gateway.process.start();
+      await gateway.process.untilReady(deadline);
+      return gateway;
+    },
+  };
 }
 
 /** Whether a gateway answers there, whatever it says. */

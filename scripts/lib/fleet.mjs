@@ -17,7 +17,7 @@ export class Fleet {
   }
 
   /**
-   * @param {number} group from 0; every one up to the last has somebody
+   * @param {number} group from 0
    * @param {string} name
    * @param {import('./processes.mjs').Spec} spec
    * @param {() => Promise<boolean>} ready
@@ -38,7 +38,7 @@ export class Fleet {
       },
       log,
     );
-    this.#groups[group] ??= [];
+    while (this.#groups.length <= group) this.#groups.push([]);
     this.#groups[group].push(child);
     return child;
   }
