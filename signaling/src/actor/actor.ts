@@ -71,6 +71,8 @@ const SESSION_LIMIT = 128;
 
 /** Nodes that are asked to take a new visit. */
 const PLACES_TRIED = 3;
+/** People of the staff whose latest requests are remembered. */
+const DESK_LIMIT = 64;
 
 export interface ActorOptions {
   key: VisitKey;
@@ -115,6 +117,8 @@ export class VisitActor {
   readonly #queue = new TaskQueue(QUEUE_LIMIT, () => this.#unloadWhenEmpty());
   readonly #writer: VisitWriter;
   readonly #sessions = new Map<ParticipantId, Session>();
+  /** Who of the staff acts on the visit from outside, the last one at the end. */
+  readonly #desks = new Map<ParticipantId, RequestMemory>();
   readonly #grace = new Map<ParticipantId, () => void>();
   readonly #quality = new Quality();
   readonly #media: VisitMedia;
@@ -377,7 +381,7 @@ export class VisitActor {
     if (!this.#visit || this.#visit.policy.clinic !== attendant?.clinic)
       throw new BedsideError('unauthorized');
     if (!rtpCapabilities) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
-    const requests = new RequestMemory();
+    const requests = this.#deskOf(staff);
     const sessionId = randomBytes(16).toString('base64url') as SessionId;
     const by: By = { staff, grants };
     return {
@@ -394,12 +398,22 @@ export class VisitActor {
         this.#reported(name, () => {
           if (!isStaffCommand(name)) throw new BedsideError('forbidden');
           return requests.once(`${name} ${request.requestId}`, true, () =>
-            this.#turn(() => this.#acts[name](by, request, sessionId)).then(done),
+            this.#turn(() => this.#acts[name](by, request, `staff ${staff}`)).then(done),
           );
         }),
       identify: () => Promise.resolve([...grants]),
       disconnected: () => {},
     };
+  }
+
+  /** What this person of the staff asked for, over all connections of theirs. */
+  #deskOf(staff: ParticipantId): RequestMemory {
+    const desk = this.#desks.get(staff) ?? new RequestMemory();
+    this.#desks.delete(staff);
+    this.#desks.set(staff, desk);
+    const [longestAgo] = this.#desks.keys();
+    if (this.#desks.size > DESK_LIMIT && longestAgo !== undefined) this.#desks.delete(longestAgo);
+    return desk;
   }
 
   async #identify(session: Session, link: ClientLink, person: Person): Promise<Grant[]> {

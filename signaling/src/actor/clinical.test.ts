@@ -251,6 +251,64 @@ describe('messages', () => {
   });
 });
 
+describe('a request that the staff repeats over another connection', () => {
+  const staff = (id: string) => {
+    const page = new Page(id, 'provider');
+    page.identity.attendant = { clinic: 'eyes' as never };
+    page.identity.grants = ['admit', 'chat'];
+    return page;
+  };
+  const once = 'once' as RequestId;
+  async function waiting() {
+    const at = createTestVisits();
+    await created(at);
+    const pat = await enter(at, 'pat', 'patient');
+    const ask = async (
+      id: string,
+      act: (desk: Page) => Promise<unknown>,
+      { visits } = at,
+    ): Promise<unknown> => {
+      const desk = staff(id);
+      await desk.connect(visits);
+      const answer = await act(desk);
+      desk.drop();
+      await settled();
+      return answer;
+    };
+    const write = (desk: Page) => {
+      const to = { type: 'participant', participantId: pat.id } as const;
+      return desk.command('send-message', { to, kind: 'chat', text: 'soon' }, once);
+    };
+    return { at, pat, ask, write };
+  }
+
+  test('is done once, and answered alike', async () => {
+    const { pat, ask, write } = await waiting();
+    expect(await ask('desk', write)).toEqual(await ask('desk', write));
+    expect(received(pat)).toEqual(['soon']);
+    const admit = (desk: Page) => desk.command('admit', { participantIds: [pat.id] }, once);
+    expect(await ask('desk', admit)).toEqual(await ask('desk', admit));
+  });
+
+  test('says a message once at another gateway, too', async () => {
+    const { at, pat, ask, write } = await waiting();
+    const first = await ask('desk', write);
+    const next = createTestVisits({ store: at.store, node: at.node });
+    next.clock.advance(1_000);
+    await pat.connect(next.visits);
+    await pat.resume();
+    expect(await ask('desk', write, next)).toEqual(first);
+    expect(received(pat)).toEqual(['soon']);
+  });
+
+  test('is another one where somebody else makes it', async () => {
+    const { pat, ask, write } = await waiting();
+    await ask('desk', write);
+    await ask('colleague', write);
+    expect(received(pat)).toEqual(['soon', 'soon']);
+  });
+});
+
 describe('a request that is repeated at another gateway', () => {
   const again = async (act: (page: Page, requestId: RequestId) => Promise<unknown>) => {
     const at = createTestVisits();
