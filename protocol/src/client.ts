@@ -211,6 +211,30 @@ export const clientCommands = {
     errors: ['not-joined', 'media-lost', 'media-unavailable'],
   }),
   /**
+   * After `relocating`: a second pair of transports, at the node that the visit goes to. Set them up,
+   * produce again on them what is produced, and play on what the old ones bring until the new ones bring
+   * all of it steadily; then send `relocated`. Commands that name a transport or a consumer may name those
+   * of either pair.
+   */
+  relocate: defineCommand({
+    request: z.object({ ...request, rtpCapabilities: RtpCapabilities }),
+    response: z.object({
+      /** For what the client sends. */
+      sendTransport: TransportParameters,
+      /** For what it receives. */
+      recvTransport: TransportParameters,
+      /** What is there by now; more comes with `consumers`, which names this receiving transport. */
+      consumers,
+    }),
+    errors: ['not-joined', 'not-found', 'media-unsupported', 'capacity', 'media-unavailable'],
+  }),
+  /** What the new transports bring is played. The old ones are to be kept until `relocation-ended`. */
+  relocated: defineCommand({
+    request: z.object(request),
+    response: Empty,
+    errors: ['not-joined', 'not-found'],
+  }),
+  /**
    * The client’s DTLS parameters for one of its transports. Need not be awaited before `produce`.
    */
   'connect-transport': defineCommand({
@@ -579,6 +603,8 @@ export const clientEvents = {
           }),
         )
         .check(z.maxLength(LIMITS.consumersPerParticipant)),
+      /** The receiving transport of these, while there are two: that of `relocate`. */
+      recvTransportId: z.optional(TransportId),
     }),
     ack: true,
   }),
@@ -635,6 +661,13 @@ export const clientEvents = {
   'transport-failed': defineEvent({
     payload: z.object({ transportId: TransportId }),
   }),
+  /** The media goes to another node while it goes on here: send `relocate`. */
+  relocating: defineEvent({ payload: Empty }),
+  /**
+   * The relocation is over. `moved`: the transports of `relocate` are the ones, close the others.
+   * Otherwise close those of `relocate`: it is tried again, or not.
+   */
+  'relocation-ended': defineEvent({ payload: z.object({ moved: z.boolean() }) }),
   /** The node that carried the media is gone. All transports are dead: send `join` again. */
   'media-lost': defineEvent({
     payload: Empty,

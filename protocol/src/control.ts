@@ -271,6 +271,22 @@ export const controlCommands = {
   }),
 };
 
+/** What concerns a node as a whole, from a gateway or from who runs the cluster. */
+export const nodeCommands = {
+  /**
+   * Take no new visits, and have the gateways move those that are here elsewhere; or take visits again.
+   * A repeat says how many are left.
+   */
+  drain: defineCommand({
+    request: z.object({ draining: z.boolean() }),
+    response: z.object({
+      /** Those that are open here now. */
+      visits: count,
+    }),
+    errors: [],
+  }),
+};
+
 const score = z.number().check(z.minimum(0), z.maximum(10));
 
 /** Events from the node. Those of a visit go to the gateway that last acted on it. */
@@ -339,5 +355,6 @@ export type ControlEventMap = typeof controlEvents;
 export type ControlEventName = keyof ControlEventMap;
 export type ControlEventPayload<Name extends ControlEventName> = PayloadOf<ControlEventMap, Name>;
 
-export type GatewayToNode = CommandEvents<ControlCommands>;
+export type NodeCommands = typeof nodeCommands;
+export type GatewayToNode = CommandEvents<ControlCommands> & CommandEvents<NodeCommands>;
 export type NodeToGateway = ServerEvents<ControlEventMap>;

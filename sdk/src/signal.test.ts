@@ -49,6 +49,8 @@ beforeEach(() => {
     'whisper-ended': vi.fn(),
     'quality-changed': vi.fn(),
     'transport-failed': vi.fn(),
+    relocating: vi.fn(),
+    'relocation-ended': vi.fn(),
     'media-lost': vi.fn(),
     closing: vi.fn(),
     lost: vi.fn(),

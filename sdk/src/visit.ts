@@ -133,6 +133,9 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
         if (viewer) this.emit('remoteQualityChanged', change, viewer);
       },
       'transport-failed': ({ transportId }) => this.#path?.peerFailed(transportId),
+      // A page that does not follow is told to join again.
+      relocating: () => {},
+      'relocation-ended': () => {},
       // Before a join is answered, it speaks of media that this page has given up already.
       'media-lost': () => this.#path && this.#mediaFailed(),
       closing: ({ reason, retryAfterMs }) =>

@@ -40,6 +40,8 @@ export interface Config {
   readonly loadIntervalMs: number;
   /** Time between two samples of transport statistics. */
   readonly sampleIntervalMs: number;
+  /** Time from SIGTERM for visits to go elsewhere. */
+  readonly drainMs: number;
   readonly shutdownMs: number;
   readonly logLevel: LogLevel;
 }
@@ -217,8 +219,13 @@ export const NodeEnvironment = z.object({
     milliseconds(50),
     5_000,
   ),
+  BEDSIDE_DRAIN_MS: withDefault(
+    'Milliseconds after SIGTERM in which visits may go to other nodes, before the node stops. It ends sooner when none is left, or no gateway is linked.',
+    milliseconds(0),
+    60_000,
+  ),
   BEDSIDE_SHUTDOWN_MS: withDefault(
-    'Milliseconds from SIGTERM to the exit, at the most.',
+    'Milliseconds from the end of the drain to the exit, at the most.',
     milliseconds(100),
     5_000,
   ),
@@ -290,6 +297,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     emptyVisitMs: data.BEDSIDE_EMPTY_VISIT_MS,
     loadIntervalMs: data.BEDSIDE_LOAD_INTERVAL_MS,
     sampleIntervalMs: data.BEDSIDE_SAMPLE_INTERVAL_MS,
+    drainMs: data.BEDSIDE_DRAIN_MS,
     shutdownMs: data.BEDSIDE_SHUTDOWN_MS,
     logLevel: data.BEDSIDE_LOG_LEVEL,
   });

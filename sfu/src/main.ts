@@ -37,19 +37,27 @@ const die = (message: string) => (error: unknown) => {
 process.on('uncaughtException', die('uncaught exception'));
 process.on('unhandledRejection', die('unhandled rejection'));
 
-let stopping = false;
+function stop(): void {
+  // The node keeps to its own deadline; this one is for a fault in that.
+  setTimeout(
+    die('not stopped in time'),
+    settings.shutdownMs + STOP_MARGIN_MS,
+    new Error('shutdown deadline'),
+  ).unref();
+  node.stop().then(() => process.exit(0), die('stop failed'));
+}
+
+let signals = 0;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, 'stopping');
-    // The node keeps to its own deadline; this one is for a fault in that.
-    setTimeout(
-      die('not stopped in time'),
-      settings.shutdownMs + STOP_MARGIN_MS,
-      new Error('shutdown deadline'),
-    ).unref();
-    node.stop().then(() => process.exit(0), die('stop failed'));
+    signals += 1;
+    if (signals === 1) {
+      log.info({ signal }, 'draining, then stopping; the next signal stops at once');
+      node.drain().then(() => signals === 1 && stop(), die('drain failed'));
+    } else if (signals === 2) {
+      log.info({ signal }, 'stopping');
+      stop();
+    }
   });
 }
 

@@ -32,12 +32,19 @@ export interface BedsideNode {
   readonly metrics: Metrics;
   /** @throws where a port is taken or a worker does not start; nothing runs then. */
   start(): Promise<void>;
+  /**
+   * Takes no new visits and has the gateways move those that are here elsewhere, within `drainMs`. Resolves
+   * once none is left, nobody is there to move them, or the time is up.
+   */
+  drain(): Promise<void>;
   /** Tells the gateways, closes everything, within `shutdownMs`. Idempotent. */
   stop(): Promise<void>;
 }
 
 const SCORES_INTERVAL_MS = 1_000;
 const SWEEP_INTERVAL_MS = 5_000;
+/** Between two looks at what is left of a drain. */
+const DRAIN_LOOK_MS = 100;
 
 /** A node that does nothing yet. Several fit into one process: there is no state outside. */
 export function createNode(
@@ -57,7 +64,7 @@ export function createNode(
     restarted: () => metrics.workerRestarted(),
     changed: () => {
       if (state === 'draining') return;
-      state = pool.running.length > 0 ? 'ready' : 'starting';
+      state = present();
       registration?.changed();
     },
   });
@@ -84,6 +91,10 @@ export function createNode(
     }),
     onLink: (link) => visits.attach(link),
     onUnlink: (link) => visits.detach(link),
+    drain: (draining) => {
+      setDraining(draining);
+      return { visits: visits.open };
+    },
     run: (name, request, gatewayId) => visits.run(name, request, gatewayId),
   });
   const ops = createOps({
@@ -115,6 +126,14 @@ export function createNode(
           log,
         );
 
+  const present = (): NodeState => (pool.running.length > 0 ? 'ready' : 'starting');
+  const setDraining = (draining: boolean) => {
+    if (stopping || draining === (state === 'draining')) return;
+    state = draining ? 'draining' : present();
+    log.info({ state }, 'state changed');
+    registration?.changed();
+    control.broadcastState({ state, load: pool.load });
+  };
   const every = (ms: number, task: () => void | Promise<void>) => {
     let busy = false;
     const tick = async () => {
@@ -172,6 +191,13 @@ export function createNode(
       return pool.running.map((worker) => worker.pid);
     },
     metrics,
+    async drain() {
+      setDraining(true);
+      const until = performance.now() + config.drainMs;
+      while (visits.open > 0 && control.links > 0 && performance.now() < until)
+        await sleep(DRAIN_LOOK_MS);
+      log.info({ visits: visits.open }, 'drained');
+    },
     async start() {
       try {
         await pool.start();

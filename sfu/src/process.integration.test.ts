@@ -147,7 +147,7 @@ describe('end', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
     '%s: gateways are told, exit code 0, no worker left',
     async (signal) => {
-      const { node, gateway, scope } = await nodeWithVisit();
+      const { node, gateway, scope } = await nodeWithVisit({ BEDSIDE_DRAIN_MS: '0' });
       node.child.kill(signal);
       expect(await gateway.hear('visits-lost')).toEqual({
         visits: [scope.visit],
@@ -161,9 +161,33 @@ describe('end', () => {
     },
   );
 
+  test('SIGTERM: the gateways are told to move its visits, and it ends once they are gone', async () => {
+    const { node, gateway, scope } = await nodeWithVisit();
+    let lost = 0;
+    gateway.socket.on('visits-lost', () => {
+      lost += 1;
+    });
+    node.child.kill('SIGTERM');
+    await gateway.hear('load', ({ state }) => state === 'draining');
+    expect(node.lines('drained')).toEqual([]);
+    await gateway.call('close-visit', scope);
+    expect(await node.exited).toEqual([0, null]);
+    expect(lost).toBe(0);
+  });
+
+  test('a second SIGTERM ends it at once', async () => {
+    const { node, gateway } = await nodeWithVisit();
+    node.child.kill('SIGTERM');
+    await node.says('draining, then stopping; the next signal stops at once');
+    node.child.kill('SIGTERM');
+    expect(await gateway.hear('visits-lost')).toMatchObject({ reason: 'shutting-down' });
+    expect(await node.exited).toEqual([0, null]);
+  });
+
   test('SIGTERM with a hung worker: it is killed before the process ends', async () => {
     const { node } = await nodeWithVisit({
       BEDSIDE_WATCHDOG_HUNG_MS: '60000',
+      BEDSIDE_DRAIN_MS: '0',
       BEDSIDE_SHUTDOWN_MS: '600',
     });
     const [pid = -1] = node.workerPids();

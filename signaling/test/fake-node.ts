@@ -16,6 +16,7 @@ import {
 } from '@bedside/protocol';
 import type { NodeClient } from '../src/nodes/client.ts';
 import type { LinkedNode } from '../src/nodes/placement.ts';
+import type { Media } from '../src/visit/state.ts';
 
 type TransportParameters = ControlResponse<'open-peer'>['sendTransport'];
 type Kind = NodeConsumer['kind'];
@@ -43,7 +44,7 @@ export type Fate = 'done' | 'request-lost' | 'answer-lost';
 
 /** A node at the port: does what a node does, without media, and loses what a test wants lost. */
 export class FakeNode implements NodeClient {
-  readonly id: NodeId = 'node-1' as NodeId;
+  readonly id: NodeId;
   readonly visits = new Map<VisitKey, FakeVisit>();
   readonly calls: ControlCommandName[] = [];
   up = true;
@@ -53,6 +54,10 @@ export class FakeNode implements NodeClient {
   before: (name: ControlCommandName) => Promise<void> = async () => {};
   readonly region = 'here';
   #ids = 0;
+
+  constructor(id = 'node-1') {
+    this.id = id as NodeId;
+  }
 
   linked(): readonly LinkedNode[] {
     if (!this.up) return [];
@@ -64,11 +69,11 @@ export class FakeNode implements NodeClient {
     return { codecs: [] };
   }
 
-  isLost(): boolean {
+  isLost(_node?: NodeId): boolean {
     return false;
   }
 
-  closeVisit(_media: unknown, request: ControlRequest<'close-visit'>): void {
+  closeVisit(_media: Media, request: ControlRequest<'close-visit'>): void {
     this.call(this.id, 'close-visit', request).catch(() => {});
   }
 
@@ -209,7 +214,7 @@ export class FakeNode implements NodeClient {
       if (peer.consumers.has(producerId)) continue;
       if (producerOf(visit, producerId)) {
         added.add(producerId);
-        const consumerId = `consumer-${++this.#ids}` as ConsumerId;
+        const consumerId = `consumer-${this.id}-${++this.#ids}` as ConsumerId;
         peer.consumers.set(producerId, { id: consumerId, started: false });
       } else refused.push({ producerId, code: 'not-found' });
     }
@@ -219,6 +224,44 @@ export class FakeNode implements NodeClient {
       removed: peer.gone.splice(0),
       refused,
     };
+  }
+}
+
+/** Several nodes at the port; one that is not up is lost. */
+export class FakeNodes implements NodeClient {
+  readonly region = 'here';
+  readonly #nodes: readonly FakeNode[];
+
+  constructor(...nodes: FakeNode[]) {
+    this.#nodes = nodes;
+  }
+
+  linked(): readonly LinkedNode[] {
+    return this.#nodes.flatMap((node) => node.linked());
+  }
+
+  rtpCapabilities(): RtpCapabilities {
+    return { codecs: [] };
+  }
+
+  isLost(id: NodeId): boolean {
+    return !this.#nodes.find((node) => node.id === id)?.up;
+  }
+
+  closeVisit(media: Media, request: ControlRequest<'close-visit'>): void {
+    this.call(media.node, 'close-visit', request).catch(() => {});
+  }
+
+  keepVisit(): void {}
+
+  async call<Name extends ControlCommandName>(
+    id: NodeId,
+    name: Name,
+    request: ControlRequest<Name>,
+  ): Promise<ControlResponse<Name>> {
+    const node = this.#nodes.find((each) => each.id === id);
+    if (!node) throw new BedsideError('media-unavailable');
+    return node.call(id, name, request);
   }
 }
 

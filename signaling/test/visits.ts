@@ -2,6 +2,7 @@ import { Writable } from 'node:stream';
 import type { TenantId, VisitId, VisitKey } from '@bedside/protocol';
 import { pino } from 'pino';
 import { VisitRegistry } from '../src/actor/registry.ts';
+import type { NodeClient } from '../src/nodes/client.ts';
 import { visitKey } from '../src/store/keys.ts';
 import { FakeClinics } from './fake-clinics.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -15,8 +16,10 @@ export const keyOf = (visit = 'visit-1'): VisitKey =>
   visitKey('clinic' as TenantId, visit as VisitId);
 
 /** The visits of a gateway with fakes at every port. Several may share store and node. */
-export function createTestVisits(parts: { store?: FakeStore; node?: FakeNode } = {}) {
-  const { store = new FakeStore(), node = new FakeNode() } = parts;
+export function createTestVisits(
+  parts: { store?: FakeStore; node?: FakeNode; nodes?: NodeClient } = {},
+) {
+  const { store = new FakeStore(), node = new FakeNode(), nodes = node } = parts;
   const clock = new FakeClock();
   const counts = new Counts();
   const clinics = new FakeClinics();
@@ -32,7 +35,7 @@ export function createTestVisits(parts: { store?: FakeStore; node?: FakeNode } =
   );
   const visits = new VisitRegistry({
     store,
-    nodes: node,
+    nodes,
     clock,
     log,
     telemetry: counts,

@@ -13,6 +13,7 @@ import {
   type GatewayToNode,
   LIMITS,
   type NodeToGateway,
+  nodeCommands,
   parse,
   toBedsideError,
 } from '@bedside/protocol';
@@ -43,6 +44,7 @@ export interface ControlOptions {
   welcome: (version: number) => ControlEventPayload<'welcome'>;
   onLink: (link: GatewayLink) => void;
   onUnlink: (link: GatewayLink) => void;
+  drain: (draining: boolean) => { visits: number };
   run: <Name extends ControlCommandName>(
     name: Name,
     request: ControlRequest<Name>,
@@ -94,6 +96,11 @@ export class ControlServer {
     this.#io.volatile.emit('load', payload);
   }
 
+  /** To every gateway, however busy. */
+  broadcastState(payload: ControlEventPayload<'load'>): void {
+    this.#io.emit('load', payload);
+  }
+
   /** Closes the links after what was sent, then the HTTP server. */
   async close(): Promise<void> {
     await this.#io.close();
@@ -140,7 +147,8 @@ export class ControlServer {
   }
 
   async #runWithin(gatewayId: GatewayId, name: string, payload: unknown): Promise<unknown> {
-    const { config, run } = this.#options;
+    const { config, drain, run } = this.#options;
+    if (name === 'drain') return drain(parse(nodeCommands.drain.request, payload).draining);
     if (!isCommand(name)) throw new BedsideError('unknown-command');
     const request = parse(controlCommands[name].request, payload) as ControlRequest<typeof name>;
     const deadline = Promise.withResolvers<never>();

@@ -326,7 +326,7 @@ describe('when the media of the visit is lost', () => {
     const [ana, ben] = [await enter('ana'), await enter('ben')];
     const microphone = await ana.produce('microphone');
     await settled();
-    at.visits.report({ type: 'speaker', visit: key, producerId: microphone });
+    at.visits.report({ type: 'speaker', node: at.node.id, visit: key, producerId: microphone });
     at.node.lose();
     lost();
     await settled();
@@ -441,16 +441,17 @@ describe('a page that is away', () => {
     const [ana, ben] = [await enter('ana'), await enter('ben')];
     const microphone = await ana.produce('microphone');
     await settled();
-    at.visits.report({ type: 'speaker', visit: key, producerId: microphone });
+    at.visits.report({ type: 'speaker', node: at.node.id, visit: key, producerId: microphone });
     ben.drop();
     await settled();
     at.visits.report({
       type: 'scores',
+      node: at.node.id,
       visit: key,
       producers: [{ producerId: microphone, score: 5 }],
       consumers: [],
     });
-    at.visits.report({ type: 'speaker', visit: key, producerId: null });
+    at.visits.report({ type: 'speaker', node: at.node.id, visit: key, producerId: null });
     ben.events.length = 0;
     await ben.connect(at.visits);
     await ben.resume();
@@ -670,7 +671,7 @@ test('a waiting participant is told neither who speaks nor how others are heard'
   const ana = await enter('ana', 'provider');
   const ben = await enter('ben');
   const microphone = await ana.produce('microphone');
-  at.visits.report({ type: 'speaker', visit: key, producerId: microphone });
+  at.visits.report({ type: 'speaker', node: at.node.id, visit: key, producerId: microphone });
   await settled();
   expect([...ben.payloads('speaker'), ...ben.payloads('quality')]).toEqual([]);
   expect(ben.consumers.size).toBe(0);

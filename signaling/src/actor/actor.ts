@@ -12,6 +12,7 @@ import {
   type ProducerId,
   type SessionId,
   type TenantId,
+  type TransportId,
   toBedsideError,
   type VisitChange,
   type VisitId,
@@ -53,10 +54,11 @@ import {
 } from '../visit/state.ts';
 import { changesFor, resourceOf, viewClass, viewOf, visibleIds } from '../visit/view.ts';
 import { type Acts, createActs, done, isStaffCommand, mapActs } from './acts.ts';
+import { Arrival } from './arrival.ts';
 import type { Census } from './census.ts';
 import type { Clock } from './clock.ts';
 import { Conversation } from './conversation.ts';
-import { RESYNC_MIN_MS, VisitMedia } from './media.ts';
+import { type MediaHost, RESYNC_MIN_MS, VisitMedia } from './media.ts';
 import { Outbox } from './outbox.ts';
 import { Quality } from './quality.ts';
 import { TaskQueue } from './queue.ts';
@@ -69,6 +71,8 @@ const ALARM_MAX_MS = 24 * 60 * 60 * 1000;
 /** Pages of one visit, those that have not joined included. */
 const SESSION_LIMIT = 128;
 
+/** From the beginning of a relocation until who has not followed is made to. */
+const RELOCATION_MS = 20_000;
 /** Nodes that are asked to take a new visit. */
 const PLACES_TRIED = 3;
 /** People of the staff whose latest requests are remembered. */
@@ -121,7 +125,9 @@ export class VisitActor {
   readonly #desks = new Map<ParticipantId, RequestMemory>();
   readonly #grace = new Map<ParticipantId, () => void>();
   readonly #quality = new Quality();
-  readonly #media: VisitMedia;
+  readonly #mediaHost: MediaHost;
+  #media: VisitMedia;
+  #relocation: { arrival: Arrival; ended: (moved: boolean) => void } | undefined;
   readonly #resolveClosed: () => void;
   readonly #conversation: Conversation;
   #visit: Visit | undefined;
@@ -152,7 +158,7 @@ export class VisitActor {
         log.error({ visit: key, events }, 'ledger events dropped: Redis is away for too long'),
       onFault: (err) => log.error({ visit: key, err }, 'a change of the visit was not written'),
     });
-    this.#media = new VisitMedia({
+    this.#mediaHost = {
       key,
       epoch: lease.epoch,
       nodes,
@@ -171,7 +177,8 @@ export class VisitActor {
         this.#tellMediaLost(before);
       },
       stepDown: () => this.#stepDown(),
-    });
+    };
+    this.#media = new VisitMedia(this.#mediaHost);
     if (lease.visit) this.#recover(lease.visit);
   }
 
@@ -252,14 +259,16 @@ export class VisitActor {
   }
 
   /** What a node says of this visit. */
-  report(report: Exclude<NodeReport, { type: 'linked' | 'lost' }>): void {
+  report(report: Exclude<NodeReport, { type: 'linked' | 'lost' | 'draining' }>): void {
     if (this.#closing || !this.#visit) return;
+    const arrival = this.#relocation?.arrival;
     switch (report.type) {
       case 'visits-lost':
+        if (report.node === arrival?.to.node) void this.#happen(() => this.#stopRelocation());
         if (report.node === this.#visit.media?.node) void this.#happen(() => this.#mediaLost());
         return;
       case 'transport-state': {
-        const owner = this.#media.ownerOf(report.peer);
+        const owner = this.#media.ownerOf(report.peer) ?? arrival?.media.ownerOf(report.peer);
         if (!owner || (report.ice !== 'disconnected' && report.dtls !== 'failed')) return;
         this.#sessions
           .get(owner)
@@ -267,13 +276,14 @@ export class VisitActor {
         return;
       }
       case 'scores': {
+        if (report.node !== this.#visit.media?.node) return;
         const levels = this.#quality.update(this.#visit, report.producers);
         for (const session of this.#sessions.values()) this.#tellQuality(session, levels);
         this.#tellQueue();
         return;
       }
       case 'speaker': {
-        this.#speaks(this.#ownerOf(report.producerId));
+        if (report.node === this.#visit.media?.node) this.#speaks(this.#ownerOf(report.producerId));
         return;
       }
     }
@@ -438,6 +448,7 @@ export class VisitActor {
         this.#sessions.delete(id);
         return;
       }
+      this.#relocation?.arrival.drop(id);
       this.#apply({ type: 'disconnect', now: this.#now(), participant: id, session: session.hash });
       this.#startGrace(id, session.hash);
     });
@@ -505,7 +516,7 @@ export class VisitActor {
     now: () => this.#now(),
     visit: () => this.#state,
     did: (command) => this.#apply(command).committed,
-    inLine: () => this.#media.inLine(),
+    inLine: () => this.#inLine(),
     mint: (guest) => this.#options.guests.mint(guest),
     said: (request) => this.#conversation.numberOf(request),
     canCall: () => this.#options.store.available,
@@ -530,16 +541,39 @@ export class VisitActor {
       return response;
     },
     resume: (session, request) => this.#turnOf(session, () => this.#resume(session, request)),
+    relocate: (session, request) =>
+      this.#turnOf(session, () => {
+        const { arrival } = this.#relocation ?? {};
+        const { id } = session.person;
+        if (!findPresent(this.#state, id)?.endpoint) throw new BedsideError('not-joined');
+        if (!arrival) throw new BedsideError('not-found');
+        return arrival.open(this.#state, id, request);
+      }),
+    relocated: (session) =>
+      this.#turnOf(session, () => {
+        if (!this.#relocation) throw new BedsideError('not-found');
+        this.#relocation.arrival.ready(session.person.id);
+        this.#arriveIfReady();
+        return {};
+      }),
     produce: async (session, request) => {
+      const { arrival } = this.#relocation ?? {};
+      const { id } = session.person;
+      if (arrival?.has(id, request.transportId)) {
+        const producing = () => arrival.produce(this.#state, id, request);
+        return { producerId: await this.#turnOf(session, producing) };
+      }
       const { committed, producerId } = await this.#turnOf(session, () =>
         this.#produce(session, request),
       );
       await committed;
       return { producerId };
     },
-    'pause-producer': async (session, { producerId, paused }) => {
+    'pause-producer': async (session, request) => {
       const participant = session.person.id;
+      const { paused } = request;
       const { committed } = await this.#turnOf(session, async () => {
+        const producerId = this.#known(participant, request.producerId);
         const decision = this.#decide({
           type: 'pause-producer',
           now: this.#now(),
@@ -555,9 +589,10 @@ export class VisitActor {
       await committed;
       return {};
     },
-    'close-producer': async (session, { producerId }) => {
+    'close-producer': async (session, request) => {
       const participant = session.person.id;
       const { committed } = await this.#turnOf(session, async () => {
+        const producerId = this.#known(participant, request.producerId);
         const decision = this.#decide({
           type: 'close-producer',
           now: this.#now(),
@@ -602,7 +637,7 @@ export class VisitActor {
         const effects = decision.effects.filter((effect) => effect.type !== 'pause-producer');
         return this.#commit({ ...decision, effects });
       });
-      await committed;
+      await Promise.all([committed, this.#relocation?.arrival.media.inLine()]);
       return {};
     },
     ...mapActs((name) => (session: Session, request) => {
@@ -611,24 +646,38 @@ export class VisitActor {
     }),
     // These change nothing in the visit, so they don't wait for a turn.
     'connect-transport': (session, { transportId, dtlsParameters }) => {
-      const { id: peer } = this.#media.peerOf(session.person.id, transportId);
-      return this.#media.call('connect-transport', {
-        ...this.#media.scope,
+      const media = this.#mediaOf(session, transportId);
+      const { id: peer } = media.peerOf(session.person.id, transportId);
+      return media.call('connect-transport', {
+        ...media.scope,
         peer,
         transportId,
         dtlsParameters,
       });
     },
     'restart-ice': (session, { transportId }) => {
-      const { id: peer } = this.#media.peerOf(session.person.id, transportId);
-      return this.#media.call('restart-ice', { ...this.#media.scope, peer, transportId });
+      const media = this.#mediaOf(session, transportId);
+      const { id: peer } = media.peerOf(session.person.id, transportId);
+      return media.call('restart-ice', { ...media.scope, peer, transportId });
     },
     'prefer-consumers': async (session, request) => {
-      const { id: peer, consumers } = this.#media.peerOf(session.person.id);
-      // A consumer that closed while the page was asking is no fault of the page.
-      const preferences = request.preferences.filter(({ consumerId }) => consumers.has(consumerId));
-      if (preferences.length === 0) throw new BedsideError('not-found', { field: 'preferences' });
-      return this.#media.call('prefer-consumers', { ...this.#media.scope, peer, preferences });
+      const { id } = session.person;
+      const { arrival } = this.#relocation ?? {};
+      const isThere = arrival?.endpoints.has(id) ?? false;
+      const calls = [this.#media, ...(arrival && isThere ? [arrival.media] : [])].flatMap(
+        (media) => {
+          const { id: peer, consumers } = media.peerOf(id);
+          // A consumer that closed while the page was asking is no fault of the page.
+          const preferences = request.preferences.filter(({ consumerId }) =>
+            consumers.has(consumerId),
+          );
+          if (preferences.length === 0) return [];
+          return [media.call('prefer-consumers', { ...media.scope, peer, preferences })];
+        },
+      );
+      if (calls.length === 0) throw new BedsideError('not-found', { field: 'preferences' });
+      await Promise.all(calls);
+      return {};
     },
   };
 
@@ -687,6 +736,7 @@ export class VisitActor {
     }
     telemetry.joinPhase('node', (performance.now() - decided) / 1000);
 
+    if (this.#relocation) session.outbox?.send('relocating', {});
     // Where the visit is new the node may still have something of it: an owner before could not reach it.
     if (!before.media) this.#media.doubtNode();
     const { committed, visit } = this.#commit(decision);
@@ -720,6 +770,7 @@ export class VisitActor {
     // All of them: the page may have acknowledged one to a gateway that is gone.
     this.#media.start(peer, [...consumers.keys()]);
     this.#media.retell(id, has);
+    if (this.#relocation) session.outbox?.send('relocating', {});
     this.#tellLevels(session);
     return {
       added: [...consumers.values()].filter(({ consumerId }) => !has.has(consumerId)),
@@ -868,6 +919,7 @@ export class VisitActor {
       if (sentAway) outbox?.close(participant.leftReason as 'removed' | 'denied');
       if (sentAway || !outbox) this.#sessions.delete(id);
     }
+    this.#relocation?.arrival.changed(before, visit);
     if (visit.state === 'ended') this.#dismiss();
     this.#setAlarm();
     this.#tellQueue();
@@ -879,7 +931,113 @@ export class VisitActor {
     this.#media.changed(visit, replanned(before, visit));
     if (before.media) this.#media.tidy(effects, before.media);
     void this.#media.scheduleSync();
+    this.#arriveIfReady();
     return { visit, committed };
+  }
+
+  // --- relocation
+
+  /**
+   * Has the media go to another node while it goes on at its own: nobody sees or hears it. Resolves with
+   * whether it went; it stays where no other node takes it, or where nobody gets through to that one.
+   */
+  async relocate(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    await this.#happen(() => {
+      const from = this.#visit?.media;
+      if (!from || this.#relocation) return resolve(false);
+      let to: Media;
+      try {
+        to = this.#media.place([from.node]);
+      } catch {
+        return resolve(false);
+      }
+      const arrival = new Arrival(
+        to,
+        this.#mediaHost,
+        () => void this.#happen(() => this.#stopRelocation()),
+      );
+      const cancel = this.#options.clock.after(
+        RELOCATION_MS,
+        () => void this.#happen(() => this.#hurryRelocation(arrival)),
+      );
+      const ended = (moved: boolean) => {
+        cancel();
+        resolve(moved);
+      };
+      this.#relocation = { arrival, ended };
+      for (const { id, endpoint } of present(this.#state))
+        if (endpoint) this.#sessions.get(id)?.outbox?.send('relocating', {});
+      this.#arriveIfReady();
+    });
+    return this.#closing ? false : promise;
+  }
+
+  /** Once all who are connected play what comes from there. */
+  #arriveIfReady(): void {
+    const { arrival } = this.#relocation ?? {};
+    if (!arrival || !this.#visit) return;
+    const waitedFor = present(this.#visit).filter(
+      ({ id, endpoint }) => endpoint && this.#sessions.get(id)?.outbox && !arrival.isReady(id),
+    );
+    if (waitedFor.length === 0) this.#arrive();
+  }
+
+  #arrive(): void {
+    if (!this.#relocation) return;
+    const { arrival, ended } = this.#relocation;
+    const before = this.#state;
+    this.#relocation = undefined;
+    this.#media.stop();
+    this.#media = arrival.media;
+    arrival.settle();
+    const { to: media, endpoints } = arrival;
+    this.#apply({ type: 'relocate', now: this.#now(), media, endpoints });
+    for (const id of endpoints.keys())
+      this.#sessions.get(id)?.outbox?.send('relocation-ended', { moved: true });
+    this.#tellMediaLost(before);
+    ended(true);
+  }
+
+  /** Time is up. Where somebody got through the others are made to follow; where nobody did the way there is broken. */
+  #hurryRelocation(arrival: Arrival): void {
+    if (this.#relocation?.arrival !== arrival) return;
+    const { size } = arrival.endpoints;
+    const gotThrough = [...arrival.endpoints.keys()].some((id) => arrival.isReady(id));
+    if (size === 0 || gotThrough) this.#arrive();
+    else this.#stopRelocation();
+  }
+
+  /** The visit stays where it is. */
+  #stopRelocation(): void {
+    if (!this.#relocation) return;
+    const { arrival, ended } = this.#relocation;
+    this.#relocation = undefined;
+    arrival.stop();
+    this.#options.nodes.closeVisit(arrival.to, this.#media.scope);
+    for (const id of arrival.endpoints.keys())
+      this.#sessions.get(id)?.outbox?.send('relocation-ended', { moved: false });
+    ended(false);
+  }
+
+  /** The media that has this transport. */
+  #mediaOf(session: Session, transportId: TransportId): VisitMedia {
+    const { arrival } = this.#relocation ?? {};
+    return arrival?.has(session.person.id, transportId) ? arrival.media : this.#media;
+  }
+
+  /** What the visit knows a producer by, which a page may name by its id at the new node. */
+  #known(participant: ParticipantId, producerId: ProducerId): ProducerId {
+    return this.#relocation?.arrival.twinOf(this.#state, participant, producerId) ?? producerId;
+  }
+
+  /** Whether every node that has something of the visit does as the plan says. */
+  async #inLine(): Promise<boolean> {
+    const { arrival } = this.#relocation ?? {};
+    const [here, there] = await Promise.all([this.#media.inLine(), arrival?.media.inLine()]);
+    // What can't be kept private there is not there.
+    if (there === false) await this.#happen(() => this.#stopRelocation());
+    return here;
   }
 
   #broadcast(before: Visit, after: Visit): void {
@@ -1038,6 +1196,12 @@ export class VisitActor {
   }
 
   #mediaLost(): void {
+    // Who is there already stays there.
+    if (this.#relocation?.arrival.endpoints.size) {
+      this.#arrive();
+      return;
+    }
+    this.#stopRelocation();
     this.#media.forget();
     if (this.#closing || !this.#visit) return;
     const before = this.#visit;
@@ -1103,6 +1267,7 @@ export class VisitActor {
   }
 
   #shut(): void {
+    this.#stopRelocation();
     this.#closing = true;
     this.#media.stop();
     this.#cancelAlarm();

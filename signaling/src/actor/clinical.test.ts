@@ -113,6 +113,7 @@ describe('the quality of who waits', () => {
     const producerId = await kim.produce('camera');
     at.visits.report({
       type: 'scores',
+      node: at.node.id,
       visit: key,
       producers: [{ producerId, score: 10 }],
       consumers: [],
@@ -223,7 +224,7 @@ describe('who is let in', () => {
     const ana = await enter(at, 'ana', 'provider');
     const kim = await enter(at, 'kim', 'patient');
     const producerId = await ana.produce('microphone');
-    at.visits.report({ type: 'speaker', visit: key, producerId });
+    at.visits.report({ type: 'speaker', node: at.node.id, visit: key, producerId });
     expect(kim.payloads('speaker')).toEqual([]);
     await ana.command('admit', {});
     expect(kim.payloads('speaker')).toEqual([{ participantId: 'ana' }]);

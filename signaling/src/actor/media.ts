@@ -126,13 +126,18 @@ export class VisitMedia {
     const media = this.#host.visit()?.media;
     if (!media || !nodes.isLost(media.node)) return false;
     if (!place(nodes.linked(), nodes.region, Math.random).ok) return false;
-    nodes.closeVisit(media, this.scope);
     this.#host.mediaLost();
     return true;
   }
 
   ownerOf(peer: PeerId): ParticipantId | undefined {
     return this.#peers.get(peer)?.participant;
+  }
+
+  /** Whether the transport is one of that peer's. */
+  owns(peer: PeerId | undefined, transportId: TransportId): boolean {
+    const known = peer === undefined ? undefined : this.#peers.get(peer);
+    return known?.sendTransportId === transportId || known?.recvTransportId === transportId;
   }
 
   /**

@@ -133,8 +133,13 @@ describe('reports of a node', () => {
   test('reach the visit that they name and no other', async () => {
     const [ana, ben] = [await enter('ana'), await enter('ben', 'visit-2')];
     const speaking = await ana.produce('microphone');
-    at.visits.report({ type: 'speaker', visit: key, producerId: speaking });
-    at.visits.report({ type: 'speaker', visit: keyOf('visit-3'), producerId: 'x' as ProducerId });
+    at.visits.report({ type: 'speaker', node: at.node.id, visit: key, producerId: speaking });
+    at.visits.report({
+      type: 'speaker',
+      node: at.node.id,
+      visit: keyOf('visit-3'),
+      producerId: 'x' as ProducerId,
+    });
     expect(ana.payloads('speaker').at(-1)).toEqual({ participantId: 'ana' });
     expect(ben.payloads('speaker').filter(({ participantId }) => participantId)).toEqual([]);
   });

@@ -31,6 +31,10 @@ import { VisitActor } from './actor.ts';
 import { Census } from './census.ts';
 import type { Clock } from './clock.ts';
 
+/** Visits of one node that go elsewhere at the same time: their pages send and receive everything twice meanwhile. */
+const PARALLEL_RELOCATIONS = 8;
+/** Until what could not leave a draining node is tried again, milliseconds. */
+const DRAIN_RETRY_MS = 1_000;
 /** Milliseconds between two visits that leave a lost node. */
 const MOVE_STEP_MS = 4;
 /** Visits that are written or opened side by side where all of them are. */
@@ -54,6 +58,7 @@ export class VisitRegistry implements Visits {
   readonly #census: Census;
   readonly #actors = new Map<VisitKey, VisitActor>();
   readonly #opening = new Map<VisitKey, Promise<VisitActor>>();
+  readonly #draining = new Set<NodeId>();
   #stopped = false;
   /** Redis was away when it was asked for the visits to take up. */
   #mustRecover = false;
@@ -162,6 +167,8 @@ export class VisitRegistry implements Visits {
     if (report.type === 'linked') {
       const { nodeId } = report.node;
       void inParallel([...this.#actors.values()], (actor) => actor.nodeLinked(nodeId));
+    } else if (report.type === 'draining') {
+      void this.#drain(report.node);
     } else if (report.type === 'lost') {
       this.#moveFrom(report.node);
     } else if (report.type === 'visits-lost') {
@@ -181,6 +188,37 @@ export class VisitRegistry implements Visits {
       .toSorted((one, other) => urgency(one) - urgency(other));
     for (const [index, actor] of visits.entries())
       this.#options.clock.after(index * MOVE_STEP_MS, () => void actor.nodeLost(node));
+  }
+
+  /** Until the node has none of this gateway's visits, or takes visits again. */
+  async #drain(node: NodeId): Promise<void> {
+    if (this.#draining.has(node)) return;
+    this.#draining.add(node);
+    const { clock, log, nodes } = this.#options;
+    const isDraining = () =>
+      nodes.linked().some(({ nodeId, state }) => nodeId === node && state === 'draining');
+    const left = () => [...this.#actors.values()].filter(({ media }) => media?.node === node);
+    while (!this.#stopped && isDraining() && left().length > 0) {
+      const moved = await this.relocate(node);
+      log.info({ node, moved, left: left().length }, 'visits of a draining node moved');
+      // Those that could not go may later; visits that begin to end need a moment.
+      await new Promise<void>((resolve) => clock.after(DRAIN_RETRY_MS, resolve));
+    }
+    this.#draining.delete(node);
+  }
+
+  /** Has the visits of a node go elsewhere while they go on, some at a time. Resolves with how many went. */
+  async relocate(node: NodeId): Promise<number> {
+    let moved = 0;
+    const visits = [...this.#actors.values()].filter(({ media }) => media?.node === node);
+    await inParallel(
+      visits,
+      async (actor) => {
+        if (await actor.relocate()) moved += 1;
+      },
+      PARALLEL_RELOCATIONS,
+    );
+    return moved;
   }
 
   async redisReturned(): Promise<void> {
@@ -232,10 +270,11 @@ const urgency = ({ resource }: VisitActor): number =>
 async function inParallel<Item>(
   items: readonly Item[],
   run: (item: Item) => Promise<unknown>,
+  parallel = PARALLEL,
 ): Promise<void> {
   const rest = items.values();
   await Promise.all(
-    Array.from({ length: Math.min(PARALLEL, items.length) }, async () => {
+    Array.from({ length: Math.min(parallel, items.length) }, async () => {
       for (const item of rest) await run(item);
     }),
   );

@@ -14,11 +14,13 @@ import type { LinkedNode } from './placement.ts';
 export type NodeReport =
   /** The link is up, for the first time or again; compare the boot id. */
   | { type: 'linked'; node: LinkedNode }
+  /** It is to be emptied. */
+  | { type: 'draining'; node: NodeId }
   /** Its link is down and does not come back: its visits go elsewhere, where there is an elsewhere. */
   | { type: 'lost'; node: NodeId }
-  | ({ type: 'transport-state' } & ControlEventPayload<'transport-state'>)
-  | ({ type: 'scores' } & ControlEventPayload<'scores'>)
-  | ({ type: 'speaker' } & ControlEventPayload<'speaker'>)
+  | ({ type: 'transport-state'; node: NodeId } & ControlEventPayload<'transport-state'>)
+  | ({ type: 'scores'; node: NodeId } & ControlEventPayload<'scores'>)
+  | ({ type: 'speaker'; node: NodeId } & ControlEventPayload<'speaker'>)
   | ({ type: 'visits-lost'; node: NodeId } & ControlEventPayload<'visits-lost'>);
 
 /** The nodes, as the actor sees them. */

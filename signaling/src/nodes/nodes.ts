@@ -155,6 +155,7 @@ export class Nodes implements NodeClient {
         log.info({ node: nodeId }, 'control link with a node is up');
         this.#first.resolve();
         onReport({ type: 'linked', node });
+        if (state === 'draining') onReport({ type: 'draining', node: nodeId });
       },
       onDown: () => {
         forget();
@@ -171,7 +172,10 @@ export class Nodes implements NodeClient {
         const known = id === undefined ? undefined : this.#nodes.get(id);
         if (!known || known.link !== link) return;
         if (name === 'load') {
+          const was = known.node.state;
           Object.assign(known.node, payload, { pending: 0 });
+          if (was !== 'draining' && known.node.state === 'draining')
+            onReport({ type: 'draining', node: known.node.nodeId });
           this.#reportDesired();
           return;
         }

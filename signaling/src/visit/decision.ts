@@ -27,6 +27,7 @@ import type * as z from 'zod/mini';
 import {
   areTogether,
   DEPARTED_LIMIT,
+  type Endpoint,
   findAdmitted,
   findPresent,
   type LedgerEvent,
@@ -165,6 +166,13 @@ export type Command =
   | { type: 'tick'; now: number }
   /** Another gateway opened the visit from Redis: nobody is connected to it yet. */
   | { type: 'recover'; now: number }
+  /** The media goes to another node, where participants have these endpoints. */
+  | {
+      type: 'relocate';
+      now: number;
+      media: Media;
+      endpoints: ReadonlyMap<ParticipantId, Endpoint>;
+    }
   /** The node has nothing of the visit any more. */
   | { type: 'media-lost'; now: number }
   /** The node has the visit, but not these. */

@@ -275,6 +275,8 @@ test('every command of a participant in the visit is in the table', () => {
   const elsewhere: readonly ClientCommandName[] = [
     'join',
     'resume',
+    'relocate',
+    'relocated',
     'connect-transport',
     'restart-ice',
     'pause-producer',
