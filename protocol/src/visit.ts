@@ -127,6 +127,8 @@ export const ParticipantView = z.object({
   state: ParticipantState,
   connection: ConnectionState,
   place: Place,
+  /** May be responsible for the visit; absent where not, and for who waits. */
+  mayAttend: z.optional(z.boolean()),
   /** While `place` is `hold`. */
   hold: z.optional(Hold),
   /** Languages that they speak, signed ones included; `lang` where absent. */
@@ -195,6 +197,10 @@ export const CallView = z.object({
   state: z.enum(['ringing', 'accepted', 'unanswered', 'cancelled']),
   /** Which group rings, 0 for the first. */
   group: z.int().check(z.nonnegative()),
+  /** How many there are. */
+  groups: z.int().check(z.minimum(1)),
+  /** Who comes, once somebody has accepted. */
+  acceptedBy: z.optional(ParticipantId),
   /** Until when it rings, in milliseconds since 1970. */
   until: time,
 });

@@ -47,6 +47,7 @@ export class ParticipantState implements Participant {
   state: Participant['state'] = 'waiting';
   connection: Participant['connection'] = 'connected';
   place: Place = MAIN_ROOM;
+  mayAttend = false;
   hold: Hold | undefined;
   isHere = false;
   speaks: readonly LanguageTag[] = [];
@@ -75,6 +76,7 @@ export class ParticipantState implements Participant {
     this.state = view.state;
     this.connection = view.connection;
     this.place = view.place;
+    this.mayAttend = view.mayAttend ?? false;
     this.hold = view.hold;
     this.speaks = view.speaks ?? (view.lang === undefined ? [] : [view.lang]);
     this.hears = view.hears ?? this.speaks;

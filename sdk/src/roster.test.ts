@@ -85,7 +85,14 @@ describe('Roster', () => {
     log.length = 0;
     const { visitId, kind, seq, participants, ...info } = visit(2);
     const calls = [
-      { callId: 'c' as never, role: 'specialist', state: 'ringing', group: 0, until: 9 } as const,
+      {
+        callId: 'c' as never,
+        role: 'specialist',
+        state: 'ringing',
+        group: 0,
+        groups: 1,
+        until: 9,
+      } as const,
     ];
     roster.applyChanges(2, [
       { type: 'visit', ...info, responsible: 'a' as never },

@@ -81,6 +81,8 @@ export interface Participant {
   readonly connection: 'connected' | 'reconnecting';
   /** `main`, `hold`, or the id of a private room. */
   readonly place: Place;
+  /** May be responsible for the visit, and so be asked to take it over. */
+  readonly mayAttend: boolean;
   /** While `place` is `hold`. */
   readonly hold: Hold | undefined;
   /** Whether they are where the local participant is, and so are seen and heard. */
@@ -211,8 +213,12 @@ export interface CallInfo {
   readonly state: 'ringing' | 'accepted' | 'unanswered' | 'cancelled';
   /** Which group rings, 0 for the first. */
   readonly group: number;
+  /** How many there are. */
+  readonly groups: number;
   /** Milliseconds since 1970. */
   readonly until: number;
+  /** Who comes, once somebody has accepted; in `participants` as soon as they are there. */
+  readonly acceptedBy?: ParticipantId | undefined;
 }
 
 /** What is absent stays as it is. */

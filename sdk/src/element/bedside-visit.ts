@@ -1,6 +1,7 @@
 import type { BedsideError, MediaSource, ParticipantId, Role } from '@bedside/protocol';
 import type { Texts } from '../texts/index.ts';
 import type { DisconnectReason, Invitation, VisitApi } from '../types.ts';
+import type { Specialty } from './call-dialog.ts';
 import { VisitElement } from './element.ts';
 
 /** What the element shows. */
@@ -61,6 +62,8 @@ export interface BedsideVisitElement extends HTMLElement {
    * what is there reaches no server and no log.
    */
   inviteUrlTemplate: string | undefined;
+  /** Specialties that can be called, by the tags that the clinic's tokens have; without them a tag is typed. */
+  specialties: readonly Specialty[] | undefined;
   /** The visit behind the element; undefined until `url` and a token are set. */
   readonly visit: VisitApi | undefined;
   readonly phase: Phase;

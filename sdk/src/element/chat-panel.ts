@@ -2,13 +2,10 @@ import type { ParticipantId, Reaction } from '@bedside/protocol';
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { Message, MessageTarget, VisitApi } from '../types.ts';
-import { icons } from './icons.ts';
+import { messageLine, sendWritten } from './compose.ts';
 import { inOrder, isPrivate } from './people.ts';
 import { panel } from './side-panel.ts';
 import type { View } from './view.ts';
-
-/** Characters of one message, as the gateway takes them. */
-const LONGEST = 2_000;
 
 export const REACTIONS: Readonly<Record<Reaction, string>> = {
   applause: '👏',
@@ -109,10 +106,7 @@ export class ChatPanel {
     const caption = grants.has('caption') && (this.#caption || !mayBoth);
     return html`<form
       class="compose"
-      @submit=${(event: Event) => {
-        event.preventDefault();
-        this.#send(view, event.currentTarget as HTMLFormElement, caption);
-      }}
+      @submit=${(event: Event) => this.#send(view, event, caption)}
     >
       ${
         mayBoth
@@ -134,43 +128,19 @@ export class ChatPanel {
               }}>${others.map(([value, label]) => html`<option value=${value} .selected=${value === this.#to}>${label}</option>`)}</select>
             </label>`
       }
-      <div class="line">
-        <textarea
-          rows="2"
-          maxlength=${LONGEST}
-          dir="auto"
-          data-action="message"
-          aria-label=${t(caption ? 'captions' : 'write')}
-          placeholder=${t(caption ? 'captions' : 'write')}
-          @keydown=${(event: KeyboardEvent) => {
-            if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-            event.preventDefault();
-            (event.target as HTMLTextAreaElement).form?.requestSubmit();
-          }}
-        ></textarea>
-        <button type="submit" class="icon-button send" data-action="send" aria-label=${t('send')}>${icons.send}</button>
-      </div>
+      ${messageLine(view, t(caption ? 'captions' : 'write'))}
     </form>`;
   }
 
-  #send({ visit, host }: View, form: HTMLFormElement, caption: boolean): void {
-    const field = form.querySelector('textarea') as HTMLTextAreaElement;
-    const text = field.value.trim();
-    if (text === '') return;
-    field.value = '';
+  #send({ visit, host }: View, event: Event, caption: boolean): void {
     const to: MessageTarget =
       caption || this.#to === 'room'
         ? { type: 'room' }
         : this.#to === 'all'
           ? { type: 'all' }
           : { type: 'participant', participantId: this.#to as ParticipantId };
-    host.run(
-      visit.sendMessage(text, { to, kind: caption ? 'caption' : 'chat' }).catch((error) => {
-        // What was written is not lost with it.
-        field.value ||= text;
-        throw error;
-      }),
-    );
+    const kind = caption ? 'caption' : 'chat';
+    sendWritten(event, host, (text) => visit.sendMessage(text, { to, kind }));
   }
 }
 

@@ -63,6 +63,32 @@ describe('<bedside-visit> in a clinical visit', () => {
       expect((await said(one)).at(-1)).toBe('Mensaje de Clínica: Diez minutos más, por favor.');
     });
 
+    it('lets one write back to who is in the visit, and keeps what could not be delivered', async () => {
+      const one = await show('waiting, for somebody who is named');
+      await one.do(({ visit }) => visit.say('Diez minutos más, por favor.', 'dr'));
+      await one.$('.news textarea').fill('Gracias');
+      await one.page.keyboard.press('Enter');
+      await one.do(() => {});
+      expect(await called(one)).toBe(
+        'sendMessage "Gracias" {"to":{"type":"participant","participantId":"dr"}}',
+      );
+      expect(await one.text('.news li:first-child')).toContain('Gracias');
+      await one.do(({ visit, error }) => {
+        visit.commandError = error('not-found');
+      });
+      await one.$('.news textarea').fill('¿Cuánto falta?');
+      await press(one, '.news [data-action=send]');
+      expect(await one.$('.news textarea').inputValue()).toBe('¿Cuánto falta?');
+      expect(await one.$('[data-banner=problem]').count()).toBe(1);
+    });
+
+    it('says that who wrote from outside of the visit can not be answered', async () => {
+      const one = await show('waiting, for somebody who is named');
+      await one.do(({ visit }) => visit.say('Diez minutos más, por favor.'));
+      expect(await one.text('.news .hint')).toBe(es.ui.replyNot);
+      expect(await one.$('.news textarea').count()).toBe(0);
+    });
+
     it('shows nobody, and lets one test the own devices', async () => {
       const one = await show('waiting, with what the clinic shares');
       await one.do(({ visit }) => visit.add({ id: 'dr', role: 'provider' }));
@@ -327,9 +353,37 @@ describe('<bedside-visit> in a clinical visit', () => {
       ['decline', 'answerHandOver false'],
     ])('offers the visit, to be taken or not: %s', async (answer, call) => {
       const one = await show('offered the visit');
-      expect(await one.text('[data-banner=hand-over] p')).toContain('Prof. Amara Okafor');
-      await press(one, `[data-action=${answer}-hand-over]`);
+      expect(await one.text('dialog[open] h2')).toContain('Prof. Amara Okafor');
+      // Who is in the middle of something answers later.
+      await one.page.keyboard.press('Escape');
+      expect(await one.get(({ visit }) => visit.log)).not.toContain(call);
+      await press(one, `[data-banner=hand-over] [data-action=${answer}-hand-over]`);
       expect(await called(one)).toBe(call);
+    });
+
+    it.each([
+      ['take-over', 'answerHandOver true'],
+      ['refuse', 'answerHandOver false'],
+    ])('asks who is to take it over: %s', async (answer, call) => {
+      const one = await show('offered the visit');
+      await press(one, `dialog[open] [data-action=${answer}]`);
+      expect(await called(one)).toBe(call);
+      expect(await one.$('dialog[open]').count()).toBe(0);
+    });
+
+    it('asks no more when the offer is taken back', async () => {
+      const one = await show('offered the visit');
+      await one.do(({ visit }) => visit.changeVisit({ handOverOffer: undefined }));
+      expect(await one.$('dialog[open]').count()).toBe(0);
+    });
+
+    it('is offered to nobody who may not be in charge', async () => {
+      const one = await open(asProvider);
+      await one.do(({ visit }) => visit.change('sp', { mayAttend: false }));
+      await press(one, '[data-action=people]');
+      await press(one, '[data-person=sp] [data-action=actions]');
+      expect(await one.$('[data-person=sp] [data-action=remove]').count()).toBe(1);
+      expect(await one.$('[data-person=sp] [data-action=hand-over]').count()).toBe(0);
     });
 
     it('lets an offer be taken back', async () => {
@@ -626,6 +680,15 @@ describe('<bedside-visit> in a clinical visit', () => {
       expect(await called(one)).toBe('revokeInvite "invite-1"');
     });
 
+    it('makes a link by Enter, too', async () => {
+      const one = await open(asProvider);
+      await press(one, '[data-action=invite]');
+      await one.$('dialog[open] [name=name]').focus();
+      await one.page.keyboard.press('Enter');
+      expect(await called(one)).toContain('invite {"role":"interpreter"');
+      expect(await one.$('dialog[open]').count()).toBe(1);
+    });
+
     it('copies the link', async () => {
       const one = await show('inviting');
       await one.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
@@ -641,19 +704,98 @@ describe('<bedside-visit> in a clinical visit', () => {
         'https://clinic.example/join#token-invite-1',
       );
     });
+  });
 
-    it('calls who is on call, shows how it goes, and stops', async () => {
+  describe('calling who is on call', () => {
+    it('asks for a language nobody interprets, and rings who has all that is chosen', async () => {
+      const one = await open({ ...asProvider, people: asProvider.people?.slice(0, 1) ?? [] });
+      await one.do(({ visit }) => visit.changeSelf({ speaks: ['en'], hears: ['en'] }));
+      await press(one, '[data-action=call]');
+      await one.$('dialog[open] [name=specialty-0]').fill('cardiology');
+      await one.page.keyboard.press('Enter');
+      expect(await called(one)).toBe(
+        'call {"role":"interpreter","groups":[{"language":"es","specialty":"cardiology"}],"ringMs":30000}',
+      );
+      expect(await one.$('dialog[open]').count()).toBe(0);
+    });
+
+    it('rings up to three groups in order, each as long as was chosen', async () => {
       const one = await open(asProvider);
-      await press(one, '[data-action=invite]');
-      await one.$('dialog[open] select[name=language]').selectOption('vi');
-      await press(one, '[data-action=call-interpreter]');
-      expect(await called(one)).toBe('call {"role":"interpreter","groups":[{"language":"vi"}]}');
-      const two = await show('calling who is on call');
-      expect(await two.text('[data-banner=call-c2] p')).toBe('Nobody answered: Specialist.');
-      await press(two, '[data-banner=call-c2] button');
-      expect(await two.$('[data-banner=call-c2]').count()).toBe(0);
-      await press(two, '[data-action=cancel-call]');
-      expect(await called(two)).toBe('cancelCall "c1"');
+      await one.do(({ element }) => {
+        element.specialties = [{ tag: 'cardiology', label: 'Heart' }];
+      });
+      await press(one, '[data-action=call]');
+      await one.$('dialog[open] [name=role]').selectOption('specialist');
+      await one.$('[name=specialty-0]').selectOption({ label: 'Heart' });
+      await one.$('[name=language-0]').selectOption('vi');
+      await press(one, '[data-action=add-group]');
+      await one.$('[name=specialty-1]').selectOption('cardiology');
+      await press(one, '[data-action=add-group]');
+      expect(await one.$('[data-action=add-group]').count()).toBe(0);
+      await one.$('dialog[open] [name=ring]').selectOption('60');
+      await press(one, '[data-action=start-call]');
+      expect(await called(one)).toBe(
+        'call {"role":"specialist","groups":[{"language":"vi","specialty":"cardiology"},{"specialty":"cardiology"},{}],"ringMs":60000}',
+      );
+    });
+
+    it('shows and says how it goes, and stops', async () => {
+      const one = await show('calling who is on call');
+      expect(await one.text('[data-banner=call-c1] p')).toBe('Calling: Interpreter, group 1 of 2…');
+      expect(await one.text('[data-banner=call-c2] p')).toBe('Nobody answered: Specialist.');
+      expect((await said(one)).at(-1)).toBe('Nobody answered: Specialist.');
+      await press(one, '[data-banner=call-c2] [data-action=call-again]');
+      expect(await one.$('dialog[open].call').count()).toBe(1);
+      expect(await one.$('[data-banner=call-c2]').count()).toBe(0);
+      await one.page.keyboard.press('Escape');
+      await press(one, '[data-action=cancel-call]');
+      expect(await called(one)).toBe('cancelCall "c1"');
+      const change = (state: string, group: number, acceptedBy?: string) =>
+        one.page.evaluate(
+          ([state, group, acceptedBy]) =>
+            window.fixture.visit.changeVisit({
+              calls: [
+                {
+                  callId: 'c1',
+                  role: 'interpreter',
+                  groups: 2,
+                  until: 0,
+                  state,
+                  group,
+                  acceptedBy,
+                },
+              ] as never,
+            }),
+          [state, group, acceptedBy] as const,
+        );
+      await change('ringing', 1);
+      expect((await said(one)).at(-1)).toBe('Calling: Interpreter, group 2 of 2…');
+      await change('accepted', 1, 'in-2');
+      expect(await one.text('[data-banner=call-c1] p')).toBe(
+        'Interpreter: accepted, and is joining.',
+      );
+      await one.do(({ visit }) => visit.add({ id: 'in-2', role: 'interpreter', name: 'Noor' }));
+      expect(await one.$('[data-banner=call-c1]').count()).toBe(0);
+      expect((await said(one)).at(-1)).toBe('Noor joined the visit');
+    });
+
+    it('is silent about calls that were over before', async () => {
+      const one = await open(asProvider);
+      await one.do(({ visit }) =>
+        visit.changeVisit({
+          calls: [
+            {
+              callId: 'c1',
+              role: 'interpreter',
+              groups: 1,
+              group: 0,
+              until: 0,
+              state: 'unanswered',
+            },
+          ] as never,
+        }),
+      );
+      expect(await one.$('[data-banner=call-c1]').count()).toBe(0);
     });
   });
 

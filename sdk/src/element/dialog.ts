@@ -13,17 +13,22 @@ export function dialog(
     <form method="dialog">
       <header>
         <h2 id="${name}-title">${title}</h2>
-        <button type="submit" class="icon-button" aria-label=${t('close')} formnovalidate>${icons.close}</button>
+        <button type="button" class="icon-button" aria-label=${t('close')} @click=${closeDialog}>${icons.close}</button>
       </header>
       ${content}
     </form>
   </dialog>`;
 }
 
+/** For buttons that are not the one that Enter presses. */
+export const closeDialog = ({ currentTarget }: Event): void =>
+  (currentTarget as Element).closest('dialog')?.close();
+
 interface Choice {
   action: string;
   label: string;
   danger?: boolean;
+  primary?: boolean;
   onClick?(): void;
 }
 
@@ -40,8 +45,8 @@ export function confirmDialog(
       <p id="${name}-hint">${hint}</p>
       <footer>
         ${choices.map(
-          ({ action, label, danger, onClick }) =>
-            html`<button type="submit" class=${danger ? 'danger' : 'secondary'} data-action=${action} @click=${onClick}>${label}</button>`,
+          ({ action, label, danger, primary, onClick }) =>
+            html`<button type="submit" class=${danger ? 'danger' : primary ? 'primary' : 'secondary'} data-action=${action} @click=${onClick}>${label}</button>`,
         )}
       </footer>
     </form>

@@ -11,6 +11,7 @@ import type {
 } from '../types.ts';
 import { Visit } from '../visit.ts';
 import type { BedsideVisitElement, BedsideVisitEventMap, Phase } from './bedside-visit.ts';
+import type { Specialty } from './call-dialog.ts';
 import { clinicalStyles } from './clinical-styles.ts';
 import { devicesDialog, hasExamCamera } from './devices-dialog.ts';
 import { ended } from './ended.ts';
@@ -54,6 +55,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
     tokenProvider: { attribute: false },
     texts: { attribute: false },
     shortcuts: { type: Boolean, attribute: false },
+    specialties: { attribute: false },
     inviteUrlTemplate: { type: String, attribute: 'invite-url-template' },
   };
 
@@ -67,6 +69,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
   declare texts: readonly Texts[] | undefined;
   declare shortcuts: boolean;
   declare inviteUrlTemplate: string | undefined;
+  declare specialties: readonly Specialty[] | undefined;
 
   #visit: VisitApi | undefined;
   #detach: (() => void) | undefined;
@@ -99,6 +102,8 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
     update: () => this.requestUpdate(),
     say: (key, values) => this.#say(key, values),
     name: (id) => this.#view?.name(id) ?? '',
+    view: () => this.#view,
+    dialog: (name, open) => (open ? this.#host.open(name) : this.#dialog(name)?.close()),
     knocks: ({ id }) => this.#emit('bedside-participant-waiting', { participantId: id }),
     focus: (...selectors) =>
       void this.updateComplete.then(() =>
@@ -114,7 +119,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
     run: (action) => void action.catch((error: unknown) => this.#devices.fail(error)),
     open: (name) => {
       if (name === 'devices') void this.#devices.refresh();
-      this.renderRoot.querySelector<HTMLDialogElement>(`dialog.${name}`)?.showModal();
+      this.#dialog(name)?.showModal();
     },
     say: (line) => this.#narrator.say(line),
     known: (id) => this.#inVisit.times.stays.get(id)?.participant,
@@ -294,6 +299,7 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
           shortcuts: this.shortcuts,
           examCamera: hasExamCamera(visit, this.#devices.lists),
           linkOf: (invitation, role) => this.#linkOf(invitation, role),
+          specialties: this.specialties,
           actions,
         })}
         ${devicesDialog(view, {
@@ -499,6 +505,10 @@ export class VisitElement extends LitElement implements BedsideVisitElement {
       '.visit, h1[tabindex], [data-action=join]',
     );
     target?.focus({ preventScroll: true });
+  }
+
+  #dialog(name: string): HTMLDialogElement | null {
+    return this.renderRoot.querySelector<HTMLDialogElement>(`dialog.${name}`);
   }
 
   #say(key: TextKey, values: Readonly<Record<string, string>> = {}): void {

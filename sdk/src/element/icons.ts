@@ -61,6 +61,9 @@ export const icons = {
   ),
   send: icon(svg`<path d="M4 12 3.5 4.5 21 12 3.5 19.5 4 12h8"/>`),
   clock: icon(svg`<circle cx="12" cy="12" r="9"/><path d="M12 7v5.3l3.5 2"/>`),
+  call: icon(
+    svg`<path d="M6 3.5h3l1.5 4-2 1.500a11 11 0 0 0 6.500 6.500l1.500-2 4 1.500v3a2 2 0 0 1-2.200 2A16.500 16.500 0 0 1 4 5.700a2 2 0 0 1 2-2.200Z"/>`,
+  ),
   turn: icon(svg`<path d="M4 9h14l-4-4M20 15H6l4 4"/>`),
 };
 export type IconName = keyof typeof icons;

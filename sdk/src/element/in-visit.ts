@@ -4,6 +4,8 @@ import type { SoundName } from '../media/scores.ts';
 import type { TextKey } from '../texts/index.ts';
 import type { Participant, VisitApi, VisitEvents } from '../types.ts';
 import type { Banner } from './banner.ts';
+import { CallDialog, type Specialty } from './call-dialog.ts';
+import { Calls } from './calls.ts';
 import { Captions } from './captions.ts';
 import { ChatPanel, REACTIONS } from './chat-panel.ts';
 import { endDialog } from './devices-dialog.ts';
@@ -13,7 +15,7 @@ import type { Size } from './layout.ts';
 import { Notices } from './notices.ts';
 import { isPrivate, waiting } from './people.ts';
 import { PeoplePanel } from './people-panel.ts';
-import { holdDialog, removeDialog } from './place-dialogs.ts';
+import { handOverDialog, holdDialog, removeDialog } from './place-dialogs.ts';
 import type { PanelName } from './side-panel.ts';
 import { Times } from './times.ts';
 import type { ToolbarActions } from './toolbar.ts';
@@ -34,6 +36,9 @@ interface Owner {
   name(id: ParticipantId | undefined): string;
   /** Somebody waits: tells the page. False where the page alerts by itself. */
   knocks(participant: Participant): boolean;
+  view(): View | undefined;
+  /** Shows the dialog of that class, or hides it. */
+  dialog(name: string, open: boolean): void;
   /** Gives the focus to what the first selector finds, else to the next. */
   focus(...selectors: string[]): void;
 }
@@ -44,7 +49,8 @@ export interface InVisitOptions {
   shortcuts: boolean;
   examCamera: boolean;
   linkOf: LinkOf;
-  actions: Omit<BannerActions, 'openPeople' | 'panel'> &
+  specialties: readonly Specialty[] | undefined;
+  actions: Omit<BannerActions, 'openPeople' | 'panel' | 'calls'> &
     Pick<ToolbarActions, 'toggleCamera' | 'toggleExam' | 'leave'>;
 }
 
@@ -56,6 +62,8 @@ export class InVisit {
   readonly #chat: ChatPanel;
   readonly #captions: Captions;
   readonly #invite: InviteDialog;
+  readonly #call: CallDialog;
+  readonly #calls: Calls;
   readonly #notices: Notices;
   #panel: PanelName | undefined;
   readonly #reactions = new Map<ParticipantId, string>();
@@ -72,6 +80,8 @@ export class InVisit {
     this.#chat = new ChatPanel(changed);
     this.#captions = new Captions(changed);
     this.#invite = new InviteDialog(changed);
+    this.#call = new CallDialog(changed);
+    this.#calls = new Calls(changed);
     this.#notices = new Notices(changed);
   }
 
@@ -91,6 +101,7 @@ export class InVisit {
     const actions = {
       ...options.actions,
       panel: this.#panel,
+      calls: this.#calls,
       openPeople: () => this.open('people'),
       togglePanel: (name: PanelName) => this.open(this.#panel === name ? undefined : name),
     };
@@ -107,7 +118,8 @@ export class InVisit {
     ${languagesDialog(view)}
     ${mayMove ? holdDialog(view, this.#people) : nothing}
     ${grants.has('remove') ? removeDialog(view, this.#people) : nothing}
-    ${grants.has('invite') ? this.#invite.render(view, options.linkOf) : nothing}
+    ${self.mayAttend ? handOverDialog(view) : nothing}
+    ${grants.has('invite') ? html`${this.#invite.render(view, options.linkOf)}${this.#call.render(view, options.specialties)}` : nothing}
     ${
       grants.has('end')
         ? endDialog(view, { end: () => host.run(visit.end()), leave: options.actions.leave })
@@ -167,10 +179,15 @@ export class InVisit {
         const { handOverOffer, unattendedSince } = visit;
         const before = this.#before;
         this.#before = { handOverOffer, unattendedSince };
-        if (handOverOffer?.to === self.id && before?.handOverOffer?.to !== self.id)
-          this.#alert('chime');
+        const isAsked = handOverOffer?.to === self.id;
+        if (isAsked !== (before?.handOverOffer?.to === self.id)) {
+          owner.dialog('hand-over', isAsked);
+          if (isAsked) this.#alert('chime');
+        }
         if (unattendedSince !== undefined && before?.unattendedSince === undefined)
           owner.say('unattended');
+        const view = owner.view();
+        if (view) for (const line of this.#calls.news(view)) view.host.say(line);
         owner.update();
       },
       messageReceived: ({ kind, number, from, text }) => {
@@ -256,6 +273,7 @@ export class InVisit {
     this.#captions.clear();
     this.#chat.clear();
     this.#invite.clear();
+    this.#calls.clear();
     this.#notices.clear();
   }
 }

@@ -1,10 +1,9 @@
-import type { InviteId, LanguageTag, Role } from '@bedside/protocol';
+import type { InviteId, Role } from '@bedside/protocol';
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Invitation } from '../types.ts';
 import { buttons } from './act.ts';
 import { clock } from './chat-panel.ts';
-import { dialog } from './dialog.ts';
-import { languageName } from './languages-dialog.ts';
+import { closeDialog, dialog } from './dialog.ts';
 import type { View } from './view.ts';
 
 const ROLES: readonly Role[] = [
@@ -19,10 +18,7 @@ const ROLES: readonly Role[] = [
 /** Makes a link of an invitation; undefined where the page sends it by itself. */
 export type LinkOf = (invitation: Invitation, role: Role) => Promise<string | undefined>;
 
-/** Languages that an interpreter is called for most. */
-const CALLED = 'es zh vi ar fr pt ru ko ht so tl uk fa ase'.split(' ') as LanguageTag[];
-
-/** Invites one person more by a link, or calls somebody who is on call. */
+/** Invites one person more by a link. */
 export class InviteDialog {
   readonly #changed: () => void;
   readonly #links = new Map<InviteId, string>();
@@ -52,7 +48,13 @@ export class InviteDialog {
           <input type="text" name="name" maxlength="80" dir="auto" autocomplete="off" />
         </label>
         <label class="check"><input type="checkbox" name="knock" /><span><b>${t('knock')}</b><small>${t('knockHint')}</small></span></label>
-        <div>${buttons([{ action: 'create-invite', label: t('inviteCreate'), primary: true, onClick: (event) => host.run(this.#create(view, form(event), linkOf)) }])}</div>
+        <div><button type="submit" class="primary" data-action="create-invite" @click=${(
+          event: Event,
+        ) => {
+          // The link is shown here.
+          event.preventDefault();
+          host.run(this.#create(view, form(event), linkOf));
+        }}>${t('inviteCreate')}</button></div>
         ${
           open.length > 0
             ? html`<ul class="invites" role="list">
@@ -68,36 +70,7 @@ export class InviteDialog {
               </ul>`
             : nothing
         }
-        <fieldset>
-          <legend>${t('callTitle')}</legend>
-          <label class="field"><span>${t('callLanguage')}</span>
-            <select part="select" name="language">${CALLED.map((tag) => html`<option value=${tag}>${languageName(view, tag)}</option>`)}</select>
-          </label>
-          <button type="submit" class="secondary" data-action="call-interpreter" @click=${(
-            event: Event,
-          ) =>
-            host.run(
-              visit.call({
-                role: 'interpreter',
-                groups: [{ language: String(form(event).get('language')) as LanguageTag }],
-              }),
-            )}>${t('callInterpreter')}</button>
-          <label class="field"><span>${t('callSpecialty')}</span>
-            <input type="text" name="specialty" maxlength="128" autocomplete="off" />
-          </label>
-          <button type="submit" class="secondary" data-action="call-specialist" @click=${(
-            event: Event,
-          ) => {
-            const specialty = String(form(event).get('specialty')).trim();
-            host.run(
-              visit.call({
-                role: 'specialist',
-                groups: [specialty ? { specialty } : { role: 'specialist' }],
-              }),
-            );
-          }}>${t('callSpecialist')}</button>
-        </fieldset>
-        <footer><button type="submit" class="secondary">${t('done')}</button></footer>`,
+        <footer><button type="button" class="secondary" @click=${closeDialog}>${t('done')}</button></footer>`,
     );
   }
 

@@ -14,8 +14,6 @@ export class Notices {
   cue: { cue: Cue; by: ParticipantId | undefined } | undefined;
   /** Whose signed picture is below what a signed conversation needs, and in what. */
   readonly #breaches = new Map<string, ParticipantId>();
-  /** Banners that were dismissed and would be shown on. */
-  readonly closed = new Set<string>();
   #cueTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(changed: () => void) {
@@ -40,14 +38,8 @@ export class Notices {
     this.#changed();
   }
 
-  close(name: string): void {
-    this.closed.add(name);
-    this.#changed();
-  }
-
   clear(): void {
     this.#breaches.clear();
-    this.closed.clear();
     this.set({ unmuteBy: undefined, muted: false, cue: undefined });
   }
 }

@@ -1,11 +1,8 @@
-import type { ParticipantId, Role } from '@bedside/protocol';
+import type { ParticipantId } from '@bedside/protocol';
 import type { Participant } from '../types.ts';
 import { type Act, given } from './act.ts';
 import { isSending, publication } from './people.ts';
 import type { View } from './view.ts';
-
-/** Roles that may be responsible for a visit; the gateway has the last word. */
-const MAY_ANSWER: ReadonlySet<Role> = new Set(['provider', 'moderator', 'specialist']);
 
 /** What oneself may do with one of the others. */
 export function actionsOn(
@@ -13,7 +10,7 @@ export function actionsOn(
   participant: Participant,
   { write, remove }: { write(id: ParticipantId): void; remove(id: ParticipantId): void },
 ): Act[] {
-  const { id, role, state, isHere } = participant;
+  const { id, state, isHere, mayAttend } = participant;
   const { localParticipant: self, responsible } = visit;
   const may = self.grants;
   const takesPart = state === 'admitted';
@@ -54,7 +51,7 @@ export function actionsOn(
     takesPart &&
       mayHandOver &&
       responsible?.id !== id &&
-      MAY_ANSWER.has(role) && {
+      mayAttend && {
         action: 'hand-over',
         label: t('handOver'),
         onClick: () => run(visit.handOver(id)),

@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import { confirmDialog, dialog } from './dialog.ts';
+import { closeDialog, confirmDialog, dialog } from './dialog.ts';
 import type { PeoplePanel } from './people-panel.ts';
 import type { View } from './view.ts';
 
@@ -20,7 +20,7 @@ export function holdDialog(view: View, people: PeoplePanel): TemplateResult {
       </label>
       <label class="check"><input type="checkbox" name="music" checked /><span><b>${t('holdMusic')}</b></span></label>
       <footer>
-        <button type="submit" class="secondary">${t('cancel')}</button>
+        <button type="button" class="secondary" @click=${closeDialog}>${t('cancel')}</button>
         <button type="submit" class="primary" data-action="confirm-hold" @click=${({
           target,
         }: Event) => {
@@ -50,6 +50,20 @@ export function removeDialog({ visit, t, name, host }: View, people: PeoplePanel
           if (removing !== undefined) host.run(visit.remove(removing));
         },
       },
+    ],
+  );
+}
+
+/** Asks whether one takes the visit over; who closes it finds the question above the visit. */
+export function handOverDialog({ visit, t, name, host }: View): TemplateResult {
+  const answer = (accept: boolean) => () => host.run(visit.answerHandOver(accept));
+  return confirmDialog(
+    'hand-over',
+    t('handOverAsked', { name: name(visit.handOverOffer?.from) }),
+    t('handOverHint'),
+    [
+      { action: 'refuse', label: t('decline'), onClick: answer(false) },
+      { action: 'take-over', label: t('accept'), primary: true, onClick: answer(true) },
     ],
   );
 }

@@ -151,6 +151,14 @@ function toolsOf(view: View, actions: ToolbarActions, state: ToolbarState): Rank
       rank: 7,
       onClick: () => host.open('invite'),
     },
+    grants.has('invite') && {
+      action: 'call',
+      icon: 'call',
+      label: t('callShort'),
+      title: t('callTitle'),
+      rank: 6,
+      onClick: () => host.open('call'),
+    },
     {
       action: 'languages',
       icon: 'languages',

@@ -42,7 +42,9 @@ export function makeView(visit: VisitApi, texts: Texts, host: Host): View {
       if (id === undefined) return t('clinic');
       if (id === visit.localParticipant.id) return t('you');
       const participant = visit.participants.get(id) ?? host.known(id);
-      return participant ? nameOf(participant, texts) : t('somebody');
+      if (participant) return nameOf(participant, texts);
+      // Nobody else can write to who waits.
+      return t(visit.localParticipant.state === 'waiting' ? 'clinic' : 'somebody');
     },
   };
 }

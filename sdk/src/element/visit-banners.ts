@@ -1,5 +1,6 @@
 import type { ParticipantId } from '@bedside/protocol';
 import type { Banner } from './banner.ts';
+import type { Calls } from './calls.ts';
 import type { Notices } from './notices.ts';
 import { isPrivate, isSending, waiting } from './people.ts';
 import type { PanelName } from './side-panel.ts';
@@ -18,6 +19,7 @@ export interface BannerActions extends TroubleActions {
   openPeople(): void;
   /** Which panel is open: it need not be told twice. */
   panel: PanelName | undefined;
+  calls: Calls;
 }
 
 /** What needs attention now, the most urgent first. */
@@ -33,7 +35,7 @@ export function visitBanners(
     ...atTheDoor(view, actions),
     ...who(view),
     ...interpreting(view),
-    ...calling(view, notices),
+    ...actions.calls.banners(view),
   ];
 }
 
@@ -295,24 +297,4 @@ function interpreting({ visit, t, name, host }: View): (Banner | false)[] {
       ],
     },
   ];
-}
-
-/** Calls for somebody on call, while they ring and where nobody answered. */
-function calling({ visit, t, texts, host }: View, notices: Notices): Banner[] {
-  return visit.calls
-    .filter(({ state }) => state === 'ringing' || state === 'unanswered')
-    .filter(({ callId }) => !notices.closed.has(callId))
-    .map(({ callId, role, state }) => ({
-      name: `call-${callId}`,
-      icon: state === 'ringing' ? 'spinner' : 'alert',
-      text: t(state === 'ringing' ? 'callRings' : 'callUnanswered', { role: texts.roles[role] }),
-      acts: [
-        state === 'ringing' && {
-          action: 'cancel-call',
-          label: t('cancel'),
-          onClick: () => host.run(visit.cancelCall(callId)),
-        },
-      ],
-      dismiss: state === 'ringing' ? undefined : () => notices.close(callId),
-    }));
 }

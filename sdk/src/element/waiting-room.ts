@@ -1,7 +1,9 @@
+import type { ParticipantId } from '@bedside/protocol';
 import { html, nothing, type TemplateResult } from 'lit';
 import { buttons } from './act.ts';
 import { type Banner, banners } from './banner.ts';
 import { clock } from './chat-panel.ts';
+import { messageLine, sendWritten } from './compose.ts';
 import { deviceSelects } from './devices-dialog.ts';
 import { icons } from './icons.ts';
 import { nameOf } from './people.ts';
@@ -61,11 +63,13 @@ function expected({ visit, t, texts }: View): TemplateResult | typeof nothing {
   return html`<ul class="expected" role="list">${place}${time}</ul>`;
 }
 
-/** What the clinic wrote meanwhile, the newest first. */
-function news({ visit, t, texts, name }: View): TemplateResult | typeof nothing {
+/** What the clinic wrote meanwhile and what was answered, the newest first; and how to answer. */
+function news(view: View): TemplateResult | typeof nothing {
+  const { visit, t, texts, name } = view;
   const self = visit.localParticipant.id;
-  const all = visit.messages.filter(({ kind, from }) => kind === 'chat' && from !== self);
+  const all = visit.messages.filter(({ kind }) => kind === 'chat');
   if (all.length === 0) return nothing;
+  const last = all.findLast(({ from }) => from !== self);
   return html`<section class="news" aria-label=${t('chat')}>
     <ol role="list">
       ${all
@@ -76,5 +80,17 @@ function news({ visit, t, texts, name }: View): TemplateResult | typeof nothing 
             html`<li><small><b dir="auto">${name(from)}</b> <time datetime=${new Date(at).toISOString()}>${clock(texts.lang, at)}</time></small><p dir="auto">${text}</p></li>`,
         )}
     </ol>
+    ${visit.localParticipant.grants.has('chat') ? reply(view, last?.from) : nothing}
   </section>`;
+}
+
+/** Who is in the visit can be answered. Who wrote from outside, from the clinic's list, reads nothing here. */
+function reply(view: View, participantId: ParticipantId | undefined): TemplateResult {
+  const { visit, t, host } = view;
+  if (participantId === undefined) return html`<p class="hint">${t('replyNot')}</p>`;
+  const to = { type: 'participant', participantId } as const;
+  return html`<form class="compose" @submit=${(event: Event) =>
+    sendWritten(event, host, (text) => visit.sendMessage(text, { to }))}>
+    ${messageLine(view, t('reply'))}
+  </form>`;
 }

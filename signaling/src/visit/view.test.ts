@@ -129,4 +129,28 @@ describe('on any history', () => {
       expect(invites !== undefined).toBe(self.grants.includes('invite'));
     });
   });
+
+  test('who takes part knows who may be in charge, and so be asked to take over', () => {
+    onViews((visit, viewer, { participants }) => {
+      if (findPresent(visit, viewer)?.state !== 'admitted') return;
+      const able = participants.flatMap((each) => (each.mayAttend ? [each.participantId] : []));
+      const due = visit.participants.filter(
+        ({ state, grants }) => state === 'admitted' && grants.includes('admit'),
+      );
+      expect(able).toEqual(due.map(({ id }) => id));
+    });
+  });
+
+  test('who may call sees which of how many groups rings, and who comes', () => {
+    onViews((visit, _, { calls = [] }) => {
+      for (const { callId, group, groups, acceptedBy } of calls) {
+        const call = visit.calls?.find(({ id }) => id === callId);
+        expect([group, groups, acceptedBy]).toEqual([
+          call?.index,
+          call?.groups.length,
+          call?.acceptedBy,
+        ]);
+      }
+    });
+  });
 });

@@ -8,7 +8,7 @@ import {
   type VisitResource,
   type VisitView,
 } from '@bedside/protocol';
-import { findPresent, type Participant, present, type Visit } from './state.ts';
+import { findPresent, mayAttend, type Participant, present, type Visit } from './state.ts';
 
 /** Whether this viewer sees who waits: who may admit or send them away. */
 const seesWaiting = ({ grants }: Participant): boolean =>
@@ -67,6 +67,7 @@ function participantView(participant: Participant, readsNotice: boolean): Partic
   return {
     ...outline(participant),
     place: participant.place,
+    ...(mayAttend(participant) ? { mayAttend: true } : {}),
     ...(hold === undefined ? {} : { hold }),
     ...(speaks === undefined ? {} : { speaks }),
     ...(hears === undefined ? {} : { hears }),
@@ -122,12 +123,14 @@ const invitesOf = (visit: Visit) =>
   }));
 
 const callsOf = (visit: Visit) =>
-  (visit.calls ?? []).map(({ id, role, state, index, until }) => ({
+  (visit.calls ?? []).map(({ id, role, state, index, groups, until, acceptedBy }) => ({
     callId: id,
     role,
     state,
     group: index,
+    groups: groups.length,
     until,
+    ...(acceptedBy === undefined ? {} : { acceptedBy }),
   }));
 
 /** The visit as this participant may see it. */

@@ -164,6 +164,8 @@ export interface FakePerson {
   handRaisedAt?: number;
   speaks?: string[];
   signs?: boolean;
+  /** A provider may, where absent. */
+  mayAttend?: boolean;
   /** The picture is one of a signed conversation. */
   isProtected?: boolean;
 }
@@ -186,6 +188,7 @@ export function fakeParticipant(person: FakePerson): FakeParticipant {
     state: person.state ?? 'admitted',
     connection: 'connected',
     place: (person.place ?? 'main') as Place,
+    mayAttend: person.mayAttend ?? role === 'provider',
     hold: undefined,
     isHere: (person.state ?? 'admitted') === 'admitted' && (person.place ?? 'main') === 'main',
     speaks: person.speaks ?? [],

@@ -128,7 +128,13 @@ const ana: FakePerson = {
   quality: 3,
 };
 const jonas: FakePerson = { ...interpreter, speaks: ['en', 'es'], quality: 3 };
-const okafor: FakePerson = { id: 'sp', role: 'specialist', name: 'Prof. Amara Okafor', quality: 2 };
+const okafor: FakePerson = {
+  id: 'sp',
+  role: 'specialist',
+  name: 'Prof. Amara Okafor',
+  quality: 2,
+  mayAttend: true,
+};
 const marsh: FakePerson = { ...provider, speaks: ['en'] };
 
 export const asProvider: Scene = {
@@ -352,16 +358,24 @@ export const CLINICAL: Record<string, Shown> = {
       click('[data-action=create-invite]');
     },
   },
+  'about to call': {
+    scene: asProvider,
+    act: async ({ click, settled }) => {
+      click('[data-action=call], [data-action=more]');
+      await settled();
+      click('[data-action=add-group]');
+    },
+  },
   'calling who is on call': {
     scene: asProvider,
     act: ({ visit }) => {
-      const call = { group: 0, until: 0 };
-      visit.changeVisit({
-        calls: [
-          { ...call, callId: 'c1' as never, role: 'interpreter', state: 'ringing' },
-          { ...call, callId: 'c2' as never, role: 'specialist', state: 'unanswered' },
-        ],
-      });
+      const call = { group: 0, groups: 2, until: 0, state: 'ringing' } as const;
+      const [one, two] = [
+        { ...call, callId: 'c1' as never, role: 'interpreter' },
+        { ...call, callId: 'c2' as never, role: 'specialist', groups: 1 },
+      ] as const;
+      visit.changeVisit({ calls: [one, two] });
+      visit.changeVisit({ calls: [one, { ...two, state: 'unanswered' }] });
     },
   },
   'ended, with its times': { scene: asProvider, act: ({ visit }) => visit.end() },
