@@ -6,8 +6,8 @@ const GOOD = 360;
  * How a camera's three layers are sent while somebody signs to it. Without temporal layers above the
  * smallest one, so that a node which has less bandwidth has only resolution to take, and never sends half
  * the frames of a larger picture in place of all frames of a smaller one. The smallest keeps the floor of
- * resolution at an emergency's bit rate (ITU: 25 frames a second from 100 kbit/s on) and gives up frames
- * only where nothing else is left; the middle one fits a line of 500 kbit/s together with the sound.
+ * resolution at an emergency's bit rate (clinical quality) and gives up frames only where nothing else is
+ * left; the middle one stays below what is estimated of a line of 500 kbit/s at its worst moments.
  */
 export function signingEncodings(shortSide: number) {
   const layer = (side: number, maxBitrate: number, scalabilityMode: string) => ({
@@ -16,8 +16,8 @@ export function signingEncodings(shortSide: number) {
     scalabilityMode,
   });
   return [
-    layer(FLOOR, 110_000, 'L1T3'),
-    layer(GOOD, 350_000, 'L1T1'),
+    layer(FLOOR, 150_000, 'L1T3'),
+    layer(GOOD, 280_000, 'L1T1'),
     layer(shortSide, 1_500_000, 'L1T1'),
   ];
 }

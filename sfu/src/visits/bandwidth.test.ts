@@ -49,4 +49,11 @@ describe('a line that carries protected pictures', () => {
     expect(after([...falling, ...falling.slice(2), 1, 1, 1]).cutAt).toBe(6_000);
     expect(after([AMPLE, ...Array<number>(8).fill(0.4 * AMPLE)]).cutAt).toBe(1_000);
   });
+
+  it('wants care for ten seconds after a cut', () => {
+    const since = (seconds: number) =>
+      after([AMPLE, 0.4 * AMPLE, ...Array<number>(seconds).fill(AMPLE)]).careful;
+    expect(after([AMPLE]).careful).toBe(false);
+    expect([since(0), since(9), since(10)]).toEqual([true, true, false]);
+  });
 });

@@ -2,12 +2,14 @@
  * What one picture of a signed conversation takes of a line, bits a second: its middle layer, which is
  * full motion at 360 lines, and a share of the sound.
  */
-export const SIGNED_BITRATE = 450_000;
+export const SIGNED_BITRATE = 400_000;
 /** Pictures that gave way come back only where there is this much more than is needed, and for so long. */
 const AMPLE = 1.3;
 const AMPLE_MS = 5_000;
 /** A line that carries less than this share of what it carried is cut: what is on its way there jams it. */
 const CUT = 0.5;
+/** For so long after that, protected pictures stay in their smallest layer: what jams the line anew is what delays them. */
+const CAREFUL_MS = 10_000;
 
 /** What a listener's line is known to carry. */
 export interface Line {
@@ -19,6 +21,8 @@ export interface Line {
   readonly carried: number;
   /** When that was. */
   readonly cutAt: number | undefined;
+  /** Whether that is so short a time ago that protected pictures stay small. */
+  readonly careful: boolean;
 }
 
 export const UNKNOWN_LINE: Line = {
@@ -26,6 +30,7 @@ export const UNKNOWN_LINE: Line = {
   ampleSince: undefined,
   carried: 0,
   cutAt: undefined,
+  careful: false,
 };
 
 /**
@@ -44,10 +49,12 @@ export function estimated(line: Line, available: number, signed: number, at: num
   const isCut =
     available < Math.min(needed, line.carried * CUT) &&
     (line.cutAt === undefined || at - line.cutAt >= AMPLE_MS);
+  const cutAt = isCut ? at : line.cutAt;
   return {
     tight: available < needed || stays,
     ampleSince,
     carried: isCut ? available : Math.max(line.carried, available),
-    cutAt: isCut ? at : line.cutAt,
+    cutAt,
+    careful: cutAt !== undefined && at - cutAt < CAREFUL_MS,
   };
 }

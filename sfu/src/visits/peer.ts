@@ -330,8 +330,10 @@ export class Peer {
     const before = this.#line;
     this.#line = estimated(before, available, this.#signed.length, performance.now());
     const settled: Promise<unknown>[] = [];
-    if (this.#line.tight !== before.tight) settled.push(this.#settleAll(() => true));
-    if (this.#line.cutAt !== before.cutAt) settled.push(...this.#signed.map(flush));
+    const { tight, careful, cutAt } = this.#line;
+    if (tight !== before.tight || careful !== before.careful)
+      settled.push(this.#settleAll(() => true));
+    if (cutAt !== before.cutAt) settled.push(...this.#signed.map(flush));
     // What the worker did not take is asked for again with the next plan.
     Promise.all(settled).catch(() => {});
   }
@@ -350,8 +352,9 @@ export class Peer {
   async #settle(listening: Listening): Promise<void> {
     const { consumer, asked } = listening;
     const { flow, started, preference } = listening;
-    const yields = this.#line.tight && consumer.kind === 'video' && !flow.protected;
-    const wanted = settingsOf(flow, started, preference, yields);
+    // Sound takes little, and goes first.
+    const line = consumer.kind === 'video' ? this.#line : UNKNOWN_LINE;
+    const wanted = settingsOf(flow, started, preference, line);
     listening.asked = wanted;
     const calls: Promise<void>[] = [];
     if (wanted.priority !== asked?.priority) calls.push(consumer.setPriority(wanted.priority));

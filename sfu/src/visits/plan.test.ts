@@ -100,11 +100,24 @@ describe('settingsOf', () => {
     );
   });
 
-  test('what gives way is held, and is set up otherwise as it will be again', () => {
+  test('on a tight line what is not protected is held, and set up otherwise as it will be again', () => {
+    const line = { tight: true, careful: true };
     fc.assert(
       fc.property(flow, fc.boolean(), preference, (planned, started, wish) => {
-        const settings = settingsOf(planned, started, wish);
-        expect(settingsOf(planned, started, wish, true)).toEqual({ ...settings, paused: true });
+        const other = { ...planned, protected: false };
+        const settings = settingsOf(other, started, wish);
+        expect(settingsOf(other, started, wish, line)).toEqual({ ...settings, paused: true });
+      }),
+    );
+  });
+
+  test('right after a cut what is protected runs on, in its smallest layer', () => {
+    const line = { tight: true, careful: true };
+    fc.assert(
+      fc.property(flow, fc.boolean(), preference, (planned, started, wish) => {
+        const signed = { ...planned, protected: true };
+        const settings = settingsOf(signed, started, wish);
+        expect(settingsOf(signed, started, wish, line)).toEqual({ ...settings, spatialLayer: 0 });
       }),
     );
   });

@@ -1,4 +1,5 @@
 import type { ControlRequest, Flow, ProducerId } from '@bedside/protocol';
+import { type Line, UNKNOWN_LINE } from './bandwidth.ts';
 
 /** What a listener's tile asked for, within the plan. */
 export type Preference = Omit<
@@ -44,19 +45,21 @@ export function diffPlan(planned: readonly Flow[], present: ReadonlySet<Producer
  * a consumer runs where none of them holds it, in the lowest of the layers they allow. From a
  * protected flow the tile takes nothing.
  *
- * @param yields whether it gives way to protected flows
+ * @param line what the listener's line allows: nothing to what is not protected where it is tight, and
+ *   the smallest layer to what is protected right after a cut
  */
 export function settingsOf(
   flow: Flow,
   started: boolean,
   preference: Preference | undefined,
-  yields = false,
+  line: Pick<Line, 'tight' | 'careful'> = UNKNOWN_LINE,
 ): ConsumerSettings {
   const wish = flow.protected ? undefined : preference;
+  const limit = flow.protected && line.careful ? 0 : undefined;
   return {
-    paused: flow.paused || !started || yields || (wish?.paused ?? false),
+    paused: flow.paused || !started || (line.tight && !flow.protected) || (wish?.paused ?? false),
     priority: flow.priority,
-    spatialLayer: lowest(flow.maxSpatialLayer, wish?.spatialLayer),
+    spatialLayer: lowest(lowest(flow.maxSpatialLayer, wish?.spatialLayer), limit),
     temporalLayer: lowest(flow.maxTemporalLayer, wish?.temporalLayer),
   };
 }
