@@ -286,7 +286,7 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
         const self = this.localParticipant;
         self.examCamera = { ...self.examCamera, ...options };
         if (options) this.log.push(`exam ${JSON.stringify(options)}`);
-        if (on !== self.isExamCameraEnabled) await set('exam', on);
+        if (on !== self.tracks.has('exam')) await set('exam', on);
       },
     };
   }
