@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ParticipantId } from '@bedside/protocol';
+import type { Grant, ParticipantId } from '@bedside/protocol';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TcpProxy } from '../../load-tests/lib/tcp-proxy.ts';
@@ -311,6 +311,41 @@ describe('a clinical visit, in pages of one’s own', () => {
     expect(await microphone()).toEqual([true, true]);
     await hears(provider, 'patient');
     expect(await microphone()).toEqual([true, true]);
+  });
+
+  it('a whisper is heard by nobody else when its hearer goes, until its page unmutes', async () => {
+    const visit = randomUUID();
+    const grants: Grant[] = ['publish-audio', 'publish-video', 'interpret', 'whisper'];
+    const token = await pages.token({
+      visit,
+      participant: 'interpreter',
+      role: 'interpreter',
+      grants,
+    });
+    const provider = await pages.joinSinging(visit, 'provider');
+    const patient = await pages.joinSinging(visit, 'patient');
+    const interpreter = await pages.joinSinging(visit, 'interpreter', { token });
+    await hears(provider, 'interpreter');
+    await inVisit(interpreter, (visit) => visit.whisper('patient' as never));
+    await silence(provider, 'interpreter');
+    await hears(patient, 'interpreter');
+    const told = inVisit(
+      interpreter,
+      (visit) => new Promise((resolve) => visit.on('whisperEnded', () => resolve(undefined))),
+    );
+    const since = now();
+    await inVisit(patient, (visit) => visit.leave());
+    await told;
+    const microphone = () =>
+      inVisit(interpreter, ({ localParticipant }) => localParticipant.isMicrophoneEnabled);
+    expect(await microphone()).toBe(false);
+    // Whatever was to come of it has: the provider is heard for a while, and the interpreter was not.
+    await silence(provider, 'interpreter');
+    expect(await lastHeard(provider, 'interpreter')).toBeLessThan(since);
+    await inVisit(interpreter, ({ localParticipant }) =>
+      localParticipant.setMicrophoneEnabled(true),
+    );
+    await hears(provider, 'interpreter');
   });
 
   it('an invitation lets one page in, also after a reload of it', async () => {
