@@ -1,7 +1,6 @@
 import {
   AckEnvelope,
   BedsideError,
-  CONTROL_AUDIENCE,
   type ControlCommandName,
   type ControlEventName,
   type ControlEventPayload,
@@ -13,17 +12,15 @@ import {
   type GatewayToNode,
   type NodeToGateway,
   parse,
-  SUPPORTED_VERSIONS,
   unwrap,
 } from '@bedside/protocol';
-import { SignJWT } from 'jose';
 import type { Logger } from 'pino';
 import { io, type Socket } from 'socket.io-client';
 import type { Clock } from '../actor/clock.ts';
+import { controlHandshake } from './handshake.ts';
 
 /** A node that has not answered a call by then may have died. */
 const CALL_DEADLINE_MS = 2_000;
-const TOKEN_LIFETIME_SECONDS = 60;
 const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 2_000;
 /** A link that is down for this long is lost with its node, as far as this gateway can tell; at once where the node's port refuses. */
@@ -70,7 +67,8 @@ export class NodeLink {
       timeout: CALL_DEADLINE_MS,
       // Called for every connection: a token lives a minute.
       auth: (give) => {
-        void this.#handshake().then(give, () => give({}));
+        const { gatewayId, controlSecret } = options;
+        void controlHandshake(gatewayId, controlSecret).then(give, () => give({}));
       },
     });
     this.#socket.on('disconnect', (reason) => {
@@ -147,18 +145,6 @@ export class NodeLink {
     this.#down();
     this.#cancelLost?.();
     this.#cancelLost = undefined;
-  }
-
-  async #handshake() {
-    const { gatewayId, controlSecret } = this.#options;
-    const token = await new SignJWT()
-      .setProtectedHeader({ alg: 'HS256' })
-      .setAudience(CONTROL_AUDIENCE)
-      .setIssuer(gatewayId)
-      .setIssuedAt()
-      .setExpirationTime(`${TOKEN_LIFETIME_SECONDS}s`)
-      .sign(new TextEncoder().encode(controlSecret));
-    return { token, versions: SUPPORTED_VERSIONS, gatewayId };
   }
 
   #receive<Name extends ControlEventName>(
