@@ -59,10 +59,12 @@ describe('docs/sdk.md', () => {
     const filledIn = [
       'camera',
       'screen',
+      'exam',
       'self',
       '-camera',
       '-devices',
       '-end',
+      '-exam',
       '-leave',
       '-screen',
     ];
