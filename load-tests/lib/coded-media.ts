@@ -222,6 +222,9 @@ export function soundDelays(marks: readonly number[], heard: readonly number[]):
   });
 }
 
+/** Of a band in the spectrum of a sweep. */
+const AUDIBLE_DB = -60;
+
 /**
  * The lowest frequency, in Hz, above which a path is more than `db` below what it does around 1 kHz.
  * @param sent levels in dB of evenly spaced bands from 0 Hz to half of `sampleRate`
@@ -233,16 +236,21 @@ export function upperLimit(
   db: number,
 ): number {
   const width = sampleRate / 2 / sent.length;
-  const response = sent.map((level, at) => (received[at] ?? -200) - level);
+  // Where nothing was sent there is no response, only noise.
+  const response = sent.map((level, at) =>
+    level > AUDIBLE_DB ? (received[at] ?? -200) - level : undefined,
+  );
   // Smoothed over 200 Hz: a sweep does not meet every band alike.
   const around = (at: number) => {
     const reach = Math.round(100 / width);
-    const near = response.slice(Math.max(0, at - reach), at + reach + 1);
+    const near = response
+      .slice(Math.max(0, at - reach), at + reach + 1)
+      .filter((each) => each !== undefined);
     return near.reduce((sum, each) => sum + each, 0) / near.length;
   };
   const reference = around(Math.round(1_000 / width));
   const last = response.findLastIndex(
-    (_, at) => (sent[at] ?? -200) > -60 && around(at) >= reference - db,
+    (each, at) => each !== undefined && around(at) >= reference - db,
   );
   return last * width;
 }
