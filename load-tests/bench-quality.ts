@@ -29,7 +29,7 @@ import { mintToken } from './lib/token.ts';
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '30' },
+    seconds: { type: 'string', default: '40' },
     record: { type: 'boolean', default: false },
   },
 });

@@ -3,11 +3,11 @@ import { soundDelays, upperLimit } from './coded-media.ts';
 
 describe('soundDelays()', () => {
   it('takes each mark that was heard for the last one sent before', () => {
-    expect(soundDelays([0, 1_000, 2_000], [80, 1_120, 2_090])).toEqual([80, 120, 90]);
+    expect(soundDelays([0, 2_000, 4_000], [80, 2_120, 5_090])).toEqual([80, 120, 1_090]);
   });
 
   it('leaves out what was heard of no mark', () => {
-    expect(soundDelays([1_000], [500, 2_500])).toEqual([]);
+    expect(soundDelays([1_000], [500, 3_500])).toEqual([]);
     expect(soundDelays([], [500])).toEqual([]);
   });
 });

@@ -19,7 +19,7 @@ export interface CodedWindow {
 
 /**
  * In the page: its camera is a moving picture with the time in blocks along its upper edge, its microphone a
- * hum with a mark of 3 kHz in it once a second.
+ * hum with a mark of 3 kHz in it every two seconds.
  */
 export function sendCoded(): void {
   const page = globalThis as unknown as CodedWindow;
@@ -65,8 +65,9 @@ export function sendCoded(): void {
       process(_, [[output]]) {
         for (let i = 0; i < output.length; i += 1) {
           const at = currentFrame + i;
-          const marked = this.on && at % sampleRate < 0.04 * sampleRate;
-          if (this.on && at % sampleRate === 0) this.port.postMessage(Date.now());
+          const since = at % (2 * sampleRate);
+          const marked = this.on && since < 0.04 * sampleRate;
+          if (this.on && since === 0) this.port.postMessage(Date.now());
           output[i] = this.on ? 0.02 * Math.sin(2 * Math.PI * 300 * at / sampleRate) : 0;
           if (marked) output[i] += 0.4 * Math.sin(2 * Math.PI * 3000 * at / sampleRate);
         }
@@ -214,11 +215,11 @@ export async function hearSweep({
   return [...highest];
 }
 
-/** Milliseconds from each mark to when it was heard. A mark every second: nothing later than that. */
+/** Milliseconds from each mark to when it was heard. Between two marks are two seconds: nothing later than that. */
 export function soundDelays(marks: readonly number[], heard: readonly number[]): number[] {
   return heard.flatMap((at) => {
     const sent = marks.findLast((mark) => mark <= at);
-    return sent === undefined || at - sent > 1_000 ? [] : [at - sent];
+    return sent === undefined || at - sent > 2_000 ? [] : [at - sent];
   });
 }
 
