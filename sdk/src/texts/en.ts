@@ -83,7 +83,7 @@ export const en = {
     devices: 'Camera and sound',
     deviceCamera: 'Camera',
     deviceExam: 'Exam camera',
-    examDefault: 'Another than your camera',
+    examDefault: 'Any other than your camera',
     examDetail: 'Sharpness before motion',
     examDetailHint: 'On a slow connection, for what keeps still: skin, a wound, a paper.',
     deviceMicrophone: 'Microphone',

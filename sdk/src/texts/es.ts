@@ -78,7 +78,7 @@ export const es = {
     devices: 'Cámara y sonido',
     deviceCamera: 'Cámara',
     deviceExam: 'Cámara de examen',
-    examDefault: 'Otra distinta de su cámara',
+    examDefault: 'Cualquiera distinta de su cámara',
     examDetail: 'Nitidez antes que movimiento',
     examDetailHint:
       'Con una conexión lenta, para lo que no se mueve: la piel, una herida, un papel.',
