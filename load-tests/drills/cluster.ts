@@ -110,6 +110,17 @@ export class DrillNode extends Victim {
     this.#opsUrl = opsUrl;
   }
 
+  override async kill(): Promise<void> {
+    // Before: who finds the link broken connects at once, and is refused by a process that is gone.
+    this.way.shut();
+    await super.kill();
+  }
+
+  override async start(): Promise<void> {
+    await this.way.open();
+    await super.start();
+  }
+
   /** Of its mediasoup workers. */
   get workers(): readonly number[] {
     return childrenOf(this.pid);

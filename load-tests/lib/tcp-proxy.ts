@@ -15,6 +15,8 @@ export class TcpProxy {
   readonly #pairs = new Set<Pair>();
   readonly #targetHost: string;
   #target: number;
+  /** While nobody listens: where it was. */
+  #port = 0;
   #refusing = false;
   /** Connections that came while the way is partitioned. */
   #waiting: Socket[] | undefined;
@@ -36,7 +38,20 @@ export class TcpProxy {
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#server.listening ? (this.#server.address() as AddressInfo).port : this.#port;
+  }
+
+  /** Nobody listens here from now on: who connects is refused, as where the process behind is gone. */
+  shut(): void {
+    this.#port = this.port;
+    this.#server.close();
+  }
+
+  /** Listens again, at the same port. */
+  async open(): Promise<void> {
+    if (this.#server.listening) return;
+    this.#server.listen(this.#port, host);
+    await once(this.#server, 'listening');
   }
 
   /** Ends every connection and refuses new ones. */
@@ -105,6 +120,7 @@ export class TcpProxy {
   async close(): Promise<void> {
     this.heal();
     this.cut();
+    if (!this.#server.listening) return;
     this.#server.close();
     await once(this.#server, 'close');
   }

@@ -200,14 +200,28 @@ interface OpenSocket {
   welcome: ClientEventPayload<'welcome'>;
 }
 
-async function openSocket(
+type SessionId = ClientEventPayload<'welcome'>['sessionId'];
+
+/** Follows to the gateway that has the visit, where a balancer goes by its name. */
+async function openSocket(options: ParticipantOptions, sessionId?: SessionId): Promise<OpenSocket> {
+  try {
+    return await openSocketAt(options, sessionId);
+  } catch (error) {
+    const { data } = error as { data?: { code?: string; gateway?: string } };
+    if (data?.code !== 'moved' || !data.gateway) throw error;
+    return openSocketAt(options, sessionId, data.gateway);
+  }
+}
+
+async function openSocketAt(
   { url, visit, token, deadlineMs = DEADLINE_MS, onEvent }: ParticipantOptions,
-  sessionId?: ClientEventPayload<'welcome'>['sessionId'],
+  sessionId?: SessionId,
+  gateway?: string,
 ): Promise<OpenSocket> {
   const auth = parse(ClientHandshake, { token, versions: SUPPORTED_VERSIONS, sessionId });
   const socket = io(url, {
     transports: ['websocket'],
-    query: { visit },
+    query: { visit, ...(gateway && { gateway }) },
     auth,
     forceNew: true,
     reconnection: false,

@@ -1,0 +1,89 @@
+/**
+ * `npm run drill -- NAME`: one fault against live media on a cluster of two gateways behind HAProxy and two
+ * nodes, and what the participants felt of it. Without a name it lists the drills; `all` runs each.
+ */
+import { parseArgs } from 'node:util';
+import { DRILLS, type Drill } from './drills/catalogue.ts';
+import { Cluster } from './drills/cluster.ts';
+import { type Felt, type Report, runDrill } from './drills/drill.ts';
+import { record, table } from './lib/results.ts';
+import { percentile } from './lib/statistics.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    visits: { type: 'string', default: '10' },
+    record: { type: 'boolean', default: false },
+  },
+});
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+/** "113 / 188 / 240": p50, p95 and max; a dash where nothing was measured. */
+function spread(times: readonly number[]): string {
+  if (times.length === 0) return '–';
+  return [0.5, 0.95, 1].map((share) => Math.round(percentile(times, share))).join(' / ');
+}
+
+const row = (name: string, { sound, picture }: Felt) => [
+  name,
+  `${sound.length}`,
+  spread(sound),
+  spread(picture),
+];
+
+const inAll = (counts: object) => Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+function textOf(name: string, { what, lastsMs }: Drill, report: Report): string {
+  const { visits, struck, affected, rejoined, commands } = report;
+  return [
+    `**${name}.** ${what}. ${visits} visits of two, ${struck} of them at what was struck; looked at for at least ${lastsMs / 1000} s.`,
+    '',
+    table(
+      ['longest silence, ms: p50 / p95 / max', 'participants', 'sound', 'picture'],
+      [
+        row('before the fault', report.before),
+        row('at what was struck', report.atFault),
+        row('elsewhere', report.elsewhere),
+        row('once it was back', report.mended),
+      ],
+    ),
+    '',
+    `Visits affected (over 200 ms): ${affected}. Participants who set up media anew: ${rejoined}. ` +
+      `Commands at what was struck, slowest of each visit, ms: ${spread(commands.slowest)}; in all ${commands.acknowledged} acknowledged, ${commands.refused} refused, **${commands.lost} lost**. ` +
+      `Left over at the nodes: ${inAll(report.leaks)} with the visits there, ${inAll(report.leftBehind)} after them.`,
+  ].join('\n');
+}
+
+async function run(name: string, drill: Drill): Promise<string> {
+  say(`\n${name}: ${drill.what}`);
+  const cluster = await Cluster.start({ gateways: 2, nodes: 2, log: (line) => say(`  ${line}`) });
+  const interrupted = () => void cluster.stop().finally(() => process.exit(130));
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
+  try {
+    const visits = drill.visits ?? Number(values.visits);
+    const report = await runDrill(cluster, drill, visits, (text) => say(`  ${text}`));
+    const text = textOf(name, drill, report);
+    process.stdout.write(`\n${text}\n`);
+    return text;
+  } finally {
+    process.off('SIGINT', interrupted);
+    process.off('SIGTERM', interrupted);
+    await cluster.stop();
+  }
+}
+
+const asked = positionals.includes('all') ? Object.keys(DRILLS) : positionals;
+const unknown = asked.filter((name) => !Object.hasOwn(DRILLS, name));
+if (asked.length === 0 || unknown.length > 0) {
+  for (const name of unknown) say(`There is no drill "${name}".`);
+  say('npm run drill -- NAME... [--visits 10] [--record], or all:\n');
+  for (const [name, { what }] of Object.entries(DRILLS)) say(`  ${name.padEnd(20)}${what}`);
+  process.exitCode = unknown.length > 0 ? 1 : 0;
+} else {
+  for (const name of asked) {
+    const body = await run(name, DRILLS[name] as Drill);
+    if (values.record) record({ command: `npm run drill -- ${name}`, body });
+  }
+}

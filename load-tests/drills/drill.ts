@@ -1,0 +1,223 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { eachOf, until } from '../lib/wait.ts';
+import { Caller } from '../native/caller.ts';
+import type { Drill } from './catalogue.ts';
+import type { Cluster, Counts } from './cluster.ts';
+import { CountedCommands, numberIn } from './counted-commands.ts';
+import { Gaps } from './gaps.ts';
+
+/** Silence of a flow that a participant notices. */
+const NOTICED_MS = 200;
+/** Before the fault: what this machine does by itself. */
+const BEFORE_MS = 3_000;
+/** A flow that was silent for no longer is there. */
+const ALIVE_MS = 500;
+const HEALED_DEADLINE_MS = 60_000;
+const LEAK_DEADLINE_MS = 60_000;
+/** Visits that are entered or left at a time. */
+const WIDTH = 4;
+
+type Source = 'microphone' | 'camera';
+
+/** Of each participant, the longest silence of what they hear and of what they see, in ms. */
+export interface Felt {
+  readonly sound: number[];
+  readonly picture: number[];
+}
+
+export interface Report {
+  readonly visits: number;
+  /** Visits at what was struck. */
+  readonly struck: number;
+  /** Visits in which somebody missed sound or picture for long enough to notice. */
+  readonly affected: number;
+  readonly before: Felt;
+  /** From the fault until it was mended, at what was struck and elsewhere. */
+  readonly atFault: Felt;
+  readonly elsewhere: Felt;
+  /** From then on, everywhere. */
+  readonly mended: Felt;
+  /** Participants who set up their media anew. */
+  readonly rejoined: number;
+  readonly commands: {
+    readonly acknowledged: number;
+    readonly refused: number;
+    readonly lost: number;
+    /** Of each visit at what was struck, the longest time from a command to its answer, in ms. */
+    readonly slowest: number[];
+  };
+  /** What the nodes have beyond what the participants use, after up to 60 s; and when all have left. */
+  readonly leaks: Counts;
+  readonly leftBehind: Counts;
+}
+
+interface LiveVisit {
+  readonly id: string;
+  readonly callers: readonly Caller[];
+  readonly commands: CountedCommands;
+}
+
+/** Runs one drill on a cluster that nobody else uses. @throws Error where the media does not heal */
+export async function runDrill(
+  cluster: Cluster,
+  drill: Drill,
+  visitCount: number,
+  say: (text: string) => void = () => {},
+): Promise<Report> {
+  const gaps = new Gaps();
+  let rejoined = 0;
+  const nameOf = (visit: string, listener: string, from: string, source: string) =>
+    `${visit} ${listener} ${from} ${source}`;
+
+  const enter = async (visit: string, participant: string): Promise<Caller> => {
+    const token = await cluster.token({ visit, participant, role: 'provider' });
+    const { everyMs } = drill;
+    return Caller.enter({
+      url: cluster.url,
+      token,
+      ...(everyMs === undefined ? {} : { soundMs: everyMs, pictureMs: everyMs }),
+      onArrival: (from, source, at) => gaps.arrived(nameOf(visit, participant, from, source), at),
+      onMediaLost: () => {
+        rejoined += 1;
+      },
+    });
+  };
+
+  say(`${visitCount} visits of two begin`);
+  const ids = Array.from({ length: visitCount }, (_, index) => `drill-${index + 1}`);
+  const visits: LiveVisit[] = await eachOf(ids, WIDTH, async (id) => {
+    const callers = [await enter(id, 'ana'), await enter(id, 'ben')];
+    return { id, callers, commands: new CountedCommands(callers[0] as Caller) };
+  });
+
+  const flowsOf = ({ id }: LiveVisit, source: Source) => [
+    nameOf(id, 'ana', 'ben', source),
+    nameOf(id, 'ben', 'ana', source),
+  ];
+  const felt = (some: readonly LiveVisit[]): Felt => {
+    const now = performance.now();
+    const of = (source: Source) =>
+      some.flatMap((visit) => flowsOf(visit, source).map((flow) => gaps.longest(flow, now)));
+    return { sound: of('microphone'), picture: of('camera') };
+  };
+  const silentFlows = () => {
+    const now = performance.now();
+    return visits
+      .flatMap((visit) => [...flowsOf(visit, 'microphone'), ...flowsOf(visit, 'camera')])
+      .filter((flow) => gaps.silent(flow, now) > ALIVE_MS);
+  };
+  const heard = () =>
+    until(
+      'everybody to hear and see the other',
+      async () => silentFlows().length,
+      (silent) => silent === 0,
+      HEALED_DEADLINE_MS,
+    );
+
+  await heard();
+  gaps.begin();
+  await delay(BEFORE_MS);
+  const before = felt(visits);
+  const struck = await visitsAt(cluster, drill, visits);
+  const others = visits.filter((visit) => !struck.includes(visit));
+
+  say(`the fault: ${struck.length} visits are there`);
+  for (const { commands } of visits) commands.begin();
+  gaps.begin();
+  const struckAt = performance.now();
+  await drill.strike(cluster);
+  await delay(Math.max(0, drill.lastsMs - (performance.now() - struckAt)));
+  await heard();
+  const atFault = felt(struck);
+  const elsewhere = felt(others);
+  const now = performance.now();
+  const affected = visits.filter((visit) =>
+    [...flowsOf(visit, 'microphone'), ...flowsOf(visit, 'camera')].some(
+      (flow) => gaps.longest(flow, now) > NOTICED_MS,
+    ),
+  ).length;
+
+  gaps.begin();
+  if (drill.mend) say('what was struck comes back');
+  await drill.mend?.(cluster);
+  await delay(BEFORE_MS);
+  await heard();
+  const mended = felt(visits);
+  const slowest = struck.map(({ commands }) => commands.slowest(performance.now()));
+  await Promise.all(visits.map(({ commands }) => commands.stop()));
+
+  say('nothing is to be left at the nodes of what was before');
+  const used = { transports: 4 * visitCount, producers: 4 * visitCount, consumers: 4 * visitCount };
+  const leaks = await excess(cluster, used);
+  const lost = await lostCommands(cluster, visits);
+  await eachOf(visits, WIDTH, async ({ callers }) => {
+    for (const caller of callers) await caller.leave();
+  });
+  const leftBehind = await excess(cluster, { transports: 0, producers: 0, consumers: 0 });
+  return {
+    visits: visitCount,
+    struck: struck.length,
+    affected,
+    before,
+    atFault,
+    elsewhere,
+    mended,
+    rejoined,
+    commands: {
+      acknowledged: visits.reduce((sum, { commands }) => sum + commands.acknowledged, 0),
+      refused: visits.reduce((sum, { commands }) => sum + commands.refused, 0),
+      lost,
+      slowest,
+    },
+    leaks,
+    leftBehind,
+  };
+}
+
+async function visitsAt(
+  cluster: Cluster,
+  { scope }: Drill,
+  visits: readonly LiveVisit[],
+): Promise<LiveVisit[]> {
+  if (scope === 'all') return [...visits];
+  if (scope === 'node')
+    return visits.filter(({ callers }) => callers[0]?.node === cluster.nodes[0]?.host);
+  const leases = await Promise.all(visits.map(({ id }) => cluster.lease(id)));
+  return visits.filter((_, index) => leases[index]?.gateway === cluster.gateways[0]?.id);
+}
+
+/** What the nodes have beyond this, once that does not change any more or a minute is over. */
+async function excess(cluster: Cluster, used: Counts): Promise<Counts> {
+  const ask = async (): Promise<Counts> => {
+    const counts = await Promise.all(cluster.nodes.map((node) => node.counts()));
+    const total = (what: keyof Counts) =>
+      counts.reduce((sum, each) => sum + each[what], 0) - used[what];
+    return {
+      transports: total('transports'),
+      producers: total('producers'),
+      consumers: total('consumers'),
+    };
+  };
+  const end = performance.now() + LEAK_DEADLINE_MS;
+  for (;;) {
+    const counts = await ask();
+    if (Object.values(counts).every((count) => count === 0) || performance.now() > end)
+      return counts;
+    await delay(250);
+  }
+}
+
+/** Of the commands that were acknowledged, how many the visits do not show. */
+async function lostCommands(cluster: Cluster, visits: readonly LiveVisit[]): Promise<number> {
+  const lost = await eachOf(visits, WIDTH, async ({ id, callers: [ana], commands }) => {
+    const onlooker = await cluster.visitor({ url: cluster.url }, id, 'onlooker');
+    const { visit } = await onlooker.command('join', {
+      rtpCapabilities: onlooker.welcome.rtpCapabilities,
+    });
+    const there = visit.participants.find(({ participantId }) => participantId === ana?.id);
+    await onlooker.command('leave', {});
+    onlooker.close();
+    return Math.max(0, commands.acknowledged - numberIn(there?.speaks));
+  });
+  return lost.reduce((sum, count) => sum + count, 0);
+}
