@@ -1,20 +1,14 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   BedsideError,
   type ClientRequest,
   type ClientResponse,
   type Grant,
-  HOLD,
   type NodeId,
   type ParticipantId,
-  type PeerId,
-  type ProducerId,
   type SessionId,
   type TenantId,
-  type TransportId,
   toBedsideError,
-  type VisitChange,
   type VisitId,
   type VisitKey,
   type VisitResource,
@@ -22,7 +16,7 @@ import {
 } from '@bedside/protocol';
 import type { Logger } from 'pino';
 import type { NodeClient, NodeReport } from '../nodes/client.ts';
-import { plan, replanned } from '../plan/plan.ts';
+import { replanned } from '../plan/plan.ts';
 import type {
   CallDesk,
   ClientLink,
@@ -35,14 +29,10 @@ import type {
 } from '../ports.ts';
 import type { Lease, VisitStore } from '../store/store.ts';
 import { VisitWriter } from '../store/writer.ts';
-import type { Call } from '../visit/call.ts';
 import { nextDeadline, tickAt } from '../visit/deadlines.ts';
 import { type By, type Command, type Decision, decide, type Effect } from '../visit/decide.ts';
-import { engagedIn } from '../visit/engaged.ts';
 import { grantsOf } from '../visit/grants.ts';
-import { queueEntryOf } from '../visit/queue-entry.ts';
 import {
-  admitted,
   findPresent,
   type Media,
   newVisit,
@@ -52,17 +42,20 @@ import {
   type Visit,
   type VisitPlan,
 } from '../visit/state.ts';
-import { changesFor, resourceOf, viewClass, viewOf, visibleIds } from '../visit/view.ts';
+import { resourceOf, viewOf } from '../visit/view.ts';
 import { type Acts, createActs, done, isStaffCommand, mapActs } from './acts.ts';
-import { Arrival } from './arrival.ts';
 import type { Census } from './census.ts';
+import { ClinicTies } from './clinic-ties.ts';
 import type { Clock } from './clock.ts';
 import { Conversation } from './conversation.ts';
 import { type MediaHost, RESYNC_MIN_MS, VisitMedia } from './media.ts';
+import { News } from './news.ts';
 import { Outbox } from './outbox.ts';
-import { Quality } from './quality.ts';
+import { createPageCommands } from './page-commands.ts';
 import { TaskQueue } from './queue.ts';
+import { Relocation } from './relocation.ts';
 import { RequestMemory } from './requests.ts';
+import { type Session, Sessions } from './sessions.ts';
 
 /** Commands of one visit that may wait for their turn. */
 const QUEUE_LIMIT = 256;
@@ -70,13 +63,15 @@ const QUEUE_LIMIT = 256;
 const ALARM_MAX_MS = 24 * 60 * 60 * 1000;
 /** Pages of one visit, those that have not joined included. */
 const SESSION_LIMIT = 128;
-
-/** From the beginning of a relocation until who has not followed is made to. */
-const RELOCATION_MS = 20_000;
-/** Nodes that are asked to take a new visit. */
-const PLACES_TRIED = 3;
 /** People of the staff whose latest requests are remembered. */
 const DESK_LIMIT = 64;
+
+type Handlers = {
+  [Name in VisitCommandName]: (
+    session: Session,
+    request: ClientRequest<Name>,
+  ) => Promise<ClientResponse<Name>>;
+};
 
 export interface ActorOptions {
   key: VisitKey;
@@ -96,19 +91,6 @@ export interface ActorOptions {
   onClosed: () => void;
 }
 
-/** One page: from the handshake until its participant has left and its socket is gone. */
-interface Session {
-  /** Hash of the session id. */
-  readonly hash: string;
-  person: Person;
-  outbox: Outbox | undefined;
-  /** The page has all its consumers from an answer, so events may add to them. */
-  reconciled: boolean;
-  /** Who the page was told speaks. */
-  speaker: ParticipantId | null;
-  readonly requests: RequestMemory;
-}
-
 /**
  * The shell of one visit: runs its commands one at a time through `decide`, has the node do what
  * follows, commits, and tells the pages. A change counts once the node has done its part, and is
@@ -120,22 +102,18 @@ export class VisitActor {
   readonly #options: ActorOptions;
   readonly #queue = new TaskQueue(QUEUE_LIMIT, () => this.#unloadWhenEmpty());
   readonly #writer: VisitWriter;
-  readonly #sessions = new Map<ParticipantId, Session>();
+  readonly #sessions: Sessions;
+  readonly #news: News;
+  readonly #clinic: ClinicTies;
+  readonly #relocation: Relocation;
+  readonly #handlers: Handlers;
   /** Who of the staff acts on the visit from outside, the last one at the end. */
   readonly #desks = new Map<ParticipantId, RequestMemory>();
-  readonly #grace = new Map<ParticipantId, () => void>();
-  readonly #quality = new Quality();
-  readonly #mediaHost: MediaHost;
   #media: VisitMedia;
-  #relocation: { arrival: Arrival; ended: (moved: boolean) => void } | undefined;
   readonly #resolveClosed: () => void;
   readonly #conversation: Conversation;
   #visit: Visit | undefined;
   #cancelAlarm: () => void = () => {};
-  #entry: ReturnType<typeof queueEntryOf>;
-  #calls: readonly Call[] | undefined;
-  #engaged: ReturnType<typeof engagedIn> = [];
-  #speaker: ParticipantId | null = null;
   /** When the cluster was told to look at the visit. */
   #expected: number | undefined;
   #closing = false;
@@ -145,7 +123,7 @@ export class VisitActor {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#resolveClosed = resolve;
-    const { store, key, lease, nodes, clock, census, log } = options;
+    const { store, key, lease, nodes, clock, census, log, clinics, calls, telemetry } = options;
     this.#conversation = new Conversation(lease.messages);
     this.#writer = new VisitWriter({
       store,
@@ -158,7 +136,18 @@ export class VisitActor {
         log.error({ visit: key, events }, 'ledger events dropped: Redis is away for too long'),
       onFault: (err) => log.error({ visit: key, err }, 'a change of the visit was not written'),
     });
-    this.#mediaHost = {
+    this.#sessions = new Sessions(clock, options.graceMs);
+    this.#news = new News(this.#sessions, () => this.#visit);
+    this.#clinic = new ClinicTies({
+      key,
+      epoch: lease.epoch,
+      clinics,
+      calls,
+      now: () => this.#now(),
+      qualityOf: (id) => this.#news.qualityOf(id),
+      happen: (command) => void this.#happen(() => void this.#apply(command)),
+    });
+    const mediaHost: MediaHost = {
       key,
       epoch: lease.epoch,
       nodes,
@@ -178,7 +167,40 @@ export class VisitActor {
       },
       stepDown: () => this.#stepDown(),
     };
-    this.#media = new VisitMedia(this.#mediaHost);
+    this.#media = new VisitMedia(mediaHost);
+    this.#relocation = new Relocation({
+      mediaHost,
+      sessions: this.#sessions,
+      media: () => this.#media,
+      adopt: (media) => {
+        this.#media.stop();
+        this.#media = media;
+      },
+      now: () => this.#now(),
+      visit: () => this.#visit,
+      apply: (command) => this.#apply(command),
+      tellMediaLost: (before) => this.#tellMediaLost(before),
+    });
+    this.#handlers = {
+      ...createPageCommands({
+        telemetry,
+        conversation: this.#conversation,
+        news: this.#news,
+        relocation: this.#relocation,
+        media: () => this.#media,
+        visit: () => this.#state,
+        now: () => this.#now(),
+        decide: (command) => this.#decide(command),
+        commit: (decision) => this.#commit(decision),
+        turnOf: (session, task) => this.#turnOf(session, task),
+        mediaLost: () => this.#mediaLost(),
+      }),
+      ...mapActs((name) => (session: Session, request) => {
+        const by = { participant: session.person.id };
+        const act = () => this.#acts[name](by, request, session.hash);
+        return this.#turnOf(session, act).then(done);
+      }),
+    };
     if (lease.visit) this.#recover(lease.visit);
   }
 
@@ -222,7 +244,7 @@ export class VisitActor {
   async end(): Promise<VisitResource> {
     const { committed, visit } = await this.#turn(() => {
       if (!this.#visit) throw new BedsideError('not-found');
-      return this.#end();
+      return this.#apply({ type: 'end', now: this.#now() });
     });
     await committed;
     return resourceOf(visit);
@@ -261,31 +283,27 @@ export class VisitActor {
   /** What a node says of this visit. */
   report(report: Exclude<NodeReport, { type: 'linked' | 'lost' | 'draining' }>): void {
     if (this.#closing || !this.#visit) return;
-    const arrival = this.#relocation?.arrival;
+    const { arrival } = this.#relocation;
+    const isHere = report.node === this.#visit.media?.node;
     switch (report.type) {
       case 'visits-lost':
-        if (report.node === arrival?.to.node) void this.#happen(() => this.#stopRelocation());
-        if (report.node === this.#visit.media?.node) void this.#happen(() => this.#mediaLost());
+        if (report.node === arrival?.to.node) void this.#happen(() => this.#relocation.stop());
+        if (isHere) void this.#happen(() => this.#mediaLost());
         return;
       case 'transport-state': {
         const owner = this.#media.ownerOf(report.peer) ?? arrival?.media.ownerOf(report.peer);
         if (!owner || (report.ice !== 'disconnected' && report.dtls !== 'failed')) return;
-        this.#sessions
-          .get(owner)
-          ?.outbox?.send('transport-failed', { transportId: report.transportId });
+        this.#sessions.send(owner, 'transport-failed', { transportId: report.transportId });
         return;
       }
-      case 'scores': {
-        if (report.node !== this.#visit.media?.node) return;
-        const levels = this.#quality.update(this.#visit, report.producers);
-        for (const session of this.#sessions.values()) this.#tellQuality(session, levels);
-        this.#tellQueue();
+      case 'scores':
+        if (!isHere) return;
+        this.#news.scored(report.producers);
+        this.#clinic.tellQueue(this.#visit);
         return;
-      }
-      case 'speaker': {
-        if (report.node === this.#visit.media?.node) this.#speaks(this.#ownerOf(report.producerId));
+      case 'speaker':
+        if (isHere) this.#news.speaks(report.producerId);
         return;
-      }
     }
   }
 
@@ -294,14 +312,22 @@ export class VisitActor {
     if (this.#closing || !this.#visit) return;
     void this.#expect(nextDeadline(this.#visit)).catch(() => {});
     await this.#writer.write(this.#visit, []).catch(() => {});
-    this.#entry = undefined;
-    this.#tellQueue();
+    this.#clinic.repeat(this.#visit);
   }
 
   /** Has what was due happened, whoever had the visit then. @throws BedsideError `state-unavailable` */
   async look(): Promise<void> {
     // What was due when it was opened is in the queue already.
     await this.#turn(() => this.#expect(this.#visit && nextDeadline(this.#visit)));
+  }
+
+  /** Has the media go to another node while it goes on at its own; whether it went. */
+  async relocate(): Promise<boolean> {
+    let moved: Promise<boolean> | undefined;
+    await this.#happen(() => {
+      moved = this.#relocation.begin();
+    });
+    return (await moved) ?? false;
   }
 
   /** Resolves after what is queued; a visit with nobody in it closes then. */
@@ -349,7 +375,7 @@ export class VisitActor {
     );
     // What only says that the page is there again need not be on record before the page is let in.
     committed.catch(() => {});
-    this.#cancelGrace(person.id);
+    this.#sessions.cancelGrace(person.id);
     before?.outbox?.close('replaced');
     const session: Session =
       before?.hash === hash
@@ -448,26 +474,18 @@ export class VisitActor {
         this.#sessions.delete(id);
         return;
       }
-      this.#relocation?.arrival.drop(id);
+      this.#relocation.drop(id);
       this.#apply({ type: 'disconnect', now: this.#now(), participant: id, session: session.hash });
       this.#startGrace(id, session.hash);
     });
   }
 
   #startGrace(participant: ParticipantId, session: string): void {
-    this.#cancelGrace(participant);
-    const expire = () => {
-      this.#grace.delete(participant);
+    this.#sessions.startGrace(participant, () => {
       void this.#happen(() => {
         this.#apply({ type: 'expire', now: this.#now(), participant, session });
       });
-    };
-    this.#grace.set(participant, this.#options.clock.after(this.#options.graceMs, expire));
-  }
-
-  #cancelGrace(participant: ParticipantId): void {
-    this.#grace.get(participant)?.();
-    this.#grace.delete(participant);
+    });
   }
 
   // --- commands
@@ -516,313 +534,14 @@ export class VisitActor {
     now: () => this.#now(),
     visit: () => this.#state,
     did: (command) => this.#apply(command).committed,
-    inLine: () => this.#inLine(),
+    inLine: async () => {
+      const [applied] = await Promise.all([this.#media.inLine(), this.#relocation.inLine()]);
+      return applied;
+    },
     mint: (guest) => this.#options.guests.mint(guest),
     said: (request) => this.#conversation.numberOf(request),
     canCall: () => this.#options.store.available,
   });
-
-  readonly #handlers: {
-    [Name in VisitCommandName]: (
-      session: Session,
-      request: ClientRequest<Name>,
-    ) => Promise<ClientResponse<Name>>;
-  } = {
-    join: async (session, request) => {
-      const started = performance.now();
-      const { committed, response } = await this.#turnOf(session, () =>
-        this.#join(session, request),
-      );
-      const joined = performance.now();
-      await committed;
-      const { telemetry } = this.#options;
-      telemetry.joinPhase('commit', (performance.now() - joined) / 1000);
-      telemetry.joinPhase('total', (performance.now() - started) / 1000);
-      return response;
-    },
-    resume: (session, request) => this.#turnOf(session, () => this.#resume(session, request)),
-    relocate: (session, request) =>
-      this.#turnOf(session, () => {
-        const { arrival } = this.#relocation ?? {};
-        const { id } = session.person;
-        if (!findPresent(this.#state, id)?.endpoint) throw new BedsideError('not-joined');
-        if (!arrival) throw new BedsideError('not-found');
-        return arrival.open(this.#state, id, request);
-      }),
-    relocated: (session) =>
-      this.#turnOf(session, () => {
-        if (!this.#relocation) throw new BedsideError('not-found');
-        this.#relocation.arrival.ready(session.person.id);
-        this.#arriveIfReady();
-        return {};
-      }),
-    produce: async (session, request) => {
-      const { arrival } = this.#relocation ?? {};
-      const { id } = session.person;
-      if (arrival?.has(id, request.transportId)) {
-        const producing = () => arrival.produce(this.#state, id, request);
-        return { producerId: await this.#turnOf(session, producing) };
-      }
-      const { committed, producerId } = await this.#turnOf(session, () =>
-        this.#produce(session, request),
-      );
-      await committed;
-      return { producerId };
-    },
-    'pause-producer': async (session, request) => {
-      const participant = session.person.id;
-      const { paused } = request;
-      const { committed } = await this.#turnOf(session, async () => {
-        const producerId = this.#known(participant, request.producerId);
-        const decision = this.#decide({
-          type: 'pause-producer',
-          now: this.#now(),
-          participant,
-          producer: producerId,
-          paused,
-        });
-        await this.#media.call('pause-producer', { ...this.#media.scope, producerId, paused });
-        // The node has done its part.
-        const effects = decision.effects.filter((effect) => effect.type !== 'pause-producer');
-        return this.#commit({ ...decision, effects });
-      });
-      await committed;
-      return {};
-    },
-    'close-producer': async (session, request) => {
-      const participant = session.person.id;
-      const { committed } = await this.#turnOf(session, async () => {
-        const producerId = this.#known(participant, request.producerId);
-        const decision = this.#decide({
-          type: 'close-producer',
-          now: this.#now(),
-          participant,
-          producer: producerId,
-        });
-        await this.#media.call('close-producer', { ...this.#media.scope, producerId });
-        // The node has done its part: nothing to tidy.
-        return this.#commit({ ...decision, effects: [] });
-      });
-      await committed;
-      return {};
-    },
-    leave: async (session) => {
-      const participant = session.person.id;
-      const { committed } = await this.#turnOf(session, () =>
-        this.#apply({ type: 'leave', now: this.#now(), participant }),
-      );
-      await committed;
-      return {};
-    },
-    end: async (session) => {
-      const { committed } = await this.#turnOf(session, () => this.#end(session.person.id));
-      await committed;
-      return {};
-    },
-    mute: async (session, { participantId }) => {
-      const { committed } = await this.#turnOf(session, async () => {
-        const decision = this.#decide({
-          type: 'mute',
-          now: this.#now(),
-          by: { participant: session.person.id },
-          participant: participantId,
-        });
-        for (const effect of decision.effects)
-          if (effect.type === 'pause-producer')
-            await this.#media.call('pause-producer', {
-              ...this.#media.scope,
-              producerId: effect.producer,
-              paused: true,
-            });
-        const effects = decision.effects.filter((effect) => effect.type !== 'pause-producer');
-        return this.#commit({ ...decision, effects });
-      });
-      await Promise.all([committed, this.#relocation?.arrival.media.inLine()]);
-      return {};
-    },
-    ...mapActs((name) => (session: Session, request) => {
-      const by = { participant: session.person.id };
-      return this.#turnOf(session, () => this.#acts[name](by, request, session.hash)).then(done);
-    }),
-    // These change nothing in the visit, so they don't wait for a turn.
-    'connect-transport': (session, { transportId, dtlsParameters }) => {
-      const media = this.#mediaOf(session, transportId);
-      const { id: peer } = media.peerOf(session.person.id, transportId);
-      return media.call('connect-transport', {
-        ...media.scope,
-        peer,
-        transportId,
-        dtlsParameters,
-      });
-    },
-    'restart-ice': (session, { transportId }) => {
-      const media = this.#mediaOf(session, transportId);
-      const { id: peer } = media.peerOf(session.person.id, transportId);
-      return media.call('restart-ice', { ...media.scope, peer, transportId });
-    },
-    'prefer-consumers': async (session, request) => {
-      const { id } = session.person;
-      const { arrival } = this.#relocation ?? {};
-      const isThere = arrival?.endpoints.has(id) ?? false;
-      const calls = [this.#media, ...(arrival && isThere ? [arrival.media] : [])].flatMap(
-        (media) => {
-          const { id: peer, consumers } = media.peerOf(id);
-          // A consumer that closed while the page was asking is no fault of the page.
-          const preferences = request.preferences.filter(({ consumerId }) =>
-            consumers.has(consumerId),
-          );
-          if (preferences.length === 0) return [];
-          return [media.call('prefer-consumers', { ...media.scope, peer, preferences })];
-        },
-      );
-      if (calls.length === 0) throw new BedsideError('not-found', { field: 'preferences' });
-      await Promise.all(calls);
-      return {};
-    },
-  };
-
-  async #join(session: Session, request: ClientRequest<'join'>) {
-    if (this.#media.hasRebooted) this.#mediaLost();
-    else this.#media.leave();
-    const full: NodeId[] = [];
-    for (;;) {
-      const media = this.#state.media ?? this.#media.place(full);
-      try {
-        return await this.#joinAt(media, session, request);
-      } catch (thrown) {
-        // What is known here of a node's load is a while old: the node knows better.
-        const isFull = !this.#state.media && toBedsideError(thrown).code === 'capacity';
-        if (!isFull || full.push(media.node) >= PLACES_TRIED) throw thrown;
-      }
-    }
-  }
-
-  async #joinAt(
-    media: Media,
-    session: Session,
-    { requestId, rtpCapabilities, messagesAfter = 0 }: ClientRequest<'join'>,
-  ) {
-    const { telemetry } = this.#options;
-    const started = performance.now();
-    const before = this.#state;
-    const { id } = session.person;
-    const decision = this.#decide({
-      type: 'join',
-      now: this.#now(),
-      person: session.person,
-      session: session.hash,
-      request: requestId,
-      peer: randomUUID() as PeerId,
-      media,
-    });
-    const peer = findPresent(decision.visit, id)?.endpoint?.peer;
-    if (!peer) throw new BedsideError('internal');
-    const flows = plan(decision.visit).get(id) ?? [];
-    const decided = performance.now();
-    telemetry.joinPhase('decide', (decided - started) / 1000);
-
-    let opened: Awaited<ReturnType<VisitMedia['open']>>;
-    try {
-      opened = await this.#media.open(media, id, peer, rtpCapabilities, flows);
-    } catch (thrown) {
-      // An answer that is late may still be a peer at the node.
-      if (decision.visit !== before) {
-        const effect: Effect = before.media
-          ? { type: 'close-peer', peer }
-          : { type: 'close-visit' };
-        this.#media.tidy([effect], media);
-      }
-      throw thrown;
-    }
-    telemetry.joinPhase('node', (performance.now() - decided) / 1000);
-
-    if (this.#relocation) session.outbox?.send('relocating', {});
-    // Where the visit is new the node may still have something of it: an owner before could not reach it.
-    if (!before.media) this.#media.doubtNode();
-    const { committed, visit } = this.#commit(decision);
-    this.#media.told(id);
-    session.reconciled = true;
-    this.#tellLevels(session);
-    return {
-      committed,
-      response: {
-        ...opened,
-        visit: viewOf(visit, id),
-        messages: this.#conversation.after(messagesAfter, id),
-      },
-    };
-  }
-
-  async #resume(
-    session: Session,
-    request: ClientRequest<'resume'>,
-  ): Promise<ClientResponse<'resume'>> {
-    const { id } = session.person;
-    const participant = findPresent(this.#state, id);
-    if (!participant) throw new BedsideError('not-joined');
-    this.#media.doubt(id);
-    const inLine = await this.#media.trySync();
-    if (!findPresent(this.#state, id)?.endpoint) throw new BedsideError('media-lost');
-    if (!inLine) throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
-    const { id: peer, consumers } = this.#media.peerOf(session.person.id);
-    const has = new Set(request.consumerIds);
-    session.reconciled = true;
-    // All of them: the page may have acknowledged one to a gateway that is gone.
-    this.#media.start(peer, [...consumers.keys()]);
-    this.#media.retell(id, has);
-    if (this.#relocation) session.outbox?.send('relocating', {});
-    this.#tellLevels(session);
-    return {
-      added: [...consumers.values()].filter(({ consumerId }) => !has.has(consumerId)),
-      removed: request.consumerIds.filter((consumerId) => !consumers.has(consumerId)),
-      visit: viewOf(this.#state, id),
-      messages: this.#conversation.after(request.messagesAfter ?? 0, id),
-    };
-  }
-
-  async #produce(session: Session, request: ClientRequest<'produce'>) {
-    const { id } = session.person;
-    const { requestId, transportId, source, paused, rtpParameters } = request;
-    const { id: peer, sendTransportId } = this.#media.peerOf(session.person.id, transportId);
-    if (transportId !== sendTransportId)
-      throw new BedsideError('not-found', { field: 'transportId' });
-    const decision = this.#decide({
-      type: 'produce',
-      now: this.#now(),
-      participant: id,
-      request: requestId,
-      producer: randomUUID() as ProducerId,
-      source,
-      paused,
-    });
-    const producer = findPresent(decision.visit, id)?.endpoint?.producers.find(
-      (each) => each.request === requestId,
-    );
-    if (!producer) throw new BedsideError('internal');
-    const { id: producerId, kind } = producer;
-    try {
-      const observed = source === 'microphone';
-      await this.#media.call('produce', {
-        ...this.#media.scope,
-        peer,
-        producerId,
-        kind,
-        rtpParameters,
-        paused,
-        observed,
-      });
-    } catch (thrown) {
-      // An answer that is late may still be a producer at the node.
-      if (decision.visit !== this.#state)
-        this.#media.call('close-producer', { ...this.#media.scope, producerId }).catch(() => {});
-      throw thrown;
-    }
-    return { ...this.#commit(decision), producerId };
-  }
-
-  #end(by?: ParticipantId) {
-    return this.#apply({ type: 'end', now: this.#now(), ...(by === undefined ? {} : { by }) });
-  }
 
   /** A command's turn. @throws BedsideError `moved` where the visit was closed meanwhile */
   #turn<Result>(task: () => Result | Promise<Result>): Promise<Result> {
@@ -908,185 +627,45 @@ export class VisitActor {
     const said = effects.filter((effect) => effect.type === 'say');
     const committed = this.#writer.write(visit, events, said.map(saidBy));
     committed.catch(() => {});
-    this.#broadcast(before, visit);
+    this.#news.changed(before, visit);
     this.#carryOut(effects);
     for (const participant of visit.participants) {
       const { id } = participant;
       if (findPresent(visit, id) || !findPresent(before, id)) continue;
-      this.#cancelGrace(id);
+      this.#sessions.cancelGrace(id);
       const outbox = this.#sessions.get(id)?.outbox;
       const sentAway = participant.leftReason === 'removed' || participant.leftReason === 'denied';
       if (sentAway) outbox?.close(participant.leftReason as 'removed' | 'denied');
       if (sentAway || !outbox) this.#sessions.delete(id);
     }
-    this.#relocation?.arrival.changed(before, visit);
+    this.#relocation.changed(before, visit);
     if (visit.state === 'ended') this.#dismiss();
     this.#setAlarm();
-    this.#tellQueue();
-    this.#tellEngaged();
-    if (visit.calls) this.#followCalls();
-    if (this.#speaker !== null)
-      for (const session of this.#sessions.values()) this.#tellSpeaker(session);
-    this.#introduce(before);
+    this.#clinic.follow(visit);
+    this.#news.follow(before, visit);
     this.#media.changed(visit, replanned(before, visit));
     if (before.media) this.#media.tidy(effects, before.media);
     void this.#media.scheduleSync();
-    this.#arriveIfReady();
+    this.#relocation.endIfReady();
     return { visit, committed };
-  }
-
-  // --- relocation
-
-  /**
-   * Has the media go to another node while it goes on at its own: nobody sees or hears it. Resolves with
-   * whether it went; it stays where no other node takes it, or where nobody gets through to that one.
-   */
-  async relocate(): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    await this.#happen(() => {
-      const from = this.#visit?.media;
-      if (!from || this.#relocation) return resolve(false);
-      let to: Media;
-      try {
-        to = this.#media.place([from.node]);
-      } catch {
-        return resolve(false);
-      }
-      const arrival = new Arrival(
-        to,
-        this.#mediaHost,
-        () => void this.#happen(() => this.#stopRelocation()),
-      );
-      const cancel = this.#options.clock.after(
-        RELOCATION_MS,
-        () => void this.#happen(() => this.#hurryRelocation(arrival)),
-      );
-      const ended = (moved: boolean) => {
-        cancel();
-        resolve(moved);
-      };
-      this.#relocation = { arrival, ended };
-      for (const { id, endpoint } of present(this.#state))
-        if (endpoint) this.#sessions.get(id)?.outbox?.send('relocating', {});
-      this.#arriveIfReady();
-    });
-    return this.#closing ? false : promise;
-  }
-
-  /** Once all who are connected play what comes from there. */
-  #arriveIfReady(): void {
-    const { arrival } = this.#relocation ?? {};
-    if (!arrival || !this.#visit) return;
-    const waitedFor = present(this.#visit).filter(
-      ({ id, endpoint }) => endpoint && this.#sessions.get(id)?.outbox && !arrival.isReady(id),
-    );
-    if (waitedFor.length === 0) this.#arrive();
-  }
-
-  #arrive(): void {
-    if (!this.#relocation) return;
-    const { arrival, ended } = this.#relocation;
-    const before = this.#state;
-    this.#relocation = undefined;
-    this.#media.stop();
-    this.#media = arrival.media;
-    arrival.settle();
-    const { to: media, endpoints } = arrival;
-    this.#apply({ type: 'relocate', now: this.#now(), media, endpoints });
-    for (const id of endpoints.keys())
-      this.#sessions.get(id)?.outbox?.send('relocation-ended', { moved: true });
-    this.#tellMediaLost(before);
-    ended(true);
-  }
-
-  /** Time is up. Where somebody got through the others are made to follow; where nobody did the way there is broken. */
-  #hurryRelocation(arrival: Arrival): void {
-    if (this.#relocation?.arrival !== arrival) return;
-    const { size } = arrival.endpoints;
-    const gotThrough = [...arrival.endpoints.keys()].some((id) => arrival.isReady(id));
-    if (size === 0 || gotThrough) this.#arrive();
-    else this.#stopRelocation();
-  }
-
-  /** The visit stays where it is. */
-  #stopRelocation(): void {
-    if (!this.#relocation) return;
-    const { arrival, ended } = this.#relocation;
-    this.#relocation = undefined;
-    arrival.stop();
-    this.#options.nodes.closeVisit(arrival.to, this.#media.scope);
-    for (const id of arrival.endpoints.keys())
-      this.#sessions.get(id)?.outbox?.send('relocation-ended', { moved: false });
-    ended(false);
-  }
-
-  /** The media that has this transport. */
-  #mediaOf(session: Session, transportId: TransportId): VisitMedia {
-    const { arrival } = this.#relocation ?? {};
-    return arrival?.has(session.person.id, transportId) ? arrival.media : this.#media;
-  }
-
-  /** What the visit knows a producer by, which a page may name by its id at the new node. */
-  #known(participant: ParticipantId, producerId: ProducerId): ProducerId {
-    return this.#relocation?.arrival.twinOf(this.#state, participant, producerId) ?? producerId;
-  }
-
-  /** Whether every node that has something of the visit does as the plan says. */
-  async #inLine(): Promise<boolean> {
-    const { arrival } = this.#relocation ?? {};
-    const [here, there] = await Promise.all([this.#media.inLine(), arrival?.media.inLine()]);
-    // What can't be kept private there is not there.
-    if (there === false) await this.#happen(() => this.#stopRelocation());
-    return here;
-  }
-
-  #broadcast(before: Visit, after: Visit): void {
-    const shared = new Map<string, VisitChange[]>();
-    for (const [id, { outbox }] of this.#sessions) {
-      if (!outbox) continue;
-      const [was, is] = [viewClass(before, id), viewClass(after, id)];
-      const sharing = was !== undefined && is !== undefined ? `${was} ${is}` : undefined;
-      const known = sharing === undefined ? undefined : shared.get(sharing);
-      const changes = known ?? changesFor(before, after, id);
-      if (sharing !== undefined) shared.set(sharing, changes);
-      // An empty one, too, where others have some: numbers have no gaps.
-      outbox.send('changed', { seq: after.seq, changes });
-    }
   }
 
   /** What a decision has others told of. */
   #carryOut(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.type === 'tell') {
-        for (const id of effect.to)
-          this.#sessions.get(id)?.outbox?.send(effect.event, effect.payload as never);
+        for (const id of effect.to) this.#sessions.send(id, effect.event, effect.payload as never);
       } else if (effect.type === 'say') {
         this.#conversation.add(saidBy(effect));
-        for (const id of effect.audience)
-          this.#sessions.get(id)?.outbox?.send('message', effect.message);
+        for (const id of effect.audience) this.#sessions.send(id, 'message', effect.message);
       }
     }
-  }
-
-  /** Has the desk ring as the visit's calls say. */
-  #followCalls(): void {
-    const { tenant, visit, kind, policy, calls = [] } = this.#state;
-    if (policy.clinic === undefined || calls === this.#calls) return;
-    this.#calls = calls;
-    const where = { tenant, clinic: policy.clinic, visit, key: this.#options.key, kind };
-    const happen = (command: Command) => void this.#happen(() => void this.#apply(command));
-    this.#options.calls.follow(where, calls, {
-      accepted: (call, person) => happen({ type: 'call-accepted', now: this.#now(), call, person }),
-      exhausted: (call, group) => happen({ type: 'call-exhausted', now: this.#now(), call, group }),
-    });
   }
 
   /** The visit is over: everybody is told, and nothing is waited for. */
   #dismiss(): void {
     for (const { outbox } of this.#sessions.values()) outbox?.close('visit-ended');
     this.#sessions.clear();
-    for (const cancel of this.#grace.values()) cancel();
-    this.#grace.clear();
     this.#conversation.clear();
   }
 
@@ -1116,98 +695,14 @@ export class VisitActor {
     });
   }
 
-  /** The clinic's queue hears of who waits, where that changed. */
-  #tellQueue(): void {
-    const visit = this.#visit;
-    if (visit?.policy.clinic === undefined) return;
-    const entry = queueEntryOf(visit, (id) => this.#quality.of(id));
-    if (isDeepStrictEqual(entry, this.#entry)) return;
-    this.#entry = entry;
-    const { clinics, key, lease } = this.#options;
-    const where = { tenant: visit.tenant, clinic: visit.policy.clinic };
-    clinics.entryChanged(where, key, entry, lease.epoch);
-  }
-
-  /** Nobody rings those who are in the visit. */
-  #tellEngaged(): void {
-    const { tenant, policy } = this.#state;
-    if (policy.clinic === undefined) return;
-    const engaged = engagedIn(this.#state);
-    if (isDeepStrictEqual(engaged, this.#engaged)) return;
-    this.#engaged = engaged;
-    this.#options.calls.engage({ tenant, clinic: policy.clinic, key: this.#options.key }, engaged);
-  }
-
-  /** Who is heard how well, of those whom the page may see. */
-  #tellQuality({ person, outbox }: Session, levels: ReturnType<Quality['all']>): void {
-    if (!outbox || levels.length === 0 || !this.#isAdmitted(person.id)) return;
-    const visible = visibleIds(this.#state, person.id);
-    const participants = levels.filter(({ participantId }) => visible.has(participantId));
-    if (participants.length > 0) outbox.send('quality', { participants });
-  }
-
-  /** Who waited and is in now learns what others know, and those learn of them. */
-  #introduce(before: Visit): void {
-    const waited = (id: ParticipantId) => findPresent(before, id)?.state === 'waiting';
-    const entered = admitted(this.#state).flatMap(({ id }) => (waited(id) ? [id] : []));
-    if (entered.length === 0) return;
-    const all = this.#quality.all(this.#state);
-    const levels = all.filter(({ participantId }) => entered.includes(participantId));
-    for (const session of this.#sessions.values()) {
-      if (entered.includes(session.person.id)) this.#tellLevels(session);
-      else this.#tellQuality(session, levels);
-    }
-  }
-
-  #isAdmitted(id: ParticipantId): boolean {
-    return this.#visit !== undefined && findPresent(this.#visit, id)?.state === 'admitted';
-  }
-
-  /** What a page that comes in, or back, can't see in the visit: who is heard how well, and who speaks. */
-  #tellLevels(session: Session): void {
-    const { person, outbox } = session;
-    if (!outbox || !this.#isAdmitted(person.id)) return;
-    this.#tellQuality(session, this.#quality.all(this.#state));
-    outbox.send('speaker', { participantId: session.speaker });
-  }
-
-  #speaks(participantId: ParticipantId | null): void {
-    if (participantId === this.#speaker) return;
-    this.#speaker = participantId;
-    for (const session of this.#sessions.values()) this.#tellSpeaker(session);
-  }
-
-  /** Who speaks is told in the same place alone. */
-  #tellSpeaker(session: Session): void {
-    const speaks = this.#speaker === null ? undefined : findPresent(this.#state, this.#speaker);
-    const listens = findPresent(this.#state, session.person.id);
-    const heard = speaks?.state === 'admitted' && speaks.place === listens?.place;
-    const participantId = heard && speaks.place !== HOLD ? speaks.id : null;
-    if (participantId === session.speaker) return;
-    session.speaker = participantId;
-    if (listens?.state === 'admitted') session.outbox?.send('speaker', { participantId });
-  }
-
-  #ownerOf(producerId: ProducerId | null): ParticipantId | null {
-    const owns = this.#visit?.participants.find(({ endpoint }) =>
-      endpoint?.producers.some(({ id }) => id === producerId),
-    );
-    return owns?.id ?? null;
-  }
-
   #mediaLost(): void {
-    // Who is there already stays there.
-    if (this.#relocation?.arrival.endpoints.size) {
-      this.#arrive();
-      return;
-    }
-    this.#stopRelocation();
+    if (this.#relocation.rescue()) return;
     this.#media.forget();
     if (this.#closing || !this.#visit) return;
     const before = this.#visit;
     this.#apply({ type: 'media-lost', now: this.#now() });
     this.#tellMediaLost(before);
-    this.#speaks(null);
+    this.#news.speaks(null);
   }
 
   #tellMediaLost(before: Visit): void {
@@ -1229,9 +724,7 @@ export class VisitActor {
     // What was due while nobody had the visit comes before whoever opens it.
     if ((nextDeadline(visit) ?? Number.POSITIVE_INFINITY) <= this.#now()) this.#tick();
     else this.#setAlarm();
-    this.#tellQueue();
-    this.#tellEngaged();
-    if (visit.calls) this.#followCalls();
+    this.#clinic.follow(visit);
     if (present(visit).length === 0) return;
     for (const { id, session } of present(visit)) this.#startGrace(id, session);
     this.#media.doubtNode();
@@ -1267,14 +760,12 @@ export class VisitActor {
   }
 
   #shut(): void {
-    this.#stopRelocation();
+    this.#relocation.stop();
     this.#closing = true;
     this.#media.stop();
     this.#cancelAlarm();
-    if (this.#calls || this.#engaged.length > 0) this.#options.calls.forget(this.#options.key);
-    if (this.#entry) this.#options.clinics.forget(this.#options.key);
-    for (const cancel of this.#grace.values()) cancel();
-    this.#grace.clear();
+    this.#clinic.forget();
+    this.#sessions.cancelAllGrace();
   }
 
   #ended(): void {
