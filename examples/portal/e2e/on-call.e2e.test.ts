@@ -225,6 +225,14 @@ describe('who is on call', () => {
     expect(await page.locator('.ringing .primary').isDisabled()).toBe(true);
   });
 
+  it('is told while nobody can call them, and when they are on call again', async () => {
+    const page = await interpreter('Noor');
+    await goes(page, true);
+    await page.getByRole('heading', { name: 'You can not be called right now' }).waitFor();
+    await goes(page, false);
+    await page.getByRole('heading', { name: 'You are on call' }).waitFor();
+  });
+
   it('is asked for the permission to notify by a click, and not before', async () => {
     const page = await interpreter('Noor', { permission: 'default' });
     const caller = await provider();

@@ -4,10 +4,8 @@ import { enterAsGuest } from './guest-pass.js';
 import { languageName } from './languages.js';
 import { MissedCalls } from './missed-calls.js';
 import { byId, el, onLanguage, t, title } from './page.js';
-import { clinicToken, signInForm, signOut, staffProfile } from './staff.js';
+import { clinicToken, SPECIALTIES, signInForm, signOut, staffProfile } from './staff.js';
 
-/** Opaque tags for the gateway; the portal gives them their meaning, here and where one calls. */
-const SPECIALTIES = ['cardiology', 'dermatology', 'neurology', 'psychiatry'];
 const COUNT_EVERY_MS = 1000;
 
 const alarm = new Alarm();
@@ -67,17 +65,21 @@ function tell(text) {
 
 function show() {
   if (!onCall) title(t('onCall.signInTitle'));
-  byId('specialty-ticks').replaceChildren(...specialtyTicks());
   if (!onCall) return;
   const { name, role, languages, specialties } = staffProfile();
-  const { calls, isBusy, state } = onCall;
+  const { calls, isBusy, isOnCall, state } = onCall;
   byId('me').textContent = `${name} · ${t(`role.${role}`)}`;
-  byId('duty-title').textContent = t(isBusy ? 'onCall.titleBusy' : 'onCall.title');
+  const [heading, idle] = !isOnCall
+    ? ['onCall.titleOff', 'onCall.idleOff']
+    : isBusy
+      ? ['onCall.titleBusy', 'onCall.idleBusy']
+      : ['onCall.title', 'onCall.idle'];
+  byId('duty-title').textContent = t(heading);
   byId('live').textContent = t(state === 'connected' ? 'clinic.live' : 'clinic.reconnecting');
   byId('live').dataset.state = state === 'connected' ? 'clinic.live' : 'clinic.reconnecting';
   byId('idle').hidden = calls.length > 0;
-  byId('idle').dataset.busy = String(isBusy);
-  byId('idle-text').textContent = t(isBusy ? 'onCall.idleBusy' : 'onCall.idle');
+  byId('idle').dataset.busy = String(isBusy || !isOnCall);
+  byId('idle-text').textContent = t(idle);
   byId('busy').setAttribute('aria-pressed', String(isBusy));
   byId('busy').textContent = t(isBusy ? 'onCall.free' : 'onCall.busy');
   byId('silent').hidden = alarm.isArmed;
@@ -216,7 +218,11 @@ signInForm(form, {
     specialties: data.get('role') === 'specialist' ? data.getAll('specialties') : [],
   }),
 });
-onLanguage(show);
+// Not with every look: what somebody is about to tick stays.
+onLanguage(() => {
+  byId('specialty-ticks').replaceChildren(...specialtyTicks());
+  show();
+});
 setInterval(show, COUNT_EVERY_MS);
 const profile = staffProfile();
 if (profile && profile.role !== 'provider') void begin();

@@ -3,6 +3,8 @@ import { languageBoxes } from './languages.js';
 import { byId, post, randomId, t } from './page.js';
 
 const KEY = 'staff';
+/** Opaque tags for the gateway; the portal gives them their meaning, where one signs on and where one calls. */
+export const SPECIALTIES = ['cardiology', 'dermatology', 'neurology', 'psychiatry'];
 
 /** `{ id, role, name, languages, specialties, region }` of who is signed in here, if anybody is. */
 export function staffProfile() {

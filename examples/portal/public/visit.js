@@ -11,7 +11,7 @@ import {
   t,
   visitAddress,
 } from './page.js';
-import { staffProfile } from './staff.js';
+import { SPECIALTIES, staffProfile } from './staff.js';
 
 /** The same over a reload of this tab, so that it takes its own place again; another tab is another person. */
 function participantId(visit, role) {
@@ -48,7 +48,10 @@ export function showVisit({ visit, role, lang, auto }) {
     );
   const element = document.createElement('bedside-visit');
   if (auto) element.setAttribute('auto', '');
-  onLanguage(() => element.setAttribute('lang', pageLanguage()));
+  onLanguage(() => {
+    element.setAttribute('lang', pageLanguage());
+    element.specialties = SPECIALTIES.map((tag) => ({ tag, label: t(`specialty.${tag}`) }));
+  });
   for (const device of ['camera', 'microphone']) {
     const choice = kept[device] ?? params.get(device);
     if (choice === 'off') element.setAttribute(device, 'off');

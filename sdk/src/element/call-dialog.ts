@@ -41,7 +41,7 @@ export class CallDialog {
           <select part="select" name="role">${ROLES.map((each) => html`<option value=${each} .selected=${each === role}>${texts.roles[each]}</option>`)}</select>
         </label>
         ${groups.map((at) => this.#group(view, at, at === 0 ? wanted : undefined, specialties))}
-        ${buttons([
+        <div class="deeds">${buttons([
           this.#groups < MOST_GROUPS && {
             action: 'add-group',
             label: t('callAdd'),
@@ -52,7 +52,7 @@ export class CallDialog {
             label: t('callRemove'),
             onClick: () => this.#set(this.#groups - 1),
           },
-        ])}
+        ])}</div>
         <label class="field"><span>${t('callRingFor')}</span>
           <select part="select" name="ring">${RING_S.map((s) => html`<option value=${s} .selected=${s === 30}>${t('seconds', { count: String(s) })}</option>`)}</select>
         </label>

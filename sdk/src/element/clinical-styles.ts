@@ -491,6 +491,12 @@ export const clinicalStyles = css`
     float: inline-start;
     font-weight: 650;
   }
+  .call fieldset {
+    grid-template-columns: repeat(auto-fit, minmax(9em, 1fr));
+  }
+  .call fieldset > :is(legend, small) {
+    grid-column: 1 / -1;
+  }
   .invites {
     display: grid;
     gap: 10px;

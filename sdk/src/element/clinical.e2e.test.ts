@@ -103,12 +103,14 @@ describe('<bedside-visit> in a clinical visit', () => {
 
     it('becomes the visit by itself once one is admitted, says so, and keeps the focus', async () => {
       const one = await show('waiting, for somebody who is named');
+      await one.do(({ visit }) => visit.say('Diez minutos más, por favor.'));
       await one.$('[data-action=leave]').focus();
       await one.do(({ visit }) => {
         visit.changeSelf({ state: 'admitted' });
         visit.emit('admitted');
       });
       expect(await one.get(({ element }) => element.phase)).toBe('visit');
+      expect(await one.$('[data-action=chat] .badge').count()).toBe(0);
       expect(await tiles(one)).toEqual(['dr']);
       expect((await said(one)).at(-1)).toBe(es.ui.sayAdmitted);
       expect(await called(one)).toBe('sound chime');

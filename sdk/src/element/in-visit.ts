@@ -159,6 +159,8 @@ export class InVisit {
       },
       admitted: () => {
         look();
+        // Read in the waiting room.
+        this.#chat.seen(visit);
         owner.say('sayAdmitted');
         this.#alert('chime');
       },

@@ -270,7 +270,9 @@ function interpreting({ visit, t, name, host }: View): (Banner | false)[] {
       name: 'interpreting',
       icon: 'languages',
       text: [
-        t(colleague ? (mine ? 'yourTurn' : 'notYourTurn') : visit.interpreting),
+        colleague
+          ? t(mine ? 'yourTurn' : 'notYourTurn')
+          : `${t('interpretingMode')}: ${t(visit.interpreting)}`,
         speaker && t('speaks', { name: name(speaker.id) }),
       ]
         .filter(Boolean)

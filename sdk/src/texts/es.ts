@@ -257,8 +257,8 @@ export const es = {
     callSpecialty: 'Especialidad',
     any: 'Cualquiera',
     callHint: 'Solo a quienes cumplan todo lo que elija.',
-    callAdd: 'Si nadie contesta…',
-    callRemove: 'Sin el último grupo',
+    callAdd: 'Añadir otro grupo',
+    callRemove: 'Quitar el último grupo',
     callRingFor: 'Llamar durante',
     seconds: '{count} segundos',
     callStart: 'Llamar',
@@ -270,7 +270,7 @@ export const es = {
     callAgain: 'Llamar de nuevo',
 
     times: 'Tiempos de la visita',
-    minutes: '{minutes} minutos',
+    minutes: '{minutes} min',
 
     sayWaits: '{name} está en la sala de espera',
     sayAdmitted: 'Le han dado entrada',
