@@ -40,6 +40,8 @@ export class Membership {
   readonly #options: MembershipOptions;
   #view: View = new Map();
   #revision = '';
+  /** What was last said of this process, if anything was. */
+  #said: Member | undefined;
   #failures = 0;
   #stopped = false;
   #beating: Promise<void> | undefined;
@@ -64,12 +66,13 @@ export class Membership {
     this.#stopped = true;
     this.#cancelBeat();
     await this.#beating;
-    const self = this.#options.self();
+    const said = this.#said;
+    if (!said) return;
     await this.#options.calls
       .run('leave', LEAVE, MEMBERSHIP_KEYS, [
-        nameOf(self),
-        JSON.stringify(self),
-        JSON.stringify({ ...self, state: 'left' } satisfies Member),
+        nameOf(said),
+        JSON.stringify(said),
+        JSON.stringify({ ...said, state: 'left' } satisfies Member),
       ])
       .catch(() => {});
   }
@@ -85,8 +88,9 @@ export class Membership {
     this.#schedule(this.#backoff());
   }
 
-  /** A heartbeat now: for who needs the view of this moment, or has something else to say of itself. */
+  /** A heartbeat now: for who needs the view of this moment, or has something else to say of itself. None after `stop`. */
   beat(): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
     this.#beating ??= this.#beat().finally(() => {
       this.#beating = undefined;
     });
@@ -96,6 +100,7 @@ export class Membership {
   async #beat(): Promise<void> {
     const { calls, log, onAvailable } = this.#options;
     const self = this.#options.self();
+    this.#said = { ...self };
     try {
       const reply = await calls.run('heartbeat', BEAT, MEMBERSHIP_KEYS, [
         nameOf(self),

@@ -54,7 +54,7 @@ return reply
 /**
  * The last word of a member that goes in order, unless its next boot has spoken. It is taken off as all
  * that are silent. Twice: nothing to change.
- * KEYS as above. ARGV name, member as JSON, that it left as JSON.
+ * KEYS as above. ARGV name, member as JSON as it was last said, that it left as JSON.
  */
 export const LEAVE = script(`
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
