@@ -139,6 +139,12 @@ export class NodeLink {
     }
   }
 
+  /** Whoever was at the other end is gone: where the link is down it does not wait to be lost. */
+  giveUp(): void {
+    this.#lost();
+    this.close();
+  }
+
   close(): void {
     this.#cancelRetry();
     this.#socket.disconnect();

@@ -33,7 +33,7 @@ export interface NodesOptions {
 }
 
 const DESIRED_INTERVAL_MS = 1_000;
-/** From the start of this process until it must have met every node that is there. */
+/** A node that is there has said who it is so long after its link was opened. */
 const FIRST_MEETING_MS = 3_000;
 
 /** The control links with all nodes, by the node id that each says at its welcome. */
@@ -47,7 +47,8 @@ export class Nodes implements NodeClient {
   #rtpCapabilities: RtpCapabilities | undefined;
   /** Every node that was ever linked. */
   readonly #known = new Map<NodeId, 'linked' | 'lost'>();
-  #startedAt = Number.POSITIVE_INFINITY;
+  /** When the last link was opened: its node may be any that was not met so far. */
+  #openedAt = Number.POSITIVE_INFINITY;
   #desiredAt = 0;
 
   constructor(options: NodesOptions) {
@@ -57,7 +58,7 @@ export class Nodes implements NodeClient {
 
   /** Opens the links; resolves once one node has said its welcome, or after the deadline. */
   async start(deadlineMs: number): Promise<void> {
-    this.#startedAt = this.#options.clock.now();
+    this.#openedAt = this.#options.clock.now();
     this.#reportLinks();
     const cancel = this.#options.clock.after(deadlineMs, this.#first.resolve);
     for (const url of this.#options.urls) this.#open(url);
@@ -65,15 +66,15 @@ export class Nodes implements NodeClient {
     cancel();
   }
 
-  /** Who is in the cluster: nodes that are new are linked to. One that is gone is let go once its link is down, too. */
+  /** Who is in the cluster: nodes that are new are linked to. One that is gone is lost once its link is down, too. */
   meet(view: View): void {
     if (this.#options.urls.length > 0) return;
     const nodes = [...view.values()].filter(({ kind }) => kind === 'node');
     for (const { address } of nodes) if (!this.#links.has(address)) this.#open(address);
     for (const [url, link] of this.#links) {
       if (link.up || nodes.some(({ address }) => address === url)) continue;
-      link.close();
       this.#links.delete(url);
+      link.giveUp();
     }
     this.#reportLinks();
   }
@@ -95,9 +96,7 @@ export class Nodes implements NodeClient {
     if (this.#nodes.has(node)) return false;
     const known = this.#known.get(node);
     // Of one that was never met all that can be said is that it had its time.
-    return known
-      ? known === 'lost'
-      : this.#options.clock.now() - this.#startedAt > FIRST_MEETING_MS;
+    return known ? known === 'lost' : this.#options.clock.now() - this.#openedAt > FIRST_MEETING_MS;
   }
 
   get region(): string {
@@ -184,6 +183,7 @@ export class Nodes implements NodeClient {
       },
     });
     this.#links.set(url, link);
+    this.#openedAt = clock.now();
   }
 
   /** Not at every node's every report: it looks at all of them. */
