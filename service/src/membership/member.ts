@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 
 const name = z.string().check(z.minLength(1), z.maxLength(256));
+const url = name.check(z.refine((text) => URL.canParse(text)));
 
 /**
  * A process of the cluster, as it says of itself. Fields that a version does not know are passed over,
@@ -18,7 +19,7 @@ export const Member = z.object({
   /** Whether new visits should go there: it starts, it takes them, it is being emptied, or it went in order. */
   state: z.enum(['starting', 'ready', 'draining', 'left']),
   /** Where the others reach it: a node's control link (ws:, wss:), a gateway's health (http:). */
-  address: name,
+  address: url,
 });
 export type Member = z.infer<typeof Member>;
 

@@ -1,20 +1,22 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import type { RedisCalls } from '../redis/calls.ts';
-import type { Member } from './member.ts';
+import { Member } from './member.ts';
 import { Membership } from './membership.ts';
+
+const MEMBER: Member = {
+  kind: 'node',
+  id: '1',
+  boot: 'boot-1',
+  version: '1.0.0',
+  region: 'here',
+  state: 'ready',
+  address: 'ws://127.0.0.1:1',
+};
 
 /** A process of a cluster, and what it tells Redis: the operation, and the member as it says it is. */
 function setUp() {
-  const self: Member = {
-    kind: 'node',
-    id: '1',
-    boot: 'boot-1',
-    version: '1.0.0',
-    region: 'here',
-    state: 'ready',
-    address: 'ws://127.0.0.1:1',
-  };
+  const self = { ...MEMBER };
   const told: [operation: string, state: string][] = [];
   const calls = {
     run: async (operation: string, _script: unknown, _keys: unknown, args: unknown[]) => {
@@ -54,4 +56,9 @@ test('who never came does not leave', async () => {
   const { membership, told } = setUp();
   await membership.stop();
   expect(told).toEqual([]);
+});
+
+test('a member is reached at a URL; what this version does not know of it is passed over', () => {
+  expect(Member.parse({ ...MEMBER, colour: 'blue' })).toEqual(MEMBER);
+  expect(Member.safeParse({ ...MEMBER, address: 'nowhere' }).success).toBe(false);
 });
