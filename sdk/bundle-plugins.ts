@@ -66,13 +66,38 @@ const replace = (whole: boolean): Plugin => ({
   },
 });
 
-/** Asked for no transport but WebSocket, the connection has nothing to upgrade to. */
-const neverUpgrade: Plugin = {
-  name: 'never-upgrade',
+/**
+ * Asked for no transport but WebSocket, the connection has nothing to upgrade to; the session machine
+ * connects again, sends again, and listens to messages by their names.
+ */
+const UNUSED: readonly { file: RegExp; methods: readonly string[] }[] = [
+  { file: /\/engine\.io-client\/build\/esm\/socket\.js$/, methods: ['_probe'] },
+  {
+    file: /\/socket\.io-client\/build\/esm\/manager\.js$/,
+    methods: ['reconnect', 'onreconnect'],
+  },
+  {
+    file: /\/socket\.io-client\/build\/esm\/socket\.js$/,
+    methods: [
+      'emitWithAck',
+      '_addToQueue',
+      ...['Any', 'AnyOutgoing'].flatMap((any) =>
+        ['on', 'prepend', 'off', 'listeners'].map((what) => what + any),
+      ),
+    ],
+  },
+];
+
+const lightenSocket: Plugin = {
+  name: 'lighten-socket',
   setup({ onLoad }) {
-    onLoad({ filter: /\/engine\.io-client\/build\/esm\/socket\.js$/ }, async ({ path }) => {
-      return { contents: withoutMethods(await readFile(path, 'utf8'), ['_probe']) };
-    });
+    for (const { file, methods } of UNUSED)
+      onLoad({ filter: file }, async ({ path }) => {
+        const source = await readFile(path, 'utf8');
+        const contents = withoutMethods(source, methods);
+        if (contents === source) throw new Error(`${path} has none of ${methods}`);
+        return { contents };
+      });
   },
 };
 
@@ -129,10 +154,10 @@ export const plugins: Plugin[] = [
   replace(true),
   lighten,
   trimGrammar,
-  neverUpgrade,
+  lightenSocket,
   writeOutShapes,
   minifyStyles,
   tightenTemplates,
 ];
 /** Of the script without media and element. */
-export const clinicPlugins: Plugin[] = [replace(false), neverUpgrade, writeOutShapes];
+export const clinicPlugins: Plugin[] = [replace(false), lightenSocket, writeOutShapes];

@@ -16,7 +16,10 @@ const IMPORT_STAR = /var __createBinding = [\s\S]+?var __importStar = [\s\S]+?\n
 const LOGGER_CALLS = /\b\w*logger\.(?=(debug|warn|error)\()/gi;
 /** What makes them; to be called by nobody. */
 const LOGGER = 'export class Logger {}';
-/** The SDK opens no data channels, asks a transport for its statistics, and the browser for what it sends. */
+/**
+ * The SDK opens no data channels, asks a transport for its statistics, and the browser for what it sends.
+ * It pauses producers without saying so in SDP, and consumers at the gateway.
+ */
 const UNUSED_METHODS = [
   'produceData',
   'consumeData',
@@ -32,6 +35,17 @@ const UNUSED_METHODS = [
   'setRtpEncodingParameters',
   'getSenderStats',
   'getReceiverStats',
+  'pauseSending',
+  'resumeSending',
+  'pauseReceiving',
+  'resumeReceiving',
+  'pausePendingConsumers',
+  'resumePendingConsumers',
+  'pauseMediaSection',
+  'resumeSendingMediaSection',
+  'resumeReceivingMediaSection',
+  'muxMediaSectionSimulcast',
+  'muxSimulcastStreams',
 ];
 
 /**

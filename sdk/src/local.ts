@@ -10,6 +10,7 @@ import {
 } from '@bedside/protocol';
 import { Capture, captureScreen } from './media/capture.ts';
 import type { MediaPath, Sender } from './media/path.ts';
+import { SenderPair } from './media/sender-pair.ts';
 import { ParticipantState, type Publication } from './participant.ts';
 import type {
   DeviceKind,
@@ -71,6 +72,8 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
   readonly #capture = new Capture();
   readonly #slots: Record<MediaSource, Slot>;
   #path: MediaPath | undefined;
+  /** During a relocation, the other one: everything is sent over both. */
+  #next: MediaPath | undefined;
   #joined = false;
   #motion = false;
   #examHint: NonNullable<ExamCameraOptions['hint']> = 'motion';
@@ -195,9 +198,38 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
     }
   }
 
+  /** Sends whatever is sent over another path, too. Resolves once all of it has reached that one. */
+  async attachNext(next: MediaPath): Promise<void> {
+    this.#next = next;
+    const pairs = this.#all().flatMap((slot) => this.#pair(slot) ?? []);
+    await Promise.all(pairs.map(({ second }) => second.published));
+  }
+
+  /** Of two paths, this one is left. */
+  settlePath(path: MediaPath): void {
+    const isNext = path === this.#next;
+    this.#path = path;
+    this.#next = undefined;
+    for (const slot of this.#all()) {
+      const { sender, track } = slot;
+      if (sender instanceof SenderPair) {
+        slot.sender = isNext ? sender.second : sender.first;
+        if (isNext)
+          sender.second.published.catch(() => {
+            if (slot.sender === sender.second) slot.sender = undefined;
+            this.#background(slot, () => this.#send(slot));
+          });
+      } else if (isNext) {
+        // Nothing to send of it since the other path is there.
+        slot.sender = undefined;
+        if (track) this.#background(slot, () => this.#send(slot));
+      }
+    }
+  }
+
   /** The path is closed; tracks stay. */
   detachPath(): void {
-    this.#path = undefined;
+    this.#path = this.#next = undefined;
     for (const slot of this.#all()) slot.sender = undefined;
   }
 
@@ -403,6 +435,7 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
         // Stopped meanwhile: the call that stopped it comes next.
         if (track && slot.track === track) throw error;
       });
+      this.#pair(slot);
       await this.#tolerant(known.setPaused(this.#tellPaused(slot)));
       return;
     }
@@ -411,14 +444,30 @@ export class LocalMedia extends ParticipantState implements LocalParticipant {
     const sender = this.#path.publish(slot.source, track, this.#tellPaused(slot));
     slot.sender = sender;
     if (slot.source === 'camera' && this.#motion) void sender.favourMotion(true);
+    this.#pair(slot);
     try {
       await sender.published;
     } catch (error) {
-      if (slot.sender === sender) slot.sender = undefined;
+      const { sender: now } = slot;
+      if (now === sender || (now instanceof SenderPair && now.first === sender)) {
+        now.close();
+        slot.sender = undefined;
+      }
       const known = toBedsideError(error);
       if (known.kind !== 'unavailable') throw known;
       this.#missed();
     }
+  }
+
+  /** Over the other path, too, where there is one. */
+  #pair(slot: Slot): SenderPair | undefined {
+    const { sender, source, track } = slot;
+    if (!this.#next || !sender || sender instanceof SenderPair || !track) return undefined;
+    const second = this.#next.publish(source, track, !isEnabled(slot));
+    if (source === 'camera' && this.#motion) void second.favourMotion(true);
+    const pair = new SenderPair(sender, second);
+    slot.sender = pair;
+    return pair;
   }
 
   #tellPaused(slot: Slot): boolean {

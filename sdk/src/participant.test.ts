@@ -54,12 +54,55 @@ describe('ParticipantState', () => {
 
   it('drops a publication once it is neither announced nor received', () => {
     const participant = setUp();
-    participant.apply(view({ producerId: 'x', paused: false }));
+    participant.apply(view({ producerId: 'x', paused: true }));
     participant.attach(consumer('c', 'x'), track);
     participant.apply(view());
     expect(participant.tracks.size).toBe(1);
     participant.detach('c' as never);
     expect(participant.tracks.size).toBe(0);
+  });
+
+  it('is interrupted in what it sends when that goes without being turned off, until it is there again', () => {
+    const participant = setUp();
+    const interrupted = () => participant.tracks.get('camera')?.interrupted;
+    participant.apply(view({ producerId: 'x', paused: false }));
+    participant.attach(consumer('c', 'x'), track);
+    participant.apply(view());
+    participant.detach('c' as never);
+    expect([interrupted(), participant.isInterrupted]).toEqual([true, true]);
+    participant.apply(view({ producerId: 'y', paused: false }));
+    expect(interrupted()).toBe(true);
+    participant.attach(consumer('d', 'y'), track);
+    expect([interrupted(), participant.isInterrupted]).toEqual([false, false]);
+  });
+
+  it('is not waited for any more once it is turned off, or its time is up', () => {
+    for (const end of [
+      (participant: ParticipantState) => participant.apply(view({ producerId: 'y', paused: true })),
+      (participant: ParticipantState) => participant.endInterruption(),
+    ]) {
+      const participant = setUp();
+      participant.apply(view({ producerId: 'x', paused: false }));
+      participant.apply(view());
+      expect(participant.isInterrupted).toBe(true);
+      end(participant);
+      expect(participant.isInterrupted).toBe(false);
+    }
+  });
+
+  it('is interrupted in what is shown when all media fails, not in what is muted', () => {
+    const participant = setUp();
+    participant.apply(view({ producerId: 'x', paused: false }));
+    const publication = participant.attach(consumer('c', 'x'), track);
+    participant.interrupt();
+    expect(publication.interrupted).toBe(false);
+    publication.track = track;
+    participant.interrupt();
+    expect(publication.interrupted).toBe(true);
+    publication.interrupted = false;
+    publication.muted = true;
+    participant.interrupt();
+    expect(publication.interrupted).toBe(false);
   });
 
   it('keeps the newer consumer when the older one goes', () => {

@@ -26,9 +26,10 @@ export class Publication implements TrackPublication {
   /** What the consumer yields, whether or not it is shown. */
   received: MediaStreamTrack | undefined;
   track: MediaStreamTrack | undefined;
+  interrupted = false;
   gain = 1;
   isProtected = false;
-  /** Whether the visit's state lists it; without that it lives as long as its consumer. */
+  /** Whether the visit's state lists it; without that it lives as long as its consumer, or interruption. */
   announced = false;
 
   constructor(source: MediaSource) {
@@ -87,13 +88,35 @@ export class ParticipantState implements Participant {
     this.waitingSince = view.waitingSince;
     this.whisperTo = view.whisperTo;
     if (this.isLocal) return;
-    for (const publication of this.tracks.values()) publication.announced = false;
+    const before = [...this.tracks.values()].filter(({ announced }) => announced);
+    for (const publication of before) publication.announced = false;
     for (const { producerId, source, paused } of view.producers) {
       const publication = this.publication(source);
       publication.announced = true;
       publication.muted = paused;
+      if (paused) publication.interrupted = false;
       if (publication.consumerId === undefined) publication.producerId = producerId;
     }
+    // Turned off, these are paused: it is by a failure that they go.
+    const gone = before.filter(({ announced }) => !announced);
+    if (gone.some(({ source }) => source === 'camera' || source === 'microphone'))
+      for (const publication of gone) publication.interrupted = !publication.muted;
+    this.#prune();
+  }
+
+  /** What is received of them is about to end, though they go on sending. */
+  interrupt(): void {
+    for (const publication of this.tracks.values())
+      if (publication.track && !publication.muted) publication.interrupted = true;
+  }
+
+  get isInterrupted(): boolean {
+    return [...this.tracks.values()].some(({ interrupted }) => interrupted);
+  }
+
+  /** What was interrupted is not waited for any more. */
+  endInterruption(): void {
+    for (const publication of this.tracks.values()) publication.interrupted = false;
     this.#prune();
   }
 
@@ -114,6 +137,7 @@ export class ParticipantState implements Participant {
     publication.gain = parameters.gain;
     publication.isProtected = parameters.protected ?? false;
     publication.received = track;
+    publication.interrupted = false;
     return publication;
   }
 
@@ -138,8 +162,8 @@ export class ParticipantState implements Participant {
 
   #prune(): void {
     for (const [source, publication] of this.tracks) {
-      if (!publication.announced && publication.consumerId === undefined)
-        this.tracks.delete(source);
+      const { announced, consumerId, interrupted } = publication;
+      if (!announced && consumerId === undefined && !interrupted) this.tracks.delete(source);
     }
   }
 }

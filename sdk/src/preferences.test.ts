@@ -7,8 +7,8 @@ afterEach(() => vi.useRealTimers());
 
 function setUp() {
   const consumers = new Map([
-    ['a', { consumerId: 'ca', isProtected: false }],
-    ['b', { consumerId: 'cb', isProtected: false }],
+    ['a', { consumerIds: ['ca'], isProtected: false }],
+    ['b', { consumerIds: ['cb'], isProtected: false }],
   ]);
   const send = vi.fn(async (_: unknown) => ({}));
   const preferences = new Preferences((id) => consumers.get(id) as never, send);
@@ -48,7 +48,7 @@ describe('Preferences', () => {
     size('z', 160, 90);
     await vi.runAllTimersAsync();
     expect(send).not.toHaveBeenCalled();
-    consumers.set('z', { consumerId: 'cz', isProtected: false });
+    consumers.set('z', { consumerIds: ['cz'], isProtected: false });
     preferences.touch('z' as never, 'camera');
     await vi.runAllTimersAsync();
     expect(send).toHaveBeenCalledWith([{ consumerId: 'cz', paused: false, spatialLayer: 0 }]);
@@ -68,7 +68,7 @@ describe('Preferences', () => {
     const { preferences, send, size, consumers } = setUp();
     size('a', 160, 90);
     await vi.runAllTimersAsync();
-    consumers.set('a', { consumerId: 'ca', isProtected: true });
+    consumers.set('a', { consumerIds: ['ca'], isProtected: true });
     preferences.touch('a' as never, 'camera');
     await vi.runAllTimersAsync();
     const whole = { consumerId: 'ca', paused: false, spatialLayer: 2 };
@@ -76,7 +76,7 @@ describe('Preferences', () => {
     size('a', 0, 0);
     await vi.runAllTimersAsync();
     expect(send).toHaveBeenCalledTimes(2);
-    consumers.set('a', { consumerId: 'ca', isProtected: false });
+    consumers.set('a', { consumerIds: ['ca'], isProtected: false });
     preferences.touch('a' as never, 'camera');
     await vi.runAllTimersAsync();
     expect(send.mock.lastCall).toEqual([[{ consumerId: 'ca', paused: true }]]);

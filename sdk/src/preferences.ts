@@ -8,7 +8,8 @@ type Wish = Omit<ConsumerPreference, 'consumerId'>;
 const PROTECTED: Wish = { paused: false, spatialLayer: FULL_LAYER };
 
 interface Track {
-  readonly consumerId: ConsumerId | undefined;
+  /** During a relocation it is received twice. */
+  readonly consumerIds: readonly ConsumerId[];
   readonly isProtected: boolean;
 }
 type TrackOf = (participantId: ParticipantId, source: MediaSource) => Track | undefined;
@@ -77,13 +78,15 @@ export class Preferences {
     const preferences: ConsumerPreference[] = [];
     for (const key of this.#dirty) {
       const [participantId, source] = key.split(' ') as [ParticipantId, MediaSource];
-      const { consumerId, isProtected } = this.#trackOf(participantId, source) ?? {};
+      const { consumerIds = [], isProtected } = this.#trackOf(participantId, source) ?? {};
       const wish = isProtected ? PROTECTED : this.#wishes.get(key);
-      if (!consumerId || !wish) continue;
+      if (!wish) continue;
       const told = JSON.stringify(wish);
-      if (this.#told.get(consumerId) === told) continue;
-      this.#told.set(consumerId, told);
-      preferences.push({ consumerId, ...wish });
+      for (const consumerId of consumerIds) {
+        if (this.#told.get(consumerId) === told) continue;
+        this.#told.set(consumerId, told);
+        preferences.push({ consumerId, ...wish });
+      }
     }
     this.#dirty.clear();
     if (preferences.length === 0) return;

@@ -53,6 +53,11 @@ export interface TrackPublication {
   readonly muted: boolean;
   /** The live track; undefined while not received (or not captured), or while its sender is elsewhere. */
   readonly track: MediaStreamTrack | undefined;
+  /**
+   * Its media failed and is being set up again: there is no track, and the last picture may stand. A
+   * `<video>` keeps it that is paused in `trackUnsubscribed`; take it away once this is false without a track.
+   */
+  readonly interrupted: boolean;
   /** Linear gain to play it at, 0 to 1. */
   readonly gain: number;
   /** A picture of a signed conversation: show it large. The SDK neither pauses it nor asks for less. */

@@ -46,6 +46,9 @@ vi.mock('./media/path.ts', () => ({
     constructor(...args: unknown[]) {
       outside.received = (args[4] as { received: typeof outside.received }).received;
     }
+    received = [];
+    consumersOf = () => [];
+    update = () => {};
     parametersByTrack = () => new Map();
     add = async () => {};
     warmUp = async () => {};

@@ -18,12 +18,14 @@ import {
   type VisitKind,
   type VisitState,
 } from '@bedside/protocol';
+import type { Device } from 'mediasoup-client';
 import { Emitter } from './emitter.ts';
 import { QualityMonitor } from './evidence.ts';
 import { LocalMedia } from './local.ts';
 import { devices } from './media/device.ts';
-import { MediaPath } from './media/path.ts';
+import { type JoinAnswer, MediaPath } from './media/path.ts';
 import { AudioRenderer } from './media/playback.ts';
+import { Relocation } from './media/relocation.ts';
 import { Messages } from './messages.ts';
 import { watchNetwork } from './network.ts';
 import type { ParticipantState, Publication } from './participant.ts';
@@ -61,6 +63,10 @@ import type {
 const SYNC_DEADLINE_MS = 8_000;
 /** Least time between two requests for the whole visit after missed changes. */
 const OUT_OF_STEP_MS = 5_000;
+/** Of somebody whose media failed, so long after this page is connected the last picture stands. */
+const INTERRUPTION_MS = 10_000;
+/** Of two paths, the one that is left by then is faded over to. */
+const LEAVE_PATH_MS = 1_000;
 
 /** One visit on one page: connects, keeps connected, and says what happens. */
 export class Visit extends Emitter<VisitEvents> implements VisitApi {
@@ -85,6 +91,9 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   readonly #life = new Lifecycle();
   #welcome: Welcome | undefined;
   #path: MediaPath | undefined;
+  #relocation: Relocation<MediaPath> | undefined;
+  /** The last one that was asked for. */
+  #relocating: object | undefined;
   /** Received before the visit told whose they are. */
   readonly #unclaimed = new Map<
     ConsumerId,
@@ -94,6 +103,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   #wasWaiting = false;
   #unwatch: (() => void) | undefined;
   #outOfStepTimer: ReturnType<typeof setTimeout> | undefined;
+  #interruptionTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Reads ahead what the browser can do, so that a later connect is faster. Call it while the page is idle. */
   static prepare(): Promise<void> {
@@ -132,10 +142,11 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
         const viewer = this.#roster.find(by);
         if (viewer) this.emit('remoteQualityChanged', change, viewer);
       },
-      'transport-failed': ({ transportId }) => this.#path?.peerFailed(transportId),
-      // A page that does not follow is told to join again.
-      relocating: () => {},
-      'relocation-ended': () => {},
+      'transport-failed': ({ transportId }) => {
+        for (const path of this.#paths) path.peerFailed(transportId);
+      },
+      relocating: () => this.#relocate(),
+      'relocation-ended': ({ moved }) => this.#relocated(moved),
       // Before a join is answered, it speaks of media that this page has given up already.
       'media-lost': () => this.#path && this.#mediaFailed(),
       closing: ({ reason, retryAfterMs }) =>
@@ -145,7 +156,10 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
           retryAfterMs,
           ...this.#session.moment(),
         }),
-      lost: () => this.#session.dispatch({ type: 'socket-lost', ...this.#session.moment() }),
+      lost: () => {
+        this.#relocated(false);
+        this.#session.dispatch({ type: 'socket-lost', ...this.#session.moment() });
+      },
     });
     this.#local = new LocalMedia(options, {
       changed: () => this.emit('participantChanged', this.#local),
@@ -172,6 +186,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
       changed: (participant) => {
         if (participant === this.#local) this.#selfChanged();
         else this.#present(participant);
+        if (participant.isInterrupted) this.#awaitInterrupted();
         this.emit('participantChanged', participant);
         this.#followSigning();
       },
@@ -179,7 +194,15 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     });
     this.#audio = new AudioRenderer((allowed) => this.emit('audioPlaybackChanged', allowed));
     this.#preferences = new Preferences(
-      (participantId, source) => this.#roster.find(participantId)?.tracks.get(source),
+      (participantId, source) => {
+        const publication = this.#roster.find(participantId)?.tracks.get(source);
+        return (
+          publication && {
+            isProtected: publication.isProtected,
+            consumerIds: this.#paths.flatMap((path) => path.consumersOf(participantId, source)),
+          }
+        );
+      },
       (preferences) => this.#signal.request('prefer-consumers', { preferences }),
     );
     this.#session = new Session({
@@ -438,7 +461,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   }
 
   getStats(): Promise<VisitStats> {
-    return collectStats(this.#path);
+    return collectStats(this.#relocation?.playing ?? this.#path);
   }
 
   /** @throws BedsideError what the gateway answers; `deadline`; `not-joined` where there is no visit to be in */
@@ -490,11 +513,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     this.#messages.add(answer.messages);
     // Of a join that was given up after its answer.
     this.#closeMedia();
-    const path = new MediaPath(device, this.#signal, answer, welcome.iceServers, {
-      received: (parameters, track) => this.#received(parameters, track),
-      removed: (consumerId) => this.#removed(consumerId),
-      failed: () => this.#mediaFailed(),
-    });
+    const path = this.#openPath(device, answer);
     this.#path = path;
     this.#local.attachPath(path);
     await path.add(answer.consumers);
@@ -525,11 +544,106 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     this.#preferences.repeat();
   }
 
+  #openPath(device: Device, answer: JoinAnswer): MediaPath {
+    const { iceServers } = this.#welcome as Welcome;
+    const path: MediaPath = new MediaPath(device, this.#signal, answer, iceServers, {
+      received: (parameters, track) => {
+        if (this.#relocation?.plays(path, parameters) === false) this.#hold(parameters, track);
+        else this.#received(parameters, track);
+      },
+      removed: (consumerId) => this.#removed(consumerId),
+      isExpected: () => path === this.#path && this.#isSomebodyHeard(),
+      failed: () => this.#pathFailed(path),
+    });
+    return path;
+  }
+
+  get #paths(): MediaPath[] {
+    const { old, next } = this.#relocation ?? { old: this.#path, next: undefined };
+    return [old, next].filter((path) => path !== undefined);
+  }
+
+  #isSomebodyHeard(): boolean {
+    return [...this.#roster.participants.values()].some((participant) => {
+      const { consumerId, muted, gain } = participant.tracks.get('microphone') ?? { gain: 0 };
+      return consumerId !== undefined && !muted && gain > 0 && isShown(participant);
+    });
+  }
+
   #closeMedia(): void {
+    this.#relocating = undefined;
+    this.#relocation?.close();
+    const paths = this.#paths;
+    this.#path = this.#relocation = undefined;
     this.#local.detachPath();
-    this.#path?.close();
-    this.#path = undefined;
     this.#preferences.forgetTold();
+    if (this.#session.state.phase !== 'disconnected') {
+      for (const participant of this.#roster.participants.values()) participant.interrupt();
+      this.#awaitInterrupted();
+    }
+    for (const path of paths) path.close();
+  }
+
+  /** Opens a second path, to where the visit goes, and goes over to it once it is as good as the first. */
+  async #relocate(): Promise<void> {
+    this.#relocated(false);
+    const relocating = {};
+    this.#relocating = relocating;
+    const { rtpCapabilities } = this.#welcome as Welcome;
+    const device = await devices.load(rtpCapabilities);
+    const answer = await this.#signal
+      .request('relocate', { rtpCapabilities: device.recvRtpCapabilities as never })
+      // It is over already, or the gateway begins again.
+      .catch(() => undefined);
+    const old = this.#path;
+    if (!answer || !old || this.#relocating !== relocating) return;
+    const next = this.#openPath(device, answer);
+    next.isSpare = true;
+    this.#relocation = new Relocation(old, next, this.#local.attachNext(next), {
+      take: (parameters, track) => this.#take(parameters, track),
+      switched: () => {
+        this.#signal.request('relocated', {}, { immediate: true }).catch(() => {});
+      },
+    });
+    await next.add(answer.consumers);
+    if (answer.consumers.length === 0) void next.warmUp();
+  }
+
+  /** Only one of two paths is left. */
+  #relocated(moved: boolean): void {
+    this.#relocating = undefined;
+    const { old, next } = this.#relocation ?? {};
+    if (!old || !next) return;
+    this.#relocation?.close();
+    this.#relocation = undefined;
+    const [path, left] = moved ? [next, old] : [old, next];
+    path.isSpare = false;
+    this.#path = path;
+    this.#local.settlePath(path);
+    for (const [parameters, track] of path.received) this.#take(parameters, track);
+    setTimeout(() => left.close(), LEAVE_PATH_MS);
+  }
+
+  /** Played by another path: at hand, and silent. */
+  #hold({ consumerId, participantId, source }: ConsumerParameters, track: MediaStreamTrack): void {
+    if (track.kind === 'audio') this.#audio.add(consumerId, track, 0);
+    this.#preferences.touch(participantId, source);
+  }
+
+  /** The same source, over another path. */
+  #take(parameters: ConsumerParameters, track: MediaStreamTrack): void {
+    const { participantId, source, consumerId } = parameters;
+    const known = this.#roster.find(participantId)?.tracks.get(source);
+    if (known?.consumerId === consumerId) return;
+    // Who is muted stays it: the visit knows the producer by the id of its present path.
+    const producerId = known?.producerId ?? parameters.producerId;
+    this.#received({ ...parameters, producerId }, track);
+  }
+
+  #pathFailed(path: MediaPath): void {
+    const { next, playing } = this.#relocation ?? {};
+    if (path === next) this.#relocated(false);
+    else if (path === this.#path && playing !== next) this.#mediaFailed();
   }
 
   #mediaFailed(): void {
@@ -541,6 +655,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     this.#unwatch = undefined;
     clearTimeout(this.#outOfStepTimer);
     this.#outOfStepTimer = undefined;
+    clearTimeout(this.#interruptionTimer);
     this.#tokens.stop();
     this.#signal.abandon();
     this.#preferences.clear();
@@ -569,11 +684,15 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     added,
     removed,
     updated,
+    recvTransportId = this.#path?.recvTransportId,
   }: ClientEventPayload<'consumers'>): Promise<void> {
-    const path = this.#path;
+    const path = this.#paths.find((each) => each.recvTransportId === recvTransportId);
     if (!path) return;
     path.remove(removed);
-    for (const update of updated) this.#played(update);
+    for (const update of updated) {
+      path.update(update);
+      this.#played(update);
+    }
     await path.add(added);
   }
 
@@ -588,8 +707,9 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     const replaced = participant.tracks.get(source);
     if (replaced?.received && replaced.consumerId) this.#lose(participant, replaced.consumerId);
     const publication = participant.attach(parameters, track);
-    if (publication.kind === 'audio')
-      this.#audio.add(consumerId, track, levelOf(participant, publication));
+    const level = levelOf(participant, publication);
+    if (publication.kind === 'audio' && !this.#audio.setGain(consumerId, level))
+      this.#audio.add(consumerId, track, level);
     this.#preferences.touch(participantId, source);
     this.#present(participant);
     this.emit('participantChanged', participant);
@@ -597,6 +717,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
 
   /** Shows and plays of a participant what is to be seen and heard now: nothing while they are elsewhere. */
   #present(participant: ParticipantState): void {
+    if (!isShown(participant)) participant.endInterruption();
     for (const publication of participant.tracks.values()) {
       const { received, track, consumerId, kind } = publication;
       if (kind === 'audio' && consumerId)
@@ -623,6 +744,7 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
 
   #removed(consumerId: ConsumerId): void {
     this.#unclaimed.delete(consumerId);
+    this.#audio.remove(consumerId);
     for (const participant of this.#roster.participants.values()) {
       if (this.#lose(participant, consumerId)) this.emit('participantChanged', participant);
     }
@@ -635,7 +757,8 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     const { track } = publication;
     publication.track = undefined;
     publication.isProtected = false;
-    this.#audio.remove(consumerId);
+    // Faded: of two paths, the other one goes on with it.
+    this.#audio.setGain(consumerId, 0);
     this.#monitor.follow();
     if (track) this.emit('trackUnsubscribed', track, publication, participant);
     return true;
@@ -721,11 +844,24 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     }, OUT_OF_STEP_MS);
   }
 
+  /** What does not come back in time is over. */
+  #awaitInterrupted(): void {
+    clearTimeout(this.#interruptionTimer);
+    this.#interruptionTimer = setTimeout(() => {
+      if (this.state !== 'connected') return this.#awaitInterrupted();
+      for (const participant of this.#roster.participants.values()) {
+        if (!participant.isInterrupted) continue;
+        participant.endInterruption();
+        this.emit('participantChanged', participant);
+      }
+    }, INTERRUPTION_MS);
+  }
+
   #watch(): void {
     this.#unwatch ??= watchNetwork({
       networkChanged: () => {
         this.#session.dispatch({ type: 'network-changed' });
-        this.#path?.check();
+        for (const path of this.#paths) path.check();
       },
       devicesChanged: async () => {
         this.emit('devicesChanged');

@@ -32,7 +32,9 @@ export const heard = (participant: Participant): Heard => ({
     : undefined,
   screen: isSending(participant, 'screen'),
   exam: isSending(participant, 'exam'),
-  connected: participant.connection === 'connected',
+  connected:
+    participant.connection === 'connected' &&
+    ![...participant.tracks.values()].some(({ interrupted }) => interrupted),
   waiting: participant.state === 'waiting',
   hand: participant.handRaisedAt !== undefined,
 });

@@ -34,16 +34,16 @@ export function preview(view: View, options: OwnSetup): TemplateResult {
   const microphone = self.isMicrophoneEnabled ? publication(self, 'microphone')?.track : undefined;
   return html`<div class="preview" part="preview">
     <div class="frame">
-      <video
-        class=${classMap({ mirrored: true, shown: camera !== undefined })}
-        playsinline
-        autoplay
-        muted
-        disablepictureinpicture
-        tabindex="-1"
-        aria-label=${t('preview')}
-        ${video({ track: camera, keep: false, fit: 'fill', watcher: host.watcher })}
-      ></video>
+      <div
+        class=${classMap({ picture: true, mirrored: true, shown: camera !== undefined })}
+        ${video({
+          track: camera,
+          keep: false,
+          fit: 'fill',
+          watcher: host.watcher,
+          label: t('preview'),
+        })}
+      ></div>
       ${
         camera
           ? nothing

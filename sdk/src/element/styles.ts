@@ -304,13 +304,6 @@ export const styles = css`
     color: var(--_on-surface);
     box-shadow: 0 18px 50px -20px rgb(12 35 42 / 45%);
   }
-  .frame video {
-    position: absolute;
-    inset: 0;
-    inline-size: 100%;
-    block-size: 100%;
-    object-fit: cover;
-  }
   .placeholder {
     position: absolute;
     inset: 0;
@@ -466,34 +459,31 @@ export const styles = css`
   .tile.floats.speaking::after {
     border-color: var(--_speaking);
   }
-  .tile video {
+  .picture {
+    position: absolute;
+    inset: 0;
+    visibility: hidden;
+  }
+  .picture.shown {
+    visibility: visible;
+  }
+  /* Where a picture is cut above and below, a head is nearer to its upper edge. */
+  .picture video {
     position: absolute;
     inset: 0;
     inline-size: 100%;
     block-size: 100%;
     object-fit: cover;
-    visibility: hidden;
+    object-position: 50% 30%;
   }
   /* No colour beside what is judged by its colour. */
   .tile[data-source='exam'] {
     background: #000;
   }
-  .tile video.shown,
-  .frame video.shown {
-    visibility: visible;
-  }
-  .frame video {
-    visibility: hidden;
-  }
-  video.mirrored {
+  .mirrored video {
     scale: -1 1;
   }
-  /* Where a picture is cut above and below, a head is nearer to its upper edge. */
-  .tile video,
-  .frame video {
-    object-position: 50% 30%;
-  }
-  video[data-fit='whole'] {
+  .picture video[data-fit='whole'] {
     object-fit: contain;
     object-position: 50% 50%;
   }
@@ -530,6 +520,23 @@ export const styles = css`
     gap: 10px;
     background: rgb(10 18 22 / 62%);
     color: #fff;
+  }
+  .interruption {
+    position: absolute;
+    z-index: 1;
+    inset-inline-end: 8px;
+    inset-block-start: 8px;
+    display: none;
+    align-items: center;
+    gap: 8px;
+    padding: 4px 10px;
+    border-radius: calc(var(--_radius) * 0.6);
+    background: rgb(10 18 22 / 74%);
+    color: #fff;
+    font-size: 0.875em;
+  }
+  .picture.shown[data-interrupted] + .interruption {
+    display: flex;
   }
   .label {
     position: absolute;

@@ -35,7 +35,7 @@ export function tile(
   const { isLocal } = participant;
   const name = nameOf(participant, texts);
   const sends = isSending(participant, source);
-  const track = publication(participant, source)?.track;
+  const { track, interrupted = false } = publication(participant, source) ?? {};
   const lost = participant.connection === 'reconnecting';
   const muted = !isSending(participant, 'microphone');
   // A person's name may be the role already; then the role is not said twice.
@@ -69,22 +69,18 @@ export function tile(
         ? html`<div class="avatar" aria-hidden="true"><span>${initials(name) || icons.person}</span></div>`
         : nothing
     }
-    <video
-      class=${classMap({ mirrored: isLocal && source === 'camera', shown: showsVideo })}
-      playsinline
-      autoplay
-      muted
-      disablepictureinpicture
-      tabindex="-1"
-      aria-hidden="true"
+    <div
+      class=${classMap({ picture: true, mirrored: isLocal && source === 'camera', shown: showsVideo })}
       ${video({
         track: sends ? track : undefined,
         keep: sends || lost,
+        interrupted: interrupted && !lost,
         fit: source === 'camera' ? fitFor(participant) : 'whole',
         watcher: host.watcher,
         reports: isLocal ? undefined : { participantId: participant.id, source },
       })}
-    ></video>
+    ></div>
+    <div class="interruption" aria-hidden="true"><span class="spinner"></span>${small ? nothing : t('tileReconnecting')}</div>
     ${lost ? html`<div class="veil"><span class="spinner" aria-hidden="true"></span>${small ? nothing : t('tileReconnecting')}</div>` : nothing}
     ${reaction ? html`<div class="reaction" aria-hidden="true">${reaction}</div>` : nothing}
     <div class="label" part="label">

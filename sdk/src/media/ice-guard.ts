@@ -42,9 +42,13 @@ export class IceGuard {
     }
   }
 
-  /** The node sees no path, though this side may not have noticed yet. */
-  peerFailed(): void {
-    if (this.#state !== 'closed' && this.#state !== 'new' && !this.#asking) void this.#restart();
+  get isConnected(): boolean {
+    return this.#state === 'connected';
+  }
+
+  /** The node sees no path, though this side may not have noticed yet. Resolves once a restart is answered. */
+  async peerFailed(): Promise<void> {
+    if (this.#state !== 'closed' && this.#state !== 'new' && !this.#asking) await this.#restart();
   }
 
   /** The network changed or the gateway is back: mend now what is broken. */

@@ -1,10 +1,12 @@
 import {
   BedsideError,
+  type ClientEventPayload,
   type ClientResponse,
   type ConsumerId,
   type ConsumerParameters,
   type IceServer,
   type MediaSource,
+  type ParticipantId,
   type ProducerId,
   type TransportId,
   type TransportParameters,
@@ -12,18 +14,25 @@ import {
 } from '@bedside/protocol';
 import type { Device, types } from 'mediasoup-client';
 import type { Signal } from '../signal.ts';
+import { arrivedOver, snapshotOf } from '../stats.ts';
 import { sendOptions } from './encodings.ts';
+import { FlowWatch } from './flow-watch.ts';
 import { IceGuard } from './ice-guard.ts';
+import type { WatchedPath } from './relocation.ts';
 import { signingEncodings } from './signing.ts';
 
 export interface PathHandlers {
   received(parameters: ConsumerParameters, track: MediaStreamTrack): void;
+  /** The track still lives, until the browser comes to its next task. */
   removed(consumerId: ConsumerId): void;
+  /** Whether somebody is to be heard over it now. */
+  isExpected(): boolean;
   /** Neither waiting nor an ICE restart helps: the page has to join again. */
   failed(): void;
 }
 
-type JoinAnswer = Pick<ClientResponse<'join'>, 'sendTransport' | 'recvTransport'>;
+/** Of `relocate`, too. */
+export type JoinAnswer = Pick<ClientResponse<'join'>, 'sendTransport' | 'recvTransport'>;
 
 interface End {
   transport: types.Transport;
@@ -46,15 +55,18 @@ export interface Sender {
 const WARM_UP = 'warm-up';
 
 /** Both transports of one join, with what flows on them. Owned by the Visit; closes all it made. */
-export class MediaPath {
+export class MediaPath implements WatchedPath {
   readonly #device: Device;
   readonly #signal: Signal;
   readonly #handlers: PathHandlers;
   readonly #send: End;
   readonly #recv: End;
+  readonly #flow: FlowWatch;
   readonly #consumers = new Map<ConsumerId, types.Consumer | undefined>();
   readonly #parameters = new Map<ConsumerId, ConsumerParameters>();
   readonly #streams = new Map<string, string>();
+  /** The visit goes by the tracks of another path: of what is done to those of this one it need not be told. */
+  isSpare = false;
   #closed = false;
 
   constructor(
@@ -75,6 +87,15 @@ export class MediaPath {
       }) as unknown as types.TransportOptions;
     this.#send = this.#watch(device.createSendTransport(options(answer.sendTransport)));
     this.#recv = this.#watch(device.createRecvTransport(options(answer.recvTransport)));
+    this.#flow = new FlowWatch({
+      isExpected: () => this.#recv.guard.isConnected && handlers.isExpected(),
+      arrived: () => arrivedOver(this.#recv.transport),
+      restart: async () => {
+        await this.#recv.guard.peerFailed();
+        return signal.isReady;
+      },
+      giveUp: () => this.#fail(),
+    });
     this.#send.transport.on('produce', ({ rtpParameters, appData }, accept) => {
       const pending = appData as unknown as PendingProduce;
       pending.sent = signal
@@ -95,18 +116,40 @@ export class MediaPath {
     return [...this.#consumers.keys()];
   }
 
-  get transports(): types.Transport[] {
+  get transports(): [send: types.Transport, recv: types.Transport] {
     return [this.#send.transport, this.#recv.transport];
+  }
+
+  get recvTransportId(): TransportId {
+    return this.#recv.transport.id as TransportId;
+  }
+
+  get isConnected(): boolean {
+    return this.transports.every(
+      ({ connectionState }) => connectionState === 'connected' || connectionState === 'new',
+    );
+  }
+
+  get received(): (readonly [ConsumerParameters, MediaStreamTrack])[] {
+    return [...this.#parameters.values()].flatMap((parameters) => {
+      const track = this.#consumers.get(parameters.consumerId)?.track;
+      return track ? [[parameters, track] as const] : [];
+    });
+  }
+
+  consumersOf(participantId: ParticipantId, source: MediaSource): ConsumerId[] {
+    return [...this.#parameters.values()]
+      .filter((each) => each.participantId === participantId && each.source === source)
+      .map(({ consumerId }) => consumerId);
+  }
+
+  snapshot() {
+    return snapshotOf(this);
   }
 
   /** What is being received, by the id of its local track. */
   parametersByTrack(): Map<string, ConsumerParameters> {
-    const byTrack = new Map<string, ConsumerParameters>();
-    for (const [consumerId, parameters] of this.#parameters) {
-      const track = this.#consumers.get(consumerId)?.track;
-      if (track) byTrack.set(track.id, parameters);
-    }
-    return byTrack;
+    return new Map(this.received.map(([parameters, track]) => [track.id, parameters]));
   }
 
   /** Sets all of them up in one negotiation. Resolves when they are ready to receive; one that fails is left out. */
@@ -143,13 +186,19 @@ export class MediaPath {
       const consumer = this.#consumers.get(consumerId);
       if (!this.#consumers.delete(consumerId)) continue;
       this.#parameters.delete(consumerId);
-      consumer?.close();
       this.#handlers.removed(consumerId);
+      if (consumer) setTimeout(() => consumer.close());
     }
   }
 
+  /** The plan plays it otherwise. */
+  update({ consumerId, ...played }: ClientEventPayload<'consumers'>['updated'][number]): void {
+    const parameters = this.#parameters.get(consumerId);
+    if (parameters) Object.assign(parameters, { protected: false }, played);
+  }
+
   publish(source: MediaSource, track: MediaStreamTrack, paused: boolean): Sender {
-    return new TrackSender(this.#send.transport, this.#signal, {
+    return new TrackSender(this.#send.transport, this.#signal, () => this.isSpare, {
       track,
       ...sendOptions(source, this.#device.sendRtpCapabilities.codecs ?? [], track.getSettings()),
       // Tracks outlive transports: they move to the next one after a failure.
@@ -171,19 +220,21 @@ export class MediaPath {
 
   peerFailed(transportId: TransportId): void {
     for (const end of [this.#send, this.#recv])
-      if (end.transport.id === transportId) end.guard.peerFailed();
+      if (end.transport.id === transportId) void end.guard.peerFailed();
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const { transport, guard } of [this.#send, this.#recv]) {
-      guard.close();
-      transport.close();
-    }
+    this.#flow.close();
+    for (const { guard } of [this.#send, this.#recv]) guard.close();
     for (const consumerId of this.consumerIds) this.#handlers.removed(consumerId);
     this.#consumers.clear();
     this.#parameters.clear();
+    // It takes a while, for which a join is not to wait.
+    setTimeout(() => {
+      for (const transport of this.transports) transport.close();
+    });
   }
 
   async #consume(parameters: ConsumerParameters): Promise<void> {
@@ -256,14 +307,21 @@ class TrackSender implements Sender {
   readonly published: Promise<ProducerId>;
   producerId: ProducerId | undefined;
   readonly #signal: Signal;
+  readonly #isSpare: () => boolean;
   readonly #producer: Promise<types.Producer>;
   readonly #pending: PendingProduce;
   /** What the browser had before the first change. */
   #usual: { degradationPreference: unknown; encodings: RTCRtpEncodingParameters[] } | undefined;
   #closed = false;
 
-  constructor(transport: types.Transport, signal: Signal, options: types.ProducerOptions) {
+  constructor(
+    transport: types.Transport,
+    signal: Signal,
+    isSpare: () => boolean,
+    options: types.ProducerOptions,
+  ) {
     this.#signal = signal;
+    this.#isSpare = isSpare;
     this.#pending = options.appData as unknown as PendingProduce;
     this.#producer = transport.produce(options);
     this.published = this.#publish();
@@ -284,7 +342,7 @@ class TrackSender implements Sender {
     }
     const producerId = await this.published;
     // A later wish has overtaken this one; it tells the gateway itself.
-    if (this.#closed || this.#pending.paused !== paused) return;
+    if (this.#closed || this.#pending.paused !== paused || this.#isSpare()) return;
     await this.#signal.request('pause-producer', { producerId, paused });
   }
 
@@ -314,6 +372,7 @@ class TrackSender implements Sender {
     if (this.#closed) return;
     this.#closed = true;
     this.#producer.then((producer) => producer.close()).catch(() => {});
+    if (this.#isSpare()) return;
     this.published
       .then((producerId) => this.#signal.request('close-producer', { producerId }))
       .catch(() => {});

@@ -48,9 +48,11 @@ export class AudioRenderer {
     );
   }
 
-  /** Goes there without a step, in less than a tenth of a second. `gain`: linear, 0 to 1. */
-  setGain(key: string, gain: number): void {
-    this.#voices.get(key)?.setGain(gain);
+  /** Goes there without a step, in less than a tenth of a second. `gain`: linear, 0 to 1. False where there is none. */
+  setGain(key: string, gain: number): boolean {
+    const voice = this.#voices.get(key);
+    voice?.setGain(gain);
+    return voice !== undefined;
   }
 
   remove(key: string): void {

@@ -141,6 +141,7 @@ export const publicationOf = (
   kind: KIND_OF_SOURCE[source],
   muted,
   track,
+  interrupted: false,
   gain: 1,
   isProtected: false,
 });
