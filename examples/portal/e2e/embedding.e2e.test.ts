@@ -165,7 +165,7 @@ describe('a page of a customer’s', () => {
       const { person, frame } = await framed(
         'camera; microphone; display-capture; autoplay; speaker-selection; screen-wake-lock',
       );
-      await $(frame, '.preview video.shown').waitFor();
+      await $(frame, '.preview .shown video').waitFor();
       expect(await $(frame, '.notice').count()).toBe(0);
       await $(frame, '[data-action=join]').click();
       await isIn(frame);
@@ -221,7 +221,7 @@ describe('a page of a customer’s', () => {
       expect(await notice(patient)).toBe(english('device-in-use'));
       await patient.page.evaluate(() => Object.assign(window, { busy: false }));
       await $(patient.page, '[data-action=retry-media]').click();
-      await $(patient.page, '.preview video.shown').waitFor();
+      await $(patient.page, '.preview .shown video').waitFor();
       expect(await $(patient.page, '.notice').count()).toBe(0);
     });
 
@@ -338,7 +338,7 @@ describe('a page of a customer’s', () => {
       const patient = await join(visit, 'patient');
       await $(provider.page, '[data-action=screen]').click();
       await $(provider.page, '[data-banner=screen]').waitFor();
-      await $(patient.page, '[data-source=screen] video.shown').waitFor();
+      await $(patient.page, '[data-source=screen] .shown video').waitFor();
       await patient.until(async (one) =>
         (await one.getStats()).inbound.some(
           ({ source, framesDecoded }) => source === 'screen' && (framesDecoded ?? 0) > 0,
