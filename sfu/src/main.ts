@@ -20,8 +20,9 @@ function config() {
 }
 
 const settings = config();
-// Workers inherit the environment, and have no use for the secret.
+// Workers inherit the environment, and have no use for secrets.
 delete process.env.BEDSIDE_CONTROL_SECRET;
+delete process.env.BEDSIDE_REDIS_URL;
 
 const log = createLog('node', settings.logLevel);
 const unknown = unknownVariables(process.env);

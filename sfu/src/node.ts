@@ -55,6 +55,7 @@ export function createNode(
   const timers: NodeJS.Timeout[] = [];
   let state: NodeState = 'starting';
   let stopping: Promise<void> | undefined;
+  let ending = false;
 
   const pool = new WorkerPool(config, log, {
     lost: (worker, loss) => {
@@ -73,7 +74,7 @@ export function createNode(
     visits: () => visits.open,
     gateways: () => control.links,
   });
-  const visits = new Visits(config, log, pool, metrics);
+  const visits = new Visits(config, log, pool, metrics, () => state !== 'draining');
   const controlServer = createControlHttpServer(config.controlTls, log);
   const control = new ControlServer({
     server: controlServer,
@@ -107,10 +108,10 @@ export function createNode(
   let opsPort: number | undefined;
   const scheme = config.controlTls ? 'wss' : 'ws';
   const registration =
-    config.redisUrl === undefined
+    config.redis === undefined
       ? undefined
       : createRegistration(
-          config.redisUrl,
+          config.redis,
           () => ({
             kind: 'node',
             id: config.nodeId,
@@ -128,7 +129,8 @@ export function createNode(
 
   const present = (): NodeState => (pool.running.length > 0 ? 'ready' : 'starting');
   const setDraining = (draining: boolean) => {
-    if (stopping || draining === (state === 'draining')) return;
+    // Once told to end it stays so.
+    if (stopping || (ending && !draining) || draining === (state === 'draining')) return;
     state = draining ? 'draining' : present();
     log.info({ state }, 'state changed');
     registration?.changed();
@@ -192,6 +194,7 @@ export function createNode(
     },
     metrics,
     async drain() {
+      ending = true;
       setDraining(true);
       const until = performance.now() + config.drainMs;
       while (visits.open > 0 && control.links > 0 && performance.now() < until)

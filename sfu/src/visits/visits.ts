@@ -58,13 +58,22 @@ export class Visits {
   readonly #log: Logger;
   readonly #pool: WorkerPool;
   readonly #telemetry: VisitsTelemetry;
+  /** Whether visits that are new to the node may open here. */
+  readonly #takesVisits: () => boolean;
   readonly #capabilities = new CapabilitySets();
   readonly #records = new Map<VisitKey, VisitRecord>();
   /** The latest link of each gateway: one that was cut off may be back before its old link is noticed dead. */
   readonly #links = new Map<GatewayId, GatewayLink>();
   #stopped = false;
 
-  constructor(config: Config, log: Logger, pool: WorkerPool, telemetry: VisitsTelemetry) {
+  constructor(
+    config: Config,
+    log: Logger,
+    pool: WorkerPool,
+    telemetry: VisitsTelemetry,
+    takesVisits: () => boolean = () => true,
+  ) {
+    this.#takesVisits = takesVisits;
     this.#config = config;
     this.#log = log;
     this.#pool = pool;
@@ -238,6 +247,7 @@ export class Visits {
   };
 
   async #open(record: VisitRecord, consumers: number): Promise<Visit> {
+    if (!this.#takesVisits()) throw new BedsideError('capacity');
     const worker = this.#pool.choose(consumers);
     worker.visits += 1;
     worker.unmeasured += 1;

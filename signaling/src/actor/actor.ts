@@ -16,6 +16,7 @@ import {
 } from '@bedside/protocol';
 import type { Logger } from 'pino';
 import type { NodeClient, NodeReport } from '../nodes/client.ts';
+import type { LinkedNode } from '../nodes/placement.ts';
 import { replanned } from '../plan/plan.ts';
 import type {
   CallDesk,
@@ -179,6 +180,7 @@ export class VisitActor {
       now: () => this.#now(),
       visit: () => this.#visit,
       apply: (command) => this.#apply(command),
+      mediaLost: () => this.#mediaLost(),
       tellMediaLost: (before) => this.#tellMediaLost(before),
     });
     this.#handlers = {
@@ -212,6 +214,11 @@ export class VisitActor {
   /** Where the media runs, if it does. */
   get media(): Media | undefined {
     return this.#visit?.media;
+  }
+
+  /** Whether the visit is at that node, or on its way there. */
+  uses(node: NodeId): boolean {
+    return this.media?.node === node || this.#relocation.arrival?.to.node === node;
   }
 
   /** The visit, where there is one, for what was measured of it. */
@@ -271,12 +278,16 @@ export class VisitActor {
   }
 
   /** The link with a node is up, for the first time or again. Resolves once the node's part is in line, or will be tried again. */
-  async nodeLinked(node: NodeId): Promise<void> {
-    if (this.#visit?.media?.node === node) await this.#media.readopt();
+  async nodeLinked({ nodeId, bootId }: LinkedNode): Promise<void> {
+    if (this.#relocation.arrival?.to.node === nodeId)
+      await this.#happen(() => this.#relocation.lost(nodeId, bootId));
+    if (this.#visit?.media?.node === nodeId) await this.#media.readopt();
   }
 
-  /** A node is lost: the visit goes on at another one, if it was there. */
+  /** A node is lost: the visit goes on at another one, if it was there, and stays if it was on its way there. */
   async nodeLost(node: NodeId): Promise<void> {
+    if (this.#relocation.arrival?.to.node === node)
+      await this.#happen(() => this.#relocation.lost(node));
     if (this.#visit?.media?.node === node) await this.#media.readopt();
   }
 
@@ -287,8 +298,11 @@ export class VisitActor {
     const isHere = report.node === this.#visit.media?.node;
     switch (report.type) {
       case 'visits-lost':
-        if (report.node === arrival?.to.node) void this.#happen(() => this.#relocation.stop());
-        if (isHere) void this.#happen(() => this.#mediaLost());
+        void this.#happen(() => {
+          this.#relocation.lost(report.node);
+          // In its turn: the visit may have come there, or gone from there, meanwhile.
+          if (report.node === this.#visit?.media?.node) this.#mediaLost();
+        });
         return;
       case 'transport-state': {
         const owner = this.#media.ownerOf(report.peer) ?? arrival?.media.ownerOf(report.peer);
@@ -377,6 +391,7 @@ export class VisitActor {
     committed.catch(() => {});
     this.#sessions.cancelGrace(person.id);
     before?.outbox?.close('replaced');
+    this.#relocation.drop(person.id);
     const session: Session =
       before?.hash === hash
         ? before
@@ -535,8 +550,8 @@ export class VisitActor {
     visit: () => this.#state,
     did: (command) => this.#apply(command).committed,
     inLine: async () => {
-      const [applied] = await Promise.all([this.#media.inLine(), this.#relocation.inLine()]);
-      return applied;
+      const media = await Promise.all([this.#media.inLine(), this.#relocation.inLine()]);
+      return media.every((applied) => applied);
     },
     mint: (guest) => this.#options.guests.mint(guest),
     said: (request) => this.#conversation.numberOf(request),
@@ -725,6 +740,12 @@ export class VisitActor {
     if ((nextDeadline(visit) ?? Number.POSITIVE_INFINITY) <= this.#now()) this.#tick();
     else this.#setAlarm();
     this.#clinic.follow(visit);
+    if (visit.arriving) {
+      this.#options.nodes.closeVisit(visit.arriving, this.#media.scope);
+      void this.#happen(() => {
+        this.#apply({ type: 'relocating', now: this.#now(), media: undefined });
+      });
+    }
     if (present(visit).length === 0) return;
     for (const { id, session } of present(visit)) this.#startGrace(id, session);
     this.#media.doubtNode();

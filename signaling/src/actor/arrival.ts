@@ -81,6 +81,8 @@ export class Arrival {
   ) {
     const known = this.#endpoints.get(id);
     if (known && known.request !== requestId) this.drop(id);
+    // Of an attempt before, by another gateway, something may be there.
+    if (this.#endpoints.size === 0) this.media.doubtNode();
     const endpoint =
       known?.request === requestId
         ? known
@@ -166,13 +168,25 @@ export class Arrival {
     const [was, is] = [this.of(before), this.of(after)];
     for (const id of [...this.#endpoints.keys()])
       if (!findPresent(after, id)?.endpoint) this.drop(id);
-    this.media.tidy(differences(was, is), this.to);
+    const effects = differences(was, is);
+    for (const effect of effects)
+      if (effect.type === 'close-producer') this.#forget(effect.producer);
+    this.media.tidy(effects, this.to);
     this.media.changed(is, replanned(was, is));
     void this.media.scheduleSync();
   }
 
   stop(): void {
     this.media.stop();
+  }
+
+  /** A source that is not sent any more: begun again it is another one. */
+  #forget(producerId: ProducerId): void {
+    for (const [id, endpoint] of this.#endpoints)
+      this.#endpoints.set(id, {
+        ...endpoint,
+        producers: endpoint.producers.filter((producer) => producer.id !== producerId),
+      });
   }
 }
 
@@ -186,11 +200,12 @@ function differences(before: Visit, after: Visit): Effect[] {
     );
   const is = producers(after);
   const effects: Effect[] = [];
-  for (const [producer, { paused }] of producers(before)) {
-    const now = is.get(producer);
-    if (!now) effects.push({ type: 'close-producer', producer });
-    else if (now.paused !== paused)
-      effects.push({ type: 'pause-producer', producer, paused: now.paused });
-  }
+  const was = producers(before);
+  for (const producer of was.keys())
+    if (!is.has(producer)) effects.push({ type: 'close-producer', producer });
+  // What counts only now was opened there as the page said then.
+  for (const [producer, { paused }] of is)
+    if (was.get(producer)?.paused !== paused)
+      effects.push({ type: 'pause-producer', producer, paused });
   return effects;
 }

@@ -78,6 +78,7 @@ export class VisitMedia {
   /** Participants whose consumers may differ from the plan. */
   readonly #unsynced = new Set<ParticipantId>();
   #syncQueued = false;
+  #stopped = false;
   #syncFailures = 0;
   #cancelResync: (() => void) | undefined;
   /** `#peers` is what the node has. */
@@ -254,13 +255,12 @@ export class VisitMedia {
 
   /** Has who may differ from the plan looked at in a turn of its own. */
   async scheduleSync(): Promise<void> {
-    if (this.#syncQueued || this.#host.closing() || (this.#unsynced.size === 0 && this.#adopted))
-      return;
+    if (this.#syncQueued || this.#closing || (this.#unsynced.size === 0 && this.#adopted)) return;
     this.#syncQueued = true;
     // At the end of the queue: commands that wait already share one call.
     await this.#host.happen(async () => {
       this.#syncQueued = false;
-      await this.trySync();
+      if (!this.#stopped) await this.trySync();
     });
   }
 
@@ -292,7 +292,7 @@ export class VisitMedia {
 
   /** One retry at a time is under way: more faults don't put it off. */
   #resyncLater(error: BedsideError): void {
-    if (this.#host.closing()) return;
+    if (this.#closing) return;
     if (error.kind === 'internal')
       this.#host.log.error({ visit: this.#host.key, err: error }, 'the plan was not applied');
     if (this.#cancelResync) return;
@@ -383,7 +383,7 @@ export class VisitMedia {
 
   /** The listener is ready for these. */
   start(peer: PeerId, consumerIds: ConsumerId[]): void {
-    if (consumerIds.length === 0 || this.#host.closing() || !this.#peers.has(peer)) return;
+    if (consumerIds.length === 0 || this.#closing || !this.#peers.has(peer)) return;
     this.call('start-consumers', { ...this.scope, peer, consumerIds }).catch((thrown: unknown) =>
       this.#resyncLater(toBedsideError(thrown)),
     );
@@ -391,7 +391,7 @@ export class VisitMedia {
 
   /** Describes the node's part anew, and plans everybody. */
   async readopt(): Promise<void> {
-    if (this.#host.closing() || !this.#host.visit()?.media) return;
+    if (this.#closing || !this.#host.visit()?.media) return;
     this.#adopted = false;
     await this.scheduleSync();
   }
@@ -494,8 +494,14 @@ export class VisitMedia {
     this.#unsynced.clear();
   }
 
+  /** Nothing more is done at the node; answers that are under way change nothing. */
   stop(): void {
+    this.#stopped = true;
     this.#cancelResync?.();
+  }
+
+  get #closing(): boolean {
+    return this.#stopped || this.#host.closing();
   }
 
   /** The present boot of the node that carries the visit; undefined while it is not linked. */

@@ -184,6 +184,7 @@ export function createPageCommands(host: CommandHost): PageCommands {
 }
 
 async function join(host: CommandHost, session: Session, request: ClientRequest<'join'>) {
+  host.relocation.drop(session.person.id);
   if (host.media().hasRebooted) host.mediaLost();
   else host.media().leave();
   const full: NodeId[] = [];

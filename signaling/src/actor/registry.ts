@@ -165,8 +165,8 @@ export class VisitRegistry implements Visits {
 
   report(report: NodeReport): void {
     if (report.type === 'linked') {
-      const { nodeId } = report.node;
-      void inParallel([...this.#actors.values()], (actor) => actor.nodeLinked(nodeId));
+      const { node } = report;
+      void inParallel([...this.#actors.values()], (actor) => actor.nodeLinked(node));
     } else if (report.type === 'draining') {
       void this.#drain(report.node);
     } else if (report.type === 'lost') {
@@ -184,13 +184,13 @@ export class VisitRegistry implements Visits {
    */
   #moveFrom(node: NodeId): void {
     const visits = [...this.#actors.values()]
-      .filter(({ media }) => media?.node === node)
+      .filter((actor) => actor.uses(node))
       .toSorted((one, other) => urgency(one) - urgency(other));
     for (const [index, actor] of visits.entries())
       this.#options.clock.after(index * MOVE_STEP_MS, () => void actor.nodeLost(node));
   }
 
-  /** Until the node has none of this gateway's visits, or takes visits again. */
+  /** Until the node is gone, or takes visits again. */
   async #drain(node: NodeId): Promise<void> {
     if (this.#draining.has(node)) return;
     this.#draining.add(node);
@@ -198,9 +198,11 @@ export class VisitRegistry implements Visits {
     const isDraining = () =>
       nodes.linked().some(({ nodeId, state }) => nodeId === node && state === 'draining');
     const left = () => [...this.#actors.values()].filter(({ media }) => media?.node === node);
-    while (!this.#stopped && isDraining() && left().length > 0) {
-      const moved = await this.relocate(node);
-      log.info({ node, moved, left: left().length }, 'visits of a draining node moved');
+    // Others may come meanwhile: of a gateway that died, or that placed them a moment ago.
+    while (!this.#stopped && isDraining()) {
+      const moved = left().length > 0 ? await this.relocate(node) : 0;
+      if (moved > 0)
+        log.info({ node, moved, left: left().length }, 'visits of a draining node moved');
       // Those that could not go may later; visits that begin to end need a moment.
       await new Promise<void>((resolve) => clock.after(DRAIN_RETRY_MS, resolve));
     }

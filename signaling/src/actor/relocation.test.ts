@@ -1,14 +1,15 @@
-import type {
-  ClientEventPayload,
-  ClientRequest,
-  ClientResponse,
-  ConsumerId,
-  ConsumerParameters,
-  MediaSource,
-  ParticipantId,
-  ProducerId,
-  Role,
-  TransportId,
+import {
+  BedsideError,
+  type ClientEventPayload,
+  type ClientRequest,
+  type ClientResponse,
+  type ConsumerId,
+  type ConsumerParameters,
+  type MediaSource,
+  type ParticipantId,
+  type ProducerId,
+  type Role,
+  type TransportId,
 } from '@bedside/protocol';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeNode, FakeNodes } from '../../test/fake-node.ts';
@@ -185,19 +186,90 @@ describe('a relocation', () => {
     expect(eve.payloads('relocating')).toHaveLength(1);
   });
 
-  test('of a visit in which nobody is connected is over at once', async () => {
+  test('waits for who may come back: their media goes on', async () => {
     const ana = await enter('ana');
     ana.drop();
     await settled();
     const { moved } = await relocating();
-    expect(await moved).toBe(1);
-    expect(from.peersOf(key)).toEqual([]);
+    expect(from.peersOf(key)).toHaveLength(1);
     await ana.connect(at.visits);
-    expect(ana.connection?.welcome.resumed).toBe(false);
+    expect(ana.connection?.welcome.resumed).toBe(true);
+    await ana.resume();
+    await ana.follow();
+    await ana.command('relocated', {});
+    expect(await moved).toBe(1);
+    expect(ana.payloads('media-lost')).toEqual([]);
+  });
+
+  test('is over with a visit that empties meanwhile, and nothing of it is left there', async () => {
+    const ana = await enter('ana');
+    const { moved } = await relocating();
+    await ana.follow();
+    await ana.command('leave', {});
+    expect(await moved).toBe(0);
+    await settled();
+    expect([...from.peersOf(key), ...to.peersOf(key)]).toEqual([]);
+  });
+
+  test('takes a source along that was begun again meanwhile', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    await ana.produce('screen');
+    await relocating();
+    await ana.follow();
+    await ben.follow();
+    await ana.command('close-producer', {
+      producerId: ana.producersThere.get('screen') as ProducerId,
+    });
+    await settled();
+    await ana.produce('screen');
+    await ana.produceThere('screen');
+    await settled();
+    expect([...ben.consumersThere.values()].map(({ source }) => source).toSorted()).toEqual([
+      'microphone',
+      'screen',
+    ]);
+  });
+
+  test('has who was muted before they are sent from here, too, muted there', async () => {
+    const ana = await enter('ana');
+    await relocating();
+    await ana.follow();
+    await ana.produceThere('camera');
+    await ana.command('produce', {
+      transportId: ana.joined?.sendTransport.transportId as TransportId,
+      source: 'camera',
+      rtpParameters: { codecs: [] } as unknown as ClientRequest<'produce'>['rtpParameters'],
+      paused: true,
+    });
+    await settled();
+    expect(pausedAt(to).toSorted()).toEqual([false, true]);
+  });
+
+  test('is known by its ids of before to a page that does not know the new ones yet', async () => {
+    const ana = await enter('ana');
+    const { moved } = await relocating();
+    await ana.follow();
+    await ana.command('relocated', {});
+    await moved;
+    const producerId = ana.producers.get('microphone') as ProducerId;
+    await ana.command('pause-producer', { producerId, paused: true });
+    expect(pausedAt(to)).toEqual([true]);
   });
 });
 
 describe('when its time is up', () => {
+  test('a node that takes nobody is no place to go to: the visit stays, at once', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    const { moved } = await relocating();
+    to.before = async (name) => {
+      if (name === 'open-peer') throw new BedsideError('capacity');
+    };
+    await expect(ana.open()).rejects.toMatchObject({ code: 'capacity' });
+    expect(await moved).toBe(0);
+    await expect(ben.open()).rejects.toMatchObject({ code: 'not-found' });
+    expect([ana, ben].flatMap((page) => page.payloads('media-lost'))).toEqual([]);
+  });
+
   test('who did not follow joins again, where somebody got through', async () => {
     const [ana, ben] = [await enter('ana'), await enter('ben')];
     const { moved } = await relocating();
@@ -228,8 +300,11 @@ describe('when its time is up', () => {
     const ana = await enter('ana');
     const { moved } = await relocating();
     at.clock.advance(30_000);
-    expect(await moved).toBe(1);
+    expect(await moved).toBe(0);
+    await settled();
     expect(ana.payloads('media-lost')).toHaveLength(1);
+    expect(from.peersOf(key)).toEqual([]);
+    await ana.join();
   });
 });
 
@@ -254,6 +329,27 @@ describe('a fault meanwhile', () => {
     expect([ana, ben].flatMap((page) => page.payloads('media-lost'))).toEqual([]);
   });
 
+  test('of the new node’s link leaves the visit where it is', async () => {
+    const ana = await enter('ana');
+    await enter('ben');
+    const { moved } = await relocating();
+    await ana.follow();
+    await ana.command('relocated', {});
+    to.up = false;
+    at.visits.report({ type: 'lost', node: to.id });
+    at.clock.advance(1);
+    expect(await moved).toBe(0);
+    expect(ana.payloads('relocation-ended')).toEqual([{ moved: false }]);
+  });
+
+  test('of Redis keeps the visit from going: nobody would know where it went', async () => {
+    const ana = await enter('ana');
+    at.store.goAway();
+    const { moved } = await relocating();
+    expect(await moved).toBe(0);
+    expect(ana.payloads('relocating')).toEqual([]);
+  });
+
   test('of the old node ends the relocation with who is there', async () => {
     const [ana, ben] = [await enter('ana'), await enter('ben')];
     const { moved } = await relocating();
@@ -275,6 +371,19 @@ describe('a fault meanwhile', () => {
     expect(ana.connection?.welcome.resumed).toBe(true);
     await settled();
     expect([from.peersOf(key).length, to.peersOf(key).length]).toEqual([1, 0]);
+  });
+
+  test('of the gateway without a word: the next one closes what is there, and shuts the old one out', async () => {
+    const ana = await enter('ana');
+    await relocating();
+    await ana.follow();
+    // Killed: it does and says nothing more, and its lease is taken.
+    const next = createTestVisits({ store: at.store, nodes: new FakeNodes(...nodes) });
+    await ana.connect(next.visits);
+    await settled();
+    expect([from.peersOf(key).length, to.peersOf(key).length]).toEqual([1, 0]);
+    expect(to.visits.get(key)?.epoch).toBe(at.store.leases.get(key));
+    expect(at.store.snapshots.get(key)?.arriving).toBeUndefined();
   });
 });
 

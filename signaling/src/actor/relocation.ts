@@ -5,6 +5,7 @@ import {
   type ParticipantId,
   type ProducerId,
   type TransportId,
+  toBedsideError,
 } from '@bedside/protocol';
 import type { Command } from '../visit/decide.ts';
 import { findPresent, type Media, present, type Visit } from '../visit/state.ts';
@@ -24,7 +25,10 @@ export interface RelocationHost {
   adopt(media: VisitMedia): void;
   now(): number;
   visit(): Visit | undefined;
-  apply(command: Command): unknown;
+  /** Resolves `written` once it is on record. */
+  apply(command: Command): { committed: Promise<'written' | 'kept'> };
+  /** Nothing of the media is left: everybody joins again. */
+  mediaLost(): void;
   /** Whoever had an endpoint before and has none now joins again. */
   tellMediaLost(before: Visit): void;
 }
@@ -37,6 +41,10 @@ export class Relocation {
   readonly #host: RelocationHost;
   #arrival: Arrival | undefined;
   #ended: (moved: boolean) => void = () => {};
+  /** Ids of producers from before the last one to those of now: a page may not know the new ones yet. */
+  /** Pages may follow. */
+  #isOpen = false;
+  #renamed = new Map<ProducerId, ProducerId>();
 
   constructor(host: RelocationHost) {
     this.#host = host;
@@ -56,8 +64,11 @@ export class Relocation {
     if (!visit?.media || this.#arrival) return Promise.resolve(false);
     const to = otherPlace(media(), visit.media.node);
     if (!to) return Promise.resolve(false);
-    const arrival = new Arrival(to, mediaHost, () => this.#happen(() => this.stop()));
+    const arrival: Arrival = new Arrival(to, mediaHost, () =>
+      this.#happen(() => this.#stop(arrival)),
+    );
     this.#arrival = arrival;
+    this.#renamed.clear();
     const cancel = mediaHost.clock.after(DEADLINE_MS, () =>
       this.#happen(() => this.#hurry(arrival)),
     );
@@ -66,21 +77,51 @@ export class Relocation {
       cancel();
       resolve(moved);
     };
-    for (const { id, endpoint } of present(visit))
-      if (endpoint) sessions.send(id, 'relocating', {});
-    this.endIfReady();
+    const { committed } = this.#host.apply({
+      type: 'relocating',
+      now: this.#host.now(),
+      media: to,
+    });
+    // Before that is on record nothing may be there: nobody would close it after this gateway's death.
+    committed.then(
+      (outcome) =>
+        this.#happen(() => {
+          const now = this.#host.visit();
+          if (this.#arrival !== arrival || !now) return;
+          if (outcome !== 'written') return this.#stop(arrival);
+          this.#isOpen = true;
+          for (const { id, endpoint } of present(now))
+            if (endpoint) sessions.send(id, 'relocating', {});
+          this.endIfReady();
+        }),
+      () => this.#happen(() => this.#stop(arrival)),
+    );
     return promise;
+  }
+
+  /** The node is lost, or has begun anew: if the visit was on its way there, it stays. */
+  lost(node: NodeId, bootId?: string): void {
+    const arrival = this.#arrival;
+    if (arrival?.to.node === node && arrival.to.bootId !== bootId) this.#stop(arrival);
   }
 
   /** A page came in, or back: it follows, too. */
   invite(id: ParticipantId): void {
-    if (this.#arrival) this.#host.sessions.send(id, 'relocating', {});
+    if (this.#arrival && this.#isOpen) this.#host.sessions.send(id, 'relocating', {});
   }
 
   /** @throws BedsideError `not-joined`, `not-found` where there is no relocation, or as the node */
-  open(visit: Visit, id: ParticipantId, request: ClientRequest<'relocate'>) {
+  async open(visit: Visit, id: ParticipantId, request: ClientRequest<'relocate'>) {
     if (!findPresent(visit, id)?.endpoint) throw new BedsideError('not-joined');
-    return this.#required().open(visit, id, request);
+    const arrival = this.#required();
+    try {
+      return await arrival.open(visit, id, request);
+    } catch (thrown) {
+      const { kind } = toBedsideError(thrown);
+      // A node that is full or does not answer is no place to go to; each further page would find that out, too.
+      if (kind === 'unavailable' || kind === 'internal') this.#stop(arrival);
+      throw thrown;
+    }
   }
 
   /** The participant's page plays what comes from there. @throws BedsideError `not-found` */
@@ -95,17 +136,18 @@ export class Relocation {
   }
 
   changed(before: Visit, after: Visit): void {
-    this.#arrival?.changed(before, after);
+    const arrival = this.#arrival;
+    if (!arrival) return;
+    if (after.media && after.state !== 'ended') arrival.changed(before, after);
+    else this.#stop(arrival);
   }
 
-  /** Once all who are connected are ready. */
+  /** Once all are ready, those whose socket is away for a moment, too: their media goes on. */
   endIfReady(): void {
     const visit = this.#host.visit();
     const arrival = this.#arrival;
-    if (!arrival || !visit) return;
-    const waitedFor = present(visit).some(
-      ({ id, endpoint }) => endpoint && this.#host.sessions.isConnected(id) && !arrival.isReady(id),
-    );
+    if (!arrival || !visit || !this.#isOpen) return;
+    const waitedFor = present(visit).some(({ id, endpoint }) => endpoint && !arrival.isReady(id));
     if (!waitedFor) this.#end(arrival);
   }
 
@@ -122,15 +164,7 @@ export class Relocation {
 
   /** The visit stays where it is. */
   stop(): void {
-    const arrival = this.#arrival;
-    if (!arrival) return;
-    const { mediaHost, sessions, media } = this.#host;
-    this.#arrival = undefined;
-    arrival.stop();
-    mediaHost.nodes.closeVisit(arrival.to, media().scope);
-    for (const id of arrival.endpoints.keys())
-      sessions.send(id, 'relocation-ended', { moved: false });
-    this.#ended(false);
+    if (this.#arrival) this.#stop(this.#arrival);
   }
 
   /** The media that has this transport. */
@@ -146,38 +180,81 @@ export class Relocation {
 
   /** What the visit knows a producer by, which a page may name by its id at the new node. */
   known(visit: Visit, id: ParticipantId, producerId: ProducerId): ProducerId {
-    return this.#arrival?.twinOf(visit, id, producerId) ?? producerId;
+    return (
+      this.#arrival?.twinOf(visit, id, producerId) ?? this.#renamed.get(producerId) ?? producerId
+    );
   }
 
-  /** Has the new node in line with the plan, too. What can't be kept private there is not there. */
-  async inLine(): Promise<void> {
+  /**
+   * Has the new node in line with the plan, too; what can't be kept private there is not there. False where
+   * the visit is there by now, and it is not in line.
+   */
+  async inLine(): Promise<boolean> {
     const arrival = this.#arrival;
-    if (!arrival || (await arrival.media.inLine())) return;
-    await this.#host.mediaHost.happen(async () => {
-      if (this.#arrival === arrival) this.stop();
-    });
+    if (!arrival || (await arrival.media.inLine())) return true;
+    await this.#host.mediaHost.happen(async () => this.#stop(arrival));
+    return this.#host.media() !== arrival.media;
   }
 
   #end(arrival: Arrival): void {
-    const { sessions } = this.#host;
+    const { mediaHost, sessions } = this.#host;
     const before = this.#host.visit();
-    if (!before) return;
+    const scope = this.#host.media().scope;
+    if (!before?.media) return;
+    const { media: from } = before;
+    const { endpoints } = arrival;
+    for (const { id, endpoint } of before.participants)
+      for (const { id: old, source } of endpoint?.producers ?? []) {
+        const now = endpoints.get(id)?.producers.find((producer) => producer.source === source);
+        if (now) this.#renamed.set(old, now.id);
+      }
     this.#arrival = undefined;
+    this.#isOpen = false;
     this.#host.adopt(arrival.media);
     arrival.settle();
-    const { to: media, endpoints } = arrival;
-    this.#host.apply({ type: 'relocate', now: this.#host.now(), media, endpoints });
-    for (const id of endpoints.keys()) sessions.send(id, 'relocation-ended', { moved: true });
+    const { committed } = this.#host.apply({
+      type: 'relocate',
+      now: this.#host.now(),
+      endpoints,
+    });
     this.#host.tellMediaLost(before);
-    this.#ended(true);
+    const close = () => {
+      mediaHost.nodes.closeVisit(from, scope);
+      for (const id of endpoints.keys()) sessions.send(id, 'relocation-ended', { moved: true });
+      this.#ended(true);
+    };
+    // Another gateway may have the visit by now, and it is where it was for that one.
+    committed.then(close, () => this.#ended(false));
   }
 
-  /** Time is up. Where somebody got through the others are made to follow; where nobody did the way there is broken. */
+  #stop(arrival: Arrival): void {
+    if (this.#arrival !== arrival) return;
+    const { mediaHost, sessions, media } = this.#host;
+    this.#arrival = undefined;
+    this.#isOpen = false;
+    arrival.stop();
+    mediaHost.nodes.closeVisit(arrival.to, media().scope);
+    for (const id of arrival.endpoints.keys())
+      sessions.send(id, 'relocation-ended', { moved: false });
+    if (!mediaHost.closing() && this.#host.visit())
+      this.#host.apply({ type: 'relocating', now: this.#host.now(), media: undefined });
+    this.#ended(false);
+  }
+
+  /**
+   * Time is up. Where somebody got through the others are made to follow. Where nobody even tried, their
+   * pages do not know how: they join again, elsewhere. Where all who tried failed the way there is broken.
+   */
   #hurry(arrival: Arrival): void {
     if (this.#arrival !== arrival) return;
     const tried = [...arrival.endpoints.keys()];
-    if (tried.length === 0 || tried.some((id) => arrival.isReady(id))) this.#end(arrival);
-    else this.stop();
+    if (tried.some((id) => arrival.isReady(id))) {
+      this.#end(arrival);
+      return;
+    }
+    const wasOpen = this.#isOpen;
+    this.#stop(arrival);
+    if (tried.length === 0 && wasOpen) this.#host.mediaLost();
   }
 
   #happen(task: () => void): void {

@@ -7,7 +7,7 @@ import { setInterpreting, setLanguages, takeTurn, whisper } from './languages.ts
 import { move } from './places.ts';
 import { connect, depart, disconnect, end, expire, identify, join, recover } from './presence.ts';
 import { recordOf } from './record.ts';
-import { relocate } from './relocation.ts';
+import { relocate, relocating } from './relocation.ts';
 import { answerHandOver, answerReassign, handOver, reassign } from './responsibility.ts';
 import { closeProducer, endpointsLost, mediaLost, pauseProducer, produce } from './sending.ts';
 import { settle, whispersEnded } from './settle.ts';
@@ -108,6 +108,8 @@ function carryOut(visit: Visit, command: Command): Decision {
       return tick(visit, command);
     case 'recover':
       return recover(visit);
+    case 'relocating':
+      return relocating(visit, command);
     case 'relocate':
       return relocate(visit, command);
     case 'media-lost':

@@ -166,13 +166,10 @@ export type Command =
   | { type: 'tick'; now: number }
   /** Another gateway opened the visit from Redis: nobody is connected to it yet. */
   | { type: 'recover'; now: number }
-  /** The media goes to another node, where participants have these endpoints. */
-  | {
-      type: 'relocate';
-      now: number;
-      media: Media;
-      endpoints: ReadonlyMap<ParticipantId, Endpoint>;
-    }
+  /** The media is about to go to another node; or stays. */
+  | { type: 'relocating'; now: number; media: Media | undefined }
+  /** It is there now, where participants have these endpoints. */
+  | { type: 'relocate'; now: number; endpoints: ReadonlyMap<ParticipantId, Endpoint> }
   /** The node has nothing of the visit any more. */
   | { type: 'media-lost'; now: number }
   /** The node has the visit, but not these. */

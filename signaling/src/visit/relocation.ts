@@ -25,14 +25,21 @@ export function arriving(
   return { ...visit, media, participants };
 }
 
-/** From now on the media is at the other node. Who has nothing there joins again. */
-export function relocate(visit: Visit, { now, media, endpoints }: Of<'relocate'>): Decision {
+/**
+ * Where the media is about to go, or that it does not. On record before anything is there, so that the next
+ * owner, if there is one meanwhile, closes it there.
+ */
+export function relocating(visit: Visit, { media }: Of<'relocating'>): Decision {
+  const { arriving: before, ...rest } = visit;
+  if (!media) return before ? change(rest, {}, []) : unchanged(visit);
   if (visit.state === 'ended' || !visit.media) return unchanged(visit);
+  return change(visit, { arriving: media }, []);
+}
+
+/** From now on the media is at the other node. Who has nothing there joins again. */
+export function relocate(visit: Visit, { now, endpoints }: Of<'relocate'>): Decision {
+  const { arriving: media, ...rest } = visit;
+  if (visit.state === 'ended' || !visit.media || !media) return unchanged(visit);
   const { participants } = arriving(visit, media, endpoints);
-  return change(
-    visit,
-    { media, participants },
-    [{ type: 'media-placed', at: now }],
-    [{ type: 'close-visit' }],
-  );
+  return change(rest, { media, participants }, [{ type: 'media-placed', at: now }]);
 }

@@ -178,6 +178,8 @@ export const Visit = z.object({
   startedAt: z.optional(z.int()),
   endedAt: z.optional(z.int()),
   media: z.optional(Media),
+  /** Where it is about to go. */
+  arriving: z.optional(Media),
   policy: z._default(Policy, DEFAULT_POLICY),
   /** Whom who waits waits for. */
   provider: z.optional(ParticipantId),
