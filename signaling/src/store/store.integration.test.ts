@@ -261,10 +261,10 @@ describe('a snapshot', () => {
     expect(logged).toEqual([]);
   });
 
-  test('in a form of a later version is as good as none, and that is logged', async () => {
+  test('in a form of a later version is refused, and that is logged', async () => {
     const { store, logged } = await storeOf(A);
     await admin.set(keys.snapshot, Buffer.of(2, 0x80, 0xff));
-    expect((await store.acquire(key)).visit).toBeUndefined();
+    await expect(store.acquire(key)).rejects.toMatchObject({ code: 'state-unavailable' });
     expect(logged.join()).toContain('does not match its schema');
   });
 });
@@ -543,12 +543,13 @@ describe('a script that Redis runs a second time, because the connection broke b
 });
 
 describe('what Redis holds and is not ours', () => {
-  test('a snapshot that can\u2019t be read counts as none, and is logged without its content', async () => {
+  test('a snapshot that can\u2019t be read is refused and kept, and logged without its content', async () => {
     const { store, logged } = await storeOf(A);
     for (const garbage of ['not JSON', '{"name":"Ana Secret"}', 'null', '[]']) {
       await admin.set(keys.snapshot, garbage);
-      expect(await store.read(key)).toBeUndefined();
-      expect((await store.acquire(key)).visit).toBeUndefined();
+      await expect(store.read(key)).rejects.toMatchObject({ code: 'state-unavailable' });
+      await expect(store.acquire(key)).rejects.toMatchObject({ code: 'state-unavailable' });
+      expect(await admin.get(keys.snapshot)).toBe(garbage);
     }
     expect(logged).toHaveLength(8);
     expect(logged.join()).not.toContain('Secret');

@@ -51,6 +51,8 @@ export interface Commit {
 export interface VisitStore {
   /** False from the first failed call until Redis answers again. */
   readonly available: boolean;
+  /** What is the matter while it is not, in words for an operator. */
+  readonly fault: string;
   /** @throws BedsideError `moved` where another live gateway owns the visit */
   acquire(key: VisitKey): Promise<Lease>;
   read(key: VisitKey): Promise<Visit | undefined>;
@@ -70,6 +72,8 @@ export interface VisitStore {
 
 export interface RedisStoreOptions {
   redis: Redis | Cluster;
+  /** Why it is not connected, if it is not. */
+  connectionError?: (() => Error | undefined) | undefined;
   gatewayId: GatewayId;
   /** New at every start of the process. */
   boot: string;
@@ -103,6 +107,7 @@ export class RedisStore implements VisitStore {
   readonly #membership: Membership;
   /** Leases that were given up while Redis was away; without this, others would be sent here for them. */
   readonly #unreleased = new Map<VisitKey, number>();
+  readonly #held = new Set<VisitKey>();
 
   constructor(options: RedisStoreOptions) {
     this.#options = options;
@@ -121,6 +126,15 @@ export class RedisStore implements VisitStore {
     return this.#membership.available;
   }
 
+  get fault(): string {
+    return this.#membership.fault;
+  }
+
+  /** The connection was away, though no call may have failed. */
+  reconnected(): void {
+    this.#membership.reconnected();
+  }
+
   /** This gateway joins the cluster, and stays until `stop`. Resolves after the first try, whatever came of it. */
   async start(): Promise<void> {
     await this.#membership.start();
@@ -133,12 +147,24 @@ export class RedisStore implements VisitStore {
 
   async acquire(key: VisitKey): Promise<Lease> {
     this.#unreleased.delete(key);
-    const { visits } = gatewayKeys(this.#options.gatewayId);
-    const tracked = this.#calls.call('track', () =>
-      this.#options.redis.pipeline().sadd(visits, key).pexpire(visits, VISIT_TTL_MS).exec(),
-    );
-    const [lease] = await Promise.all([this.#take(key), tracked]);
+    const [lease] = await Promise.all([this.#take(key), this.#track([key])]);
+    this.#held.add(key);
     return lease;
+  }
+
+  /** For the next boot, to take them up again. */
+  async #track(keys: readonly VisitKey[]): Promise<void> {
+    if (keys.length === 0) return;
+    const { visits } = gatewayKeys(this.#options.gatewayId);
+    await this.#calls.call('track', async () => {
+      const replies = await this.#options.redis
+        .pipeline()
+        .sadd(visits, ...keys)
+        .pexpire(visits, VISIT_TTL_MS)
+        .exec();
+      // A pipeline does not fail where its commands do.
+      for (const [error] of replies ?? []) if (error) throw error;
+    });
   }
 
   async #take(key: VisitKey): Promise<Lease> {
@@ -146,11 +172,19 @@ export class RedisStore implements VisitStore {
     if (reply[0] === 'owned') {
       const [, gateway, boot, epoch] = reply;
       if (await this.#isLive(gateway, boot)) throw movedTo(gateway);
+      this.#options.log.warn({ gateway }, 'a visit is taken over from a gateway that is gone');
       reply = await this.#tryAcquire(key, epoch);
       if (reply[0] === 'owned') throw movedTo(reply[1]);
     }
     const [, epoch, snapshot, said] = reply;
-    const visit = this.#parse(snapshot);
+    let visit: Visit | undefined;
+    try {
+      visit = this.#parse(snapshot);
+    } catch (error) {
+      // For one that can read it.
+      await this.release(key, Number(epoch)).catch(() => {});
+      throw error;
+    }
     const messages = said.flatMap((each) => this.#parseSaid(each) ?? []);
     return { epoch: Number(epoch), visit, messages };
   }
@@ -216,6 +250,7 @@ export class RedisStore implements VisitStore {
   async release(key: VisitKey, epoch: number): Promise<void> {
     const { lease, snapshot } = visitKeys(key);
     this.#unreleased.set(key, epoch);
+    this.#held.delete(key);
     await this.#calls.run('release', RELEASE, [lease, snapshot], [epoch]);
     // Where the visit was opened again meanwhile, that is what is tracked.
     if (this.#unreleased.get(key) !== epoch) return;
@@ -262,7 +297,10 @@ export class RedisStore implements VisitStore {
     return AcquireReply.parse(reply);
   }
 
-  /** The snapshot, checked; one that this version can't read is as good as lost, and logged. */
+  /**
+   * The snapshot, checked. One that this version can't read is kept: it may be a later version's, and who was
+   * removed from that visit must not come back because of it. @throws BedsideError `state-unavailable`
+   */
   #parse(snapshot: Buffer | null): Visit | undefined {
     if (snapshot === null) return undefined;
     try {
@@ -270,9 +308,9 @@ export class RedisStore implements VisitStore {
     } catch {
       // Not the cause: the schema's message may quote names from the snapshot.
       this.#options.log.error(
-        'a visit snapshot in Redis does not match its schema; the visit starts anew',
+        'a visit snapshot in Redis does not match its schema: of a later version, or of somebody else',
       );
-      return undefined;
+      throw new BedsideError('state-unavailable', { retryAfterMs: RETRY_AFTER_MS });
     }
   }
 
@@ -287,6 +325,7 @@ export class RedisStore implements VisitStore {
   }
 
   #returned(): void {
+    void this.#track([...this.#held]).catch(() => {});
     for (const [key, epoch] of this.#unreleased) void this.release(key, epoch).catch(() => {});
     this.#options.onAvailable();
   }

@@ -65,12 +65,18 @@ export type Endpoint = z.infer<typeof Endpoint>;
 /** Tokens of a participant that are remembered. Older ones have expired: a token is renewed when it is about to. */
 export const TOKENS_LIMIT = 16;
 
+/** Those of a later version are passed over: who has them has them there. */
+const Grants = z.pipe(
+  z.array(z.string()),
+  z.transform((grants) => grants.filter((grant): grant is Grant => Grant.safeParse(grant).success)),
+);
+
 export const Participant = z.object({
   id: ParticipantId,
   role: Role,
   name: z.optional(DisplayName),
   lang: z.optional(LanguageTag),
-  grants: z.array(Grant),
+  grants: Grants,
   state: ParticipantState,
   connection: ConnectionState,
   place: Place,
