@@ -93,7 +93,7 @@ test('the nodes that are wanted carry the load with room to spare, and one more'
  * A thousand nodes of eight workers, fifty gateways, a hundred thousand visits that come and go. What a
  * gateway knows of a node is up to two seconds old, and of other gateways' choices it knows nothing.
  */
-describe('a hundred thousand visits over a thousand nodes', () => {
+describe('a hundred thousand visits over a thousand nodes', { timeout: 120_000 }, () => {
   const NODES = 1_000;
   const WORKERS = 8;
   const GATEWAYS = 50;
@@ -195,9 +195,7 @@ describe('a hundred thousand visits over a thousand nodes', () => {
       if (state === 'draining') expect(workers.every(({ visits }) => visits === 0)).toBe(true);
   });
 
-  test('are refused early where there is no room, and no node is filled to the brim', {
-    timeout: 60_000,
-  }, () => {
+  test('are refused early where there is no room, and no node is filled to the brim', () => {
     const { refused, nodes, busiest } = simulate(3, ['here'], 750);
     expect(new Set(refused)).toEqual(new Set(['capacity']));
     expect(busiest).toBeLessThan(1);
