@@ -7,6 +7,7 @@ import {
   type ControlResponse,
   type CreateVisit,
   controlCommands,
+  nodeCommands,
   type Role,
   SUPPORTED_VERSIONS,
   unwrap,
@@ -352,9 +353,30 @@ export class Cluster {
     // The node answers who owns the visit: the onlooker shows itself as that gateway.
     const lease = await this.lease(visit);
     if (!lease) throw new Error('nobody owns the visit');
+    const request = { visit: this.#keyOf(visit), epoch: lease.epoch };
+    const answer = await this.#command(node, lease.gateway, 'describe-visit', request);
+    const { response } = controlCommands['describe-visit'];
+    return (unwrap(response, answer) as ControlResponse<'describe-visit'>).peers;
+  }
+
+  /** Has what is at a node go elsewhere, or takes that back. */
+  async drain(node: DrillNode, draining: boolean): Promise<void> {
+    unwrap(
+      nodeCommands.drain.response,
+      await this.#command(node, 'operator', 'drain', { draining }),
+    );
+  }
+
+  /** Sends a node a command, as this gateway. */
+  async #command(
+    node: DrillNode,
+    gatewayId: string,
+    name: string,
+    request: object,
+  ): Promise<unknown> {
     const token = await new SignJWT()
       .setProtectedHeader({ alg: 'HS256' })
-      .setIssuer(lease.gateway)
+      .setIssuer(gatewayId)
       .setAudience(CONTROL_AUDIENCE)
       .setIssuedAt()
       .setExpirationTime('1m')
@@ -362,13 +384,10 @@ export class Cluster {
     const socket = io(node.url.replace('ws:', 'http:'), {
       transports: ['websocket'],
       forceNew: true,
-      auth: { token, versions: SUPPORTED_VERSIONS, gatewayId: lease.gateway },
+      auth: { token, versions: SUPPORTED_VERSIONS, gatewayId },
     });
     try {
-      const request = { visit: this.#keyOf(visit), epoch: lease.epoch };
-      const answer = await socket.timeout(10_000).emitWithAck('describe-visit', request);
-      const { response } = controlCommands['describe-visit'];
-      return (unwrap(response, answer) as ControlResponse<'describe-visit'>).peers;
+      return await socket.timeout(10_000).emitWithAck(name, request);
     } finally {
       socket.close();
     }

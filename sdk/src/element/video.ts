@@ -94,6 +94,8 @@ const isEmpty = ({ width, height }: Size): boolean => width === 0 || height === 
 
 /** Milliseconds for which a notice can at least be read. */
 const NOTICE_MS = 1_000;
+/** A next track that has no frame by then is late: the one before may end meanwhile. */
+const LATE_MS = 500;
 
 /**
  * Shows a track in the element it stands on: `<div ${video({ track, … })}></div>`. Of one track after the
@@ -107,6 +109,7 @@ class VideoDirective extends AsyncDirective {
   #next: HTMLVideoElement | undefined;
   #noticedAt: number | undefined;
   #noticeTimer: ReturnType<typeof setTimeout> | undefined;
+  #lateTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(part: PartInfo) {
     super(part);
@@ -143,8 +146,7 @@ class VideoDirective extends AsyncDirective {
     watcher.observe(place, this.#video, options);
     if (!track) {
       this.#dropNext();
-      // Browsers show black once a track has ended, but not where that plays no more.
-      if (keep) this.#video.pause();
+      if (keep) this.#hold();
       else this.#video.srcObject = null;
     } else if (trackOf(this.#video) === track) {
       this.#dropNext();
@@ -173,6 +175,13 @@ class VideoDirective extends AsyncDirective {
       next.requestVideoFrameCallback(swap);
     else next.addEventListener('loadeddata', swap);
     play(next, swap);
+    this.#lateTimer = setTimeout(() => this.#hold(), LATE_MS);
+  }
+
+  /** Browsers show black once a track has ended, but not where that plays no more. */
+  #hold(): void {
+    this.#video.pause();
+    if (this.#place && this.#options) this.#tellNotice(this.#place, this.#options);
   }
 
   #swap(next: HTMLVideoElement): void {
@@ -180,6 +189,7 @@ class VideoDirective extends AsyncDirective {
     const before = this.#video;
     this.#video = next;
     this.#next = undefined;
+    clearTimeout(this.#lateTimer);
     this.#label(this.#options.label);
     this.#options.watcher.observe(this.#place, next, this.#options);
     discard(before);
@@ -193,6 +203,7 @@ class VideoDirective extends AsyncDirective {
   }
 
   #dropNext(): void {
+    clearTimeout(this.#lateTimer);
     if (this.#next) discard(this.#next);
     this.#next = undefined;
   }
@@ -201,7 +212,7 @@ class VideoDirective extends AsyncDirective {
   #tellNotice(place: HTMLElement, { track, keep, interrupted = false }: VideoOptions): void {
     clearTimeout(this.#noticeTimer);
     const now = performance.now();
-    if (interrupted || (this.#next && this.#noticedAt !== undefined)) {
+    if (interrupted || (this.#next && this.#video.paused)) {
       this.#noticedAt ??= now;
       place.toggleAttribute('data-interrupted', true);
     } else if (this.#noticedAt !== undefined) {
