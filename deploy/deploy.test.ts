@@ -109,7 +109,7 @@ describe('compose.yaml', () => {
   it('gives the node an environment that it accepts', () => {
     const config = nodeConfig();
     expect(config.mediaAddresses).toEqual([{ ip: '0.0.0.0', announced: '192.0.2.10' }]);
-    expect(config.controlSecret).toBe(gatewayConfig().controlSecret);
+    expect(config.control).toEqual(gatewayConfig().control);
   });
 
   it('gives the portal a key and a secret that the gateway knows', () => {

@@ -16,3 +16,8 @@ export function reachableHost(host: string): string {
 /** Host and port as a URL has them. */
 export const authority = (host: string, port: number): string =>
   `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+
+const LOOPBACK = /^(localhost|::1|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/;
+
+/** Whether nobody outside this machine is there: a host as sockets take it or as URLs have it. */
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host);

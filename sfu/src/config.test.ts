@@ -21,7 +21,8 @@ describe('readConfig', () => {
       opsPort: 7101,
       mediaPort: 7200,
       region: 'local',
-      controlSecret: LOOPBACK_CONTROL_SECRET,
+      control: { secrets: { value: LOOPBACK_CONTROL_SECRET }, tls: {} },
+      redis: undefined,
       controlTls: undefined,
       mediaAddresses: [{ ip: '127.0.0.1', announced: undefined }],
     });
@@ -72,7 +73,7 @@ describe('readConfig', () => {
   test('with a secret of its own a node listens anywhere', () => {
     const secret = 's'.repeat(32);
     const config = readConfig({ BEDSIDE_NODE_HOST: '0.0.0.0', BEDSIDE_CONTROL_SECRET: secret });
-    expect(config.controlSecret).toBe(secret);
+    expect(config.control.secrets).toEqual({ value: secret });
   });
 
   test('workers listen on several addresses, each announced as browsers reach it', () => {

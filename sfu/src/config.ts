@@ -1,8 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { availableParallelism, hostname } from 'node:os';
-import { createSecureContext } from 'node:tls';
-import { LOOPBACK_CONTROL_SECRET, NodeId } from '@bedside/protocol';
+import { NodeId } from '@bedside/protocol';
+import {
+  type CertificateFiles,
+  CONTROL_VARIABLES,
+  type ControlSettings,
+  isLoopback,
+  REDIS_VARIABLES,
+  type RedisSettings,
+  readControlSettings,
+  readRedisSettings,
+} from '@bedside/service';
 import * as z from 'zod/mini';
 
 /** Everything a node can be told, from its environment. Times in milliseconds. */
@@ -16,9 +24,10 @@ export interface Config {
   /** Where gateways reach the control link, if not at its own address. */
   readonly controlUrl: string | undefined;
   /** Where the node registers, so that gateways find it; undefined where they are told its address. */
-  readonly redisUrl: string | undefined;
-  readonly controlSecret: string;
-  readonly controlTls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly redis: RedisSettings | undefined;
+  readonly control: ControlSettings;
+  /** The control link is served by TLS with these, to whoever has a certificate of `caFile` where there is one. */
+  readonly controlTls: CertificateFiles | undefined;
   /** Worker i listens on `mediaPort + i`, UDP and TCP; 0 lets each pick free ones. */
   readonly mediaPort: number;
   readonly mediaAddresses: readonly MediaAddress[];
@@ -54,10 +63,6 @@ export interface MediaAddress {
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
-
-const LOOPBACK = /^(localhost|::1|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/;
-/** Whether nobody outside this machine can connect there. */
-export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
 /** Every interface is none that a browser could be told. */
 const WILDCARDS = ['0.0.0.0', '::'];
@@ -108,6 +113,17 @@ const hostName = () =>
     .replace(/[^A-Za-z0-9._~:-]/g, '-')
     .slice(0, 128) || 'node';
 
+/** Of what gateways read, too, by a reader of its own. */
+const described = <Name extends string>(
+  variables: Readonly<Record<Name, { readonly description: string }>>,
+) =>
+  Object.fromEntries(
+    Object.entries<{ readonly description: string }>(variables).map(([name, { description }]) => [
+      name,
+      optional(description, z.string()),
+    ]),
+  ) as Record<Name, z.ZodMiniOptional<z.ZodMiniString>>;
+
 /** All variables of the node; docs/configuration.md is made from this. */
 export const NodeEnvironment = z.object({
   BEDSIDE_NODE_ID: optional(
@@ -130,26 +146,13 @@ export const NodeEnvironment = z.object({
     port,
     7101,
   ),
-  BEDSIDE_REDIS_URL: optional(
-    'Redis, as a redis: or rediss: URL: the node registers there, so that gateways find it. Where it is not set, give its address to the gateways as BEDSIDE_NODES.',
-    url('redis:', 'rediss:'),
-  ),
+  // Where nothing says where Redis is, gateways are told the node's address, as BEDSIDE_NODES.
+  ...described(REDIS_VARIABLES),
   BEDSIDE_NODE_URL: optional(
     'Where gateways reach the control link, as a ws: or wss: URL. Its own address where it is not set, or the first of the machine where that is every interface.',
     url('ws:', 'wss:'),
   ),
-  BEDSIDE_CONTROL_SECRET: optional(
-    'Secret shared with the gateways, at least 32 characters. May be left out where the node listens on a loopback address.',
-    z.string().check(z.minLength(32, { error: 'must have at least 32 characters' })),
-  ),
-  BEDSIDE_CONTROL_TLS_CERT: optional(
-    'File of the certificate chain (PEM), to serve the control link by TLS.',
-    z.string(),
-  ),
-  BEDSIDE_CONTROL_TLS_KEY: optional(
-    'File of the private key (PEM) that belongs to BEDSIDE_CONTROL_TLS_CERT.',
-    z.string(),
-  ),
+  ...described(CONTROL_VARIABLES),
   BEDSIDE_MEDIA_PORT: withDefault(
     'First media port: each worker has one, UDP and TCP, from here on; 0 lets each pick a free one.',
     port,
@@ -253,17 +256,16 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
   // Rules over two variables look at the raw values, so that they are reported with all the others.
   const host = present.BEDSIDE_NODE_HOST ?? '127.0.0.1';
-  if (present.BEDSIDE_CONTROL_SECRET === undefined && !isLoopback(host)) {
-    problems.push('BEDSIDE_CONTROL_SECRET must be set where BEDSIDE_NODE_HOST is not loopback');
-  }
-  const certFile = present.BEDSIDE_CONTROL_TLS_CERT;
-  const keyFile = present.BEDSIDE_CONTROL_TLS_KEY;
-  if ((certFile === undefined) !== (keyFile === undefined)) {
-    problems.push('BEDSIDE_CONTROL_TLS_CERT and BEDSIDE_CONTROL_TLS_KEY must be set together');
-  } else if (certFile !== undefined && keyFile !== undefined) {
-    const problem = certificateProblem(certFile, keyFile);
-    if (problem) problems.push(problem);
-  }
+  const control = readControlSettings(
+    present,
+    isLoopback(host),
+    'BEDSIDE_NODE_HOST is not loopback',
+  );
+  problems.push(...control.problems);
+  const { certFile, keyFile, caFile } = control.settings.tls;
+  if (caFile && !certFile) problems.push('BEDSIDE_CONTROL_TLS_CA needs BEDSIDE_CONTROL_TLS_CERT');
+  const redis = readRedisSettings(present);
+  problems.push(...redis.problems);
   const mediaAddresses = readMediaAddresses(present, problems);
   const mediaPort = Number(present.BEDSIDE_MEDIA_PORT ?? 0);
   const workers = Number(present.BEDSIDE_WORKERS ?? availableParallelism());
@@ -280,9 +282,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     port: data.BEDSIDE_NODE_PORT,
     opsPort: data.BEDSIDE_NODE_OPS_PORT,
     controlUrl: data.BEDSIDE_NODE_URL,
-    redisUrl: data.BEDSIDE_REDIS_URL,
-    controlSecret: data.BEDSIDE_CONTROL_SECRET ?? LOOPBACK_CONTROL_SECRET,
-    controlTls: certFile && keyFile ? Object.freeze({ certFile, keyFile }) : undefined,
+    redis: redis.settings,
+    control: control.settings,
+    controlTls:
+      certFile && keyFile ? { certFile, keyFile, ...(caFile ? { caFile } : {}) } : undefined,
     mediaPort: data.BEDSIDE_MEDIA_PORT,
     mediaAddresses,
     workers: data.BEDSIDE_WORKERS ?? availableParallelism(),
@@ -305,7 +308,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
 /** Names of other components begin like this: in an environment that several share, they are right. */
 const ELSEWHERE =
-  /^BEDSIDE_(GATEWAY_|NODES$|REDIS_PASSWORD|TENANT|ALLOWED_|TLS_|ICE_|TURN_|GRACE_|GUEST_|QUEUE_|TRUSTED_|MAX_SOCKETS|MAX_BACKPRESSURE_|ADDRESS_|SOCKET_|REST_|LOAD$|LOAD_(GATEWAY|SUMMARY|TENANT)|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS)/;
+  /^BEDSIDE_(GATEWAY_|NODES$|TENANT|ALLOWED_|TLS_|ICE_|TURN_|GRACE_|GUEST_|QUEUE_|TRUSTED_|MAX_SOCKETS|MAX_BACKPRESSURE_|ADDRESS_|SOCKET_|REST_|LOAD$|LOAD_(GATEWAY|SUMMARY|TENANT)|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS)/;
 
 /** Variables that look like ours and that nobody reads: misspelt, in all likelihood. */
 export const unknownVariables = (env: Present): string[] =>
@@ -344,14 +347,4 @@ function readMediaAddresses(env: Present, problems: string[]): readonly MediaAdd
   return Object.freeze(
     ips.map((ip, index) => Object.freeze({ ip, announced: announced?.[index] })),
   );
-}
-
-function certificateProblem(certFile: string, keyFile: string): string | undefined {
-  try {
-    createSecureContext({ cert: readFileSync(certFile), key: readFileSync(keyFile) });
-    return undefined;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return `BEDSIDE_CONTROL_TLS_CERT and BEDSIDE_CONTROL_TLS_KEY can not be used (${code ?? 'unknown error'})`;
-  }
 }

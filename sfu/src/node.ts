@@ -8,11 +8,12 @@ import {
   authority,
   createLog,
   createOps,
+  isLoopback,
   type Logger,
   reachableHost,
   VERSION,
 } from '@bedside/service';
-import { type Config, isLoopback } from './config.ts';
+import type { Config } from './config.ts';
 import { ControlServer } from './control/server.ts';
 import { createControlHttpServer } from './control/tls.ts';
 import { ROUTER_RTP_CAPABILITIES } from './media/codecs.ts';

@@ -1,12 +1,12 @@
 import {
+  connectCommands,
   type Logger,
   type Member,
   Membership,
-  REDIS_OPTIONS,
   RedisCalls,
+  type RedisSettings,
   systemClock,
 } from '@bedside/service';
-import { Redis } from 'ioredis';
 
 export interface Registration {
   /** The first word; said again until `leave`. Never fails: Redis may come later. */
@@ -18,26 +18,22 @@ export interface Registration {
 
 /** The node's place in the cluster, by which gateways find it. A node serves its visits without. */
 export function createRegistration(
-  redisUrl: string,
+  settings: RedisSettings,
   self: () => Member,
   telemetry: { redis(operation: string, outcome: 'ok' | 'error', seconds: number): void },
   log: Logger,
 ): Registration {
-  const redis = new Redis(redisUrl, { ...REDIS_OPTIONS, lazyConnect: true });
-  let reachable = true;
-  redis.on('ready', () => {
-    reachable = true;
+  const connection = connectCommands({ settings, log });
+  const calls = new RedisCalls({
+    redis: connection.client,
+    connectionError: () => connection.error,
+    telemetry,
+    onFailed: (cause) => membership.failed(cause),
   });
-  // Once an outage, not once an attempt.
-  redis.on('error', (error: Error) => {
-    if (reachable) log.error({ err: error }, 'redis is not reachable');
-    reachable = false;
-  });
-  const calls = new RedisCalls({ redis, telemetry, onFailed: (cause) => membership.failed(cause) });
   const membership: Membership = new Membership({ calls, self, clock: systemClock, log });
   return {
     async join() {
-      await redis.connect().catch(() => {});
+      await connection.open();
       await membership.start();
     },
     changed() {
@@ -45,7 +41,7 @@ export function createRegistration(
     },
     async leave() {
       await membership.stop();
-      redis.disconnect();
+      connection.close();
     },
   };
 }

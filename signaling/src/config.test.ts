@@ -3,12 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LOOPBACK_CONTROL_SECRET, LOOPBACK_GUEST_SECRET } from '@bedside/protocol';
+import { readSecret } from '@bedside/service';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
   ConfigError,
   type Environment,
   GATEWAY_VARIABLES,
+  type GatewayConfig,
   GUEST_KID,
   readConfig,
   unknownVariables,
@@ -44,9 +46,9 @@ test('tenants are all that must be set, and the gateway is for one machine then'
     host: '127.0.0.1',
     port: 7000,
     opsPort: 7001,
-    redisUrl: 'redis://127.0.0.1:6379',
+    redis: { kind: 'single', hosts: [{ host: '127.0.0.1', port: 6379 }] },
     nodes: [],
-    controlSecret: LOOPBACK_CONTROL_SECRET,
+    control: { secrets: { value: LOOPBACK_CONTROL_SECRET }, tls: {} },
     guestSecret: LOOPBACK_GUEST_SECRET,
     allowedOrigins: [],
     tls: undefined,
@@ -143,19 +145,19 @@ test('what is reported never shows a value', () => {
 const SECRETS = [
   {
     name: 'BEDSIDE_CONTROL_SECRET',
-    field: 'controlSecret',
+    of: ({ control }: GatewayConfig) => readSecret(control.secrets),
     builtIn: LOOPBACK_CONTROL_SECRET,
     other: { BEDSIDE_GUEST_SECRET: 'g'.repeat(32) },
   },
   {
     name: 'BEDSIDE_GUEST_SECRET',
-    field: 'guestSecret',
+    of: ({ guestSecret }: GatewayConfig) => guestSecret,
     builtIn: LOOPBACK_GUEST_SECRET,
     other: { BEDSIDE_CONTROL_SECRET: 's'.repeat(32) },
   },
 ] as const;
 
-describe.each(SECRETS)('$name', ({ name, field, builtIn, other }) => {
+describe.each(SECRETS)('$name', ({ name, of, builtIn, other }) => {
   const good = { ...GOOD, ...other };
   const elsewhere: [string, Environment][] = [
     ['a gateway on all addresses', { BEDSIDE_GATEWAY_HOST: '0.0.0.0' }],
@@ -180,7 +182,7 @@ describe.each(SECRETS)('$name', ({ name, field, builtIn, other }) => {
 
   test.each(['localhost', '127.0.0.1', '127.8.8.8', '::1'])('is built in on %s', (host) => {
     const env = { BEDSIDE_GATEWAY_HOST: host, BEDSIDE_NODES: 'ws://[::1]:7100' };
-    expect(readConfig({ ...good, ...env })[field]).toBe(builtIn);
+    expect(of(readConfig({ ...good, ...env }))).toBe(builtIn);
   });
 });
 

@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { GatewayId, IceServer, LOOPBACK_GUEST_SECRET, TenantId } from '@bedside/protocol';
 import {
-  GatewayId,
-  IceServer,
-  LOOPBACK_CONTROL_SECRET,
-  LOOPBACK_GUEST_SECRET,
-  TenantId,
-} from '@bedside/protocol';
-import { readCertificate } from '@bedside/service';
+  CONTROL_VARIABLES,
+  type ControlSettings,
+  isLoopback,
+  REDIS_VARIABLES,
+  type RedisSettings,
+  readCertificate,
+  readControlSettings,
+  readRedisSettings,
+} from '@bedside/service';
 import type { JWK } from 'jose';
 import * as z from 'zod/mini';
 import { isNetwork } from './sockets/address.ts';
@@ -88,13 +91,13 @@ export interface GatewayConfig {
   host: string;
   port: number;
   opsPort: number;
-  redisUrl: string;
+  redis: RedisSettings;
   region: string;
   /** Where other gateways reach the ops port, if not at its own address. */
   opsUrl: string | undefined;
   /** Control addresses of the nodes: ws: or wss: URLs. None: those that Redis knows of. */
   nodes: readonly string[];
-  controlSecret: string;
+  control: ControlSettings;
   /** By which the gateways sign tokens for who comes by an invitation or a call. */
   guestSecret: string;
   tenants: readonly Tenant[];
@@ -159,10 +162,8 @@ export const GATEWAY_VARIABLES = {
     default: '7001',
     description: 'Port of `/livez`, `/readyz` and `/metrics`; 0 picks a free one.',
   },
-  BEDSIDE_REDIS_URL: {
-    default: 'redis://127.0.0.1:6379',
-    description: 'Redis, as a redis: or rediss: URL.',
-  },
+  ...REDIS_VARIABLES,
+  BEDSIDE_REDIS_URL: { ...REDIS_VARIABLES.BEDSIDE_REDIS_URL, default: 'redis://127.0.0.1:6379' },
   BEDSIDE_REGION: {
     default: 'local',
     description:
@@ -176,10 +177,7 @@ export const GATEWAY_VARIABLES = {
     description:
       'Control addresses of the nodes: ws: or wss: URLs, separated by commas. Where it is not set, the nodes are those that registered in Redis.',
   },
-  BEDSIDE_CONTROL_SECRET: {
-    description:
-      'Secret shared with the nodes, at least 32 characters. May be left out where gateway and nodes all are on loopback addresses.',
-  },
+  ...CONTROL_VARIABLES,
   BEDSIDE_GUEST_SECRET: {
     description:
       'Secret by which the gateways sign tokens for who is invited or called in, the same for all of them, at least 32 characters. May be left out as BEDSIDE_CONTROL_SECRET may.',
@@ -278,9 +276,6 @@ export const GATEWAY_VARIABLES = {
 type VariableName = keyof typeof GATEWAY_VARIABLES;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '[::1]' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
-
 const isSecure = ({ protocol, hostname }: URL): boolean =>
   protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
 
@@ -309,7 +304,7 @@ function ruleOf(issue: z.core.$ZodIssue): string {
 
 /** Names of other components begin like this: in an environment that several share, they are right. */
 const ELSEWHERE =
-  /^BEDSIDE_(NODE_|DRAIN_|MEDIA_|CONTROL_TLS_|WORKERS|MAX_CONSUMERS_|MAX_VISITS_|COMMAND_|WATCHDOG_|ORPHAN_|EMPTY_|LOAD|SAMPLE_|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS|REDIS_PASSWORD|GATEWAY_URL)/;
+  /^BEDSIDE_(NODE_|DRAIN_|MEDIA_|WORKERS|MAX_CONSUMERS_|MAX_VISITS_|COMMAND_|WATCHDOG_|ORPHAN_|EMPTY_|LOAD|SAMPLE_|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS|GATEWAY_URL)/;
 
 /** Variables that look like ours and that nobody reads: misspelt, in all likelihood. */
 export const unknownVariables = (env: Environment): string[] =>
@@ -441,34 +436,27 @@ export function readConfig(env: Environment): GatewayConfig {
   const onOneMachine =
     isLoopback(host) &&
     nodes.every((node) => URL.canParse(node) && isLoopback(new URL(node).hostname));
-  const secret = (name: VariableName, value: string | null | undefined, builtIn: string) => {
-    const chosen = value ?? (onOneMachine ? builtIn : undefined);
+  const elsewhere = 'gateway or nodes are not on loopback addresses';
+  const control = readControlSettings(env, onOneMachine, elsewhere);
+  problems.push(...control.problems);
+  const readGuestSecret = (): string => {
+    const name = 'BEDSIDE_GUEST_SECRET';
+    const value = textOrFile(name, 'BEDSIDE_GUEST_SECRET_FILE');
+    const chosen = value ?? (onOneMachine ? LOOPBACK_GUEST_SECRET : undefined);
     if (chosen === undefined) {
       // A file that can not be read is reported already.
-      if (value === undefined)
-        wrong(name, 'is needed where gateway or nodes are not on loopback addresses');
+      if (value === undefined) wrong(name, `is needed where ${elsewhere}`);
     } else if (chosen.length < 32) {
       wrong(name, 'is shorter than 32 characters');
-    } else if (chosen === builtIn && !onOneMachine) {
+    } else if (chosen === LOOPBACK_GUEST_SECRET && !onOneMachine) {
       wrong(name, 'is the built-in one, which is for one machine only');
     }
     return chosen ?? '';
   };
-  const controlSecret = secret(
-    'BEDSIDE_CONTROL_SECRET',
-    text('BEDSIDE_CONTROL_SECRET'),
-    LOOPBACK_CONTROL_SECRET,
-  );
-  const guestSecret = secret(
-    'BEDSIDE_GUEST_SECRET',
-    textOrFile('BEDSIDE_GUEST_SECRET', 'BEDSIDE_GUEST_SECRET_FILE'),
-    LOOPBACK_GUEST_SECRET,
-  );
+  const guestSecret = readGuestSecret();
 
-  const redisUrl = text('BEDSIDE_REDIS_URL') as string;
-  if (!URL.canParse(redisUrl) || !['redis:', 'rediss:'].includes(new URL(redisUrl).protocol)) {
-    wrong('BEDSIDE_REDIS_URL', 'is no redis: or rediss: URL');
-  }
+  const redis = readRedisSettings(env, GATEWAY_VARIABLES.BEDSIDE_REDIS_URL.default);
+  problems.push(...redis.problems);
 
   const gatewayId = GatewayId.safeParse(
     text('BEDSIDE_GATEWAY_ID') ?? `gateway-${randomBytes(8).toString('hex')}`,
@@ -510,11 +498,12 @@ export function readConfig(env: Environment): GatewayConfig {
     host,
     port: integer('BEDSIDE_GATEWAY_PORT', 0, 65535),
     opsPort: integer('BEDSIDE_GATEWAY_OPS_PORT', 0, 65535),
-    redisUrl,
+    // None where that is a problem.
+    redis: redis.settings as RedisSettings,
     region: text('BEDSIDE_REGION') as string,
     opsUrl: urls('BEDSIDE_GATEWAY_OPS_URL', ['http:'])[0],
     nodes,
-    controlSecret,
+    control: control.settings,
     guestSecret,
     tenants: readTenants(),
     allowedOrigins,

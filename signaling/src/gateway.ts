@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import {
   authority,
+  connectCommands,
+  connectSubscriber,
   createLog,
   createOps,
   type Logger,
   type Member,
-  REDIS_OPTIONS,
   reachableHost,
   VERSION,
   watchCertificate,
 } from '@bedside/service';
-import { Redis } from 'ioredis';
 import { createVisits } from './actor/index.ts';
 import { GuestKeys } from './auth/guest-tokens.ts';
 import { createServiceAuth } from './auth/services.ts';
 import { createKeyrings, type OnKeysFetched } from './auth/tokens.ts';
-import { createClinics, SUBSCRIBER_OPTIONS } from './clinic/index.ts';
+import { createClinics } from './clinic/index.ts';
 import type { GatewayConfig } from './config.ts';
 import { Listener } from './listener.ts';
 import { createMetrics, type GatewayMetrics } from './metrics.ts';
@@ -189,22 +189,33 @@ function ownCore(
   guests: GuestTokens,
   self: () => Member,
 ): Core {
-  const redis = new Redis(config.redisUrl, { ...REDIS_OPTIONS, lazyConnect: true });
-  const subscriber = new Redis(config.redisUrl, { ...SUBSCRIBER_OPTIONS, lazyConnect: true });
+  const commands = connectCommands({
+    settings: config.redis,
+    log,
+    onReconnected: () => visits.reconnected(),
+  });
+  const subscriber = connectSubscriber({
+    settings: config.redis,
+    log: log.child({ connection: 'subscriber' }),
+  });
+  const redis = commands.client;
+  const connectionError = () => commands.error;
   const clinics = createClinics({
     redis,
-    subscriber,
+    connectionError,
+    subscriber: subscriber.client,
     guests,
     telemetry: metrics.clinics,
     log,
     entryLifeMs: config.queueEntryLifeMs,
   });
-  const visits = createVisits({
+  const visits: ReturnType<typeof createVisits> = createVisits({
     gatewayId: config.gatewayId,
     self,
     redis,
+    connectionError,
     nodes: config.nodes,
-    controlSecret: config.controlSecret,
+    control: config.control,
     telemetry: metrics.visits,
     log,
     graceMs: config.graceMs,
@@ -212,25 +223,13 @@ function ownCore(
     guests,
     calls: clinics.calls,
   });
-  let reachable = true;
-  redis.on('ready', () => {
-    reachable = true;
-    log.info('redis is reachable');
-  });
-  // Once an outage, not once an attempt.
-  redis.on('error', (error: Error) => {
-    if (reachable) log.error({ err: error }, 'redis is not reachable');
-    reachable = false;
-  });
-  // The other one says it.
-  subscriber.on('error', () => undefined);
   return {
     clinics,
     visits: {
       ...visits,
       async start() {
         // They go on trying by themselves; a gateway starts without Redis and is not ready until it is there.
-        await Promise.allSettled([redis.connect(), subscriber.connect()]);
+        await Promise.all([commands.open(), subscriber.open()]);
         await visits.start();
       },
       async stop(deadlineMs) {
@@ -238,8 +237,8 @@ function ownCore(
           await visits.stop(deadlineMs);
           await clinics.stop();
         } finally {
-          redis.disconnect();
-          subscriber.disconnect();
+          commands.close();
+          subscriber.close();
         }
       },
     },

@@ -15,7 +15,7 @@ import type {
   VisitId,
 } from '@bedside/protocol';
 import { BedsideError, clinicCommands, clinicEvents, unwrap } from '@bedside/protocol';
-import { REDIS_OPTIONS } from '@bedside/service';
+import { REDIS_OPTIONS, SUBSCRIBER_OPTIONS } from '@bedside/service';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import type { Socket } from 'socket.io-client';
@@ -23,7 +23,7 @@ import { TcpProxy } from '../../load-tests/lib/tcp-proxy.ts';
 import { systemClock } from '../src/actor/clock.ts';
 import { VisitRegistry } from '../src/actor/registry.ts';
 import { GuestKeys } from '../src/auth/guest-tokens.ts';
-import { createClinics, SUBSCRIBER_OPTIONS } from '../src/clinic/index.ts';
+import { createClinics } from '../src/clinic/index.ts';
 import { answers } from '../src/cluster/answers.ts';
 import { createGateway } from '../src/gateway.ts';
 import { createMetrics } from '../src/metrics.ts';

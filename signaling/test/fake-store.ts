@@ -5,6 +5,7 @@ import type { LedgerEvent, Said, Visit } from '../src/visit/state.ts';
 /** Redis at the port: leases and snapshots in memory, away when a test says so. */
 export class FakeStore implements VisitStore {
   available = true;
+  fault = 'does not answer';
   readonly leases = new Map<VisitKey, number>();
   readonly snapshots = new Map<VisitKey, Visit>();
   readonly ledger: LedgerEvent[] = [];

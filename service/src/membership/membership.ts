@@ -1,7 +1,9 @@
+import { BedsideError } from '@bedside/protocol';
 import type { Logger } from 'pino';
 import * as z from 'zod/mini';
 import type { Clock } from '../clock.ts';
 import type { RedisCalls } from '../redis/calls.ts';
+import { redisFault } from '../redis/fault.ts';
 import { Member, nameOf, type View } from './member.ts';
 import { BEAT, LEAVE, MEMBERSHIP_KEYS } from './scripts.ts';
 
@@ -38,6 +40,7 @@ export class Membership {
   /** False from the first failed call until Redis answers again. */
   available = false;
   readonly #options: MembershipOptions;
+  #fault = redisFault(undefined);
   #view: View = new Map();
   #revision = '';
   /** What was last said of this process, if anything was. */
@@ -49,6 +52,11 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+  }
+
+  /** What is the matter with Redis while it is not available, in words for an operator. */
+  get fault(): string {
+    return this.#fault;
   }
 
   /** As of the last heartbeat. */
@@ -79,13 +87,18 @@ export class Membership {
 
   /** A call of Redis failed: until a heartbeat gets through it is away. */
   failed(cause: unknown): void {
+    this.#fault = redisFault(cause);
     if (!this.available) return;
     this.available = false;
-    this.#options.log.warn(
-      { reason: cause instanceof Error ? cause.message : 'unknown' },
-      'Redis is away',
-    );
+    this.#options.log.warn({ reason: `Redis ${this.#fault}` }, 'Redis is away');
     this.#schedule(this.#backoff());
+  }
+
+  /** The connection was away though no call failed: what is there now may lack the last data. */
+  reconnected(): void {
+    if (!this.available) return;
+    this.available = false;
+    void this.beat();
   }
 
   /** A heartbeat now: for who needs the view of this moment, or has something else to say of itself. None after `stop`. */
@@ -110,7 +123,9 @@ export class Membership {
         KEYS_TTL_MS,
       ]);
       this.#see(BeatReply.parse(reply));
-    } catch {
+    } catch (thrown) {
+      const cause = thrown instanceof BedsideError ? thrown.cause : thrown;
+      this.#fault = redisFault(cause);
       this.available = false;
       this.#schedule(this.#backoff());
       return;

@@ -10,6 +10,8 @@ export const RETRY_AFTER_MS = 1_000;
 export interface RedisCallsOptions {
   redis: Redis | Cluster;
   telemetry: { redis(operation: string, outcome: 'ok' | 'error', seconds: number): void };
+  /** Why the connection is away, if it is: says more than what a call finds. */
+  connectionError?: (() => Error | undefined) | undefined;
   /** A call found Redis away. */
   onFailed?: (cause: unknown) => void;
 }
@@ -62,7 +64,8 @@ export class RedisCalls {
       const result = await Promise.race([run(), deadline]);
       telemetry.redis(operation, 'ok', seconds());
       return result;
-    } catch (cause) {
+    } catch (thrown) {
+      const cause = this.#options.connectionError?.() ?? thrown;
       telemetry.redis(operation, 'error', seconds());
       if (cause instanceof Error && cause.message.startsWith('WRONGTYPE'))
         throw new BedsideError('internal', { cause });

@@ -18,32 +18,38 @@ export interface Admission {
 }
 
 /**
- * Checks the handshake of a control link.
+ * Checks the handshake of a control link, whose token one of the secrets has signed.
  * @throws BedsideError `invalid-request`, `unauthorized`, `unsupported-version`
  */
-export async function admit(handshake: unknown, secret: Uint8Array): Promise<Admission> {
+export async function admit(handshake: unknown, secrets: readonly string[]): Promise<Admission> {
   const { token, versions, gatewayId } = parse(ControlHandshake, handshake);
-  await verifyToken(token, gatewayId, secret);
+  await verifyToken(token, gatewayId, secrets);
   const version = negotiateVersion(versions);
   if (version === undefined) throw new BedsideError('unsupported-version');
   return { gatewayId, version };
 }
 
-async function verifyToken(token: string, gatewayId: GatewayId, secret: Uint8Array): Promise<void> {
-  let expiresAt: number;
-  try {
-    const { payload } = await jwtVerify(token, secret, {
-      algorithms: ['HS256'],
-      audience: CONTROL_AUDIENCE,
-      // A stolen token does not take over the visits of another gateway.
-      issuer: gatewayId,
-      clockTolerance: CLOCK_SKEW_SECONDS,
-      requiredClaims: ['exp'],
-    });
-    expiresAt = payload.exp ?? Number.POSITIVE_INFINITY;
-  } catch (error) {
-    throw new BedsideError('unauthorized', { cause: error });
+async function verifyToken(
+  token: string,
+  gatewayId: GatewayId,
+  secrets: readonly string[],
+): Promise<void> {
+  let refusal: unknown;
+  for (const secret of secrets) {
+    try {
+      const { payload } = await jwtVerify(token, new TextEncoder().encode(secret), {
+        algorithms: ['HS256'],
+        audience: CONTROL_AUDIENCE,
+        // A stolen token does not take over the visits of another gateway.
+        issuer: gatewayId,
+        clockTolerance: CLOCK_SKEW_SECONDS,
+        requiredClaims: ['exp'],
+      });
+      const latest = Date.now() / 1_000 + TOKEN_LIFETIME_SECONDS + CLOCK_SKEW_SECONDS;
+      if ((payload.exp ?? Number.POSITIVE_INFINITY) <= latest) return;
+    } catch (error) {
+      refusal = error;
+    }
   }
-  const latest = Date.now() / 1_000 + TOKEN_LIFETIME_SECONDS + CLOCK_SKEW_SECONDS;
-  if (expiresAt > latest) throw new BedsideError('unauthorized');
+  throw new BedsideError('unauthorized', { cause: refusal });
 }

@@ -17,7 +17,7 @@ import {
   parse,
   toBedsideError,
 } from '@bedside/protocol';
-import type { Logger } from '@bedside/service';
+import { controlSecrets, type Logger, lastGood } from '@bedside/service';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
@@ -68,9 +68,14 @@ export class ControlServer {
       pingTimeout: PING_TIMEOUT_MS,
       connectTimeout: 5_000,
     });
-    const secret = new TextEncoder().encode(options.config.controlSecret);
+    // Read for each link: they change while this process runs.
+    const secrets = lastGood(
+      () => controlSecrets(options.config.control.secrets),
+      (error) =>
+        options.log.warn({ err: error }, 'control secrets can not be read: those before serve on'),
+    );
     this.#io.use((socket, next) => {
-      admit(socket.handshake.auth, secret).then(
+      admit(socket.handshake.auth, secrets()).then(
         (admission) => {
           socket.data.admission = admission;
           next();

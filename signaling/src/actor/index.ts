@@ -1,5 +1,5 @@
 import type { GatewayId } from '@bedside/protocol';
-import type { Member } from '@bedside/service';
+import type { ControlSettings, Member } from '@bedside/service';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { answers } from '../cluster/answers.ts';
@@ -16,13 +16,15 @@ const FIRST_NODE_MS = 2_000;
 
 export interface VisitsOptions {
   gatewayId: GatewayId;
-  /** Made with REDIS_OPTIONS; the caller closes it, after `stop`. */
+  /** The caller closes it, after `stop`, and says when it was away: see `reconnected`. */
   redis: Redis | Cluster;
+  /** Why it is not connected, if it is not. */
+  connectionError?: () => Error | undefined;
   /** What this gateway says of itself to the cluster. */
   self: () => Member;
   /** Control addresses of the nodes; those that Redis knows of where there are none. */
   nodes: readonly string[];
-  controlSecret: string;
+  control: ControlSettings;
   telemetry: VisitTelemetry;
   log: Logger;
   /** Milliseconds for which a session outlives its socket. */
@@ -34,13 +36,16 @@ export interface VisitsOptions {
 }
 
 /** The visits of this gateway, on real Redis and real nodes. `start` opens the links and never fails: see `readiness`. */
-export function createVisits(options: VisitsOptions): Visits & { start(): Promise<void> } {
+export function createVisits(
+  options: VisitsOptions,
+): Visits & { start(): Promise<void>; reconnected(): void } {
   const {
     gatewayId,
     self,
     redis,
+    connectionError,
     nodes: urls,
-    controlSecret,
+    control,
     telemetry,
     log,
     graceMs,
@@ -51,6 +56,7 @@ export function createVisits(options: VisitsOptions): Visits & { start(): Promis
   } = options;
   const store = new RedisStore({
     redis,
+    connectionError,
     gatewayId,
     boot: self().boot,
     self,
@@ -66,7 +72,7 @@ export function createVisits(options: VisitsOptions): Visits & { start(): Promis
     urls,
     region: self().region,
     gatewayId,
-    controlSecret,
+    control,
     clock,
     log,
     telemetry,
@@ -93,6 +99,8 @@ export function createVisits(options: VisitsOptions): Visits & { start(): Promis
     events: (tenant, visit) => registry.events(tenant, visit),
     share: (tenant, visit, wait) => registry.share(tenant, visit, wait),
     readiness: () => registry.readiness(),
+    /** Redis may have lost what it had last: what it lacks is written again. */
+    reconnected: () => store.reconnected(),
     start: async () => {
       await store.start();
       await nodes.start(FIRST_NODE_MS);

@@ -123,7 +123,8 @@ export class VisitRegistry implements Visits {
   readiness(): { ready: boolean; reasons: string[] } {
     const reasons: string[] = [];
     if (this.#stopped) reasons.push('shutting down');
-    if (!this.#options.store.available) reasons.push('Redis does not answer');
+    const { store } = this.#options;
+    if (!store.available) reasons.push(`Redis ${store.fault}`);
     if (this.#options.nodes.linked().length === 0) reasons.push('no node is linked');
     return { ready: reasons.length === 0, reasons };
   }

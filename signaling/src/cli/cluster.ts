@@ -7,30 +7,30 @@ import {
   type ResponseOf,
   unwrap,
 } from '@bedside/protocol';
-import { MEMBERSHIP_KEYS, Member, REDIS_OPTIONS } from '@bedside/service';
-import { Redis } from 'ioredis';
-import { io } from 'socket.io-client';
-import { controlHandshake } from '../nodes/handshake.ts';
+import { connectCommands, MEMBERSHIP_KEYS, Member, type RedisSettings } from '@bedside/service';
+import { pino } from 'pino';
+import { io, type ManagerOptions, type SocketOptions } from 'socket.io-client';
+import type { ControlCredentials } from '../nodes/handshake.ts';
 
 const DEADLINE_MS = 5_000;
+const SILENT = pino({ level: 'silent' });
 
 /** Who is in the cluster, by kind and id; as they last said of themselves. */
-export async function members(redisUrl: string): Promise<Member[]> {
-  const redis = new Redis(redisUrl, { ...REDIS_OPTIONS, lazyConnect: true });
-  redis.on('error', () => {});
+export async function members(settings: RedisSettings): Promise<Member[]> {
+  const connection = connectCommands({ settings, log: SILENT });
   try {
-    await redis.connect();
-    const stored = await redis.hvals(MEMBERSHIP_KEYS[0]);
+    await connection.open();
+    const stored = await connection.client.hvals(MEMBERSHIP_KEYS[0]);
     return stored
       .flatMap((json) => {
         const member = Member.safeParse(JSON.parse(json));
         return member.success && member.data.state !== 'left' ? [member.data] : [];
       })
       .sort((one, other) => `${one.kind} ${one.id}`.localeCompare(`${other.kind} ${other.id}`));
-  } catch (cause) {
-    throw new BedsideError('state-unavailable', { cause });
+  } catch (thrown) {
+    throw new BedsideError('state-unavailable', { cause: connection.error ?? thrown });
   } finally {
-    redis.disconnect();
+    connection.close();
   }
 }
 
@@ -39,16 +39,19 @@ export class NodeControl {
   readonly #socket: ReturnType<typeof io>;
   readonly #welcome: Promise<ControlEventPayload<'welcome'>>;
 
-  constructor(address: string, secret: string) {
-    this.#socket = io(address, {
+  /** @throws BedsideError `forbidden` where the credentials are not for that address */
+  constructor(address: string, credentials: ControlCredentials) {
+    if (!credentials.areFor(address)) throw new BedsideError('forbidden');
+    const options = credentials.withTls<Partial<ManagerOptions & SocketOptions>>({
       transports: ['websocket'],
       forceNew: true,
       reconnection: false,
       timeout: DEADLINE_MS,
       auth: (give) => {
-        void controlHandshake('bedside-cli' as GatewayId, secret).then(give, () => give({}));
+        void credentials.handshake('bedside-cli' as GatewayId, address).then(give, () => give({}));
       },
     });
+    this.#socket = io(address, options);
     this.#welcome = new Promise((resolve, reject) => {
       this.#socket.once('welcome', resolve);
       this.#socket.once('connect_error', (cause: Error & { data?: { code?: string } }) => {

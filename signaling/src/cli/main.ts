@@ -1,10 +1,13 @@
 #!/usr/bin/env node
 /**
- * `bedside`, the command line of who runs a cluster. Reads BEDSIDE_REDIS_URL and BEDSIDE_CONTROL_SECRET, as
- * gateways do.
+ * `bedside`, the command line of who runs a cluster. Reads the variables about Redis and control links
+ * that gateways do.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LOOPBACK_CONTROL_SECRET, toBedsideError } from '@bedside/protocol';
+import { toBedsideError } from '@bedside/protocol';
+import { readControlSettings, readRedisSettings, redisFault } from '@bedside/service';
+import { pino } from 'pino';
+import { ControlCredentials } from '../nodes/handshake.ts';
 import { members, NodeControl } from './cluster.ts';
 
 const USAGE = `Usage:
@@ -12,15 +15,24 @@ const USAGE = `Usage:
   bedside drain NODE       have all visits of a node go elsewhere, while they go on; ends when it is empty
   bedside undrain NODE     have a node take visits again
 
-Environment:
-  BEDSIDE_REDIS_URL        Redis of the cluster (redis://127.0.0.1:6379)
-  BEDSIDE_CONTROL_SECRET   the secret of the control links
+Environment, as that of gateways (docs/configuration.md):
+  BEDSIDE_REDIS_…          Redis of the cluster (redis://127.0.0.1:6379)
+  BEDSIDE_CONTROL_…        secret and certificates of the control links
 `;
 const EXIT_USAGE = 64;
+const EXIT_CONFIG = 78;
 const LOOK_MS = 500;
 
-const redisUrl = process.env.BEDSIDE_REDIS_URL || 'redis://127.0.0.1:6379';
-const secret = process.env.BEDSIDE_CONTROL_SECRET || LOOPBACK_CONTROL_SECRET;
+const redis = readRedisSettings(process.env, 'redis://127.0.0.1:6379');
+// Where the node is shows later, and what the built-in secret is good for with it.
+const control = readControlSettings(process.env, true, '');
+const problems = [...redis.problems, ...control.problems];
+if (!redis.settings || problems.length > 0) {
+  process.stderr.write(`The environment is not right:\n  ${problems.join('\n  ')}\n`);
+  process.exit(EXIT_CONFIG);
+}
+const settings = redis.settings;
+const credentials = new ControlCredentials(control.settings, pino({ level: 'silent' }));
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 class Refusal extends Error {}
@@ -28,7 +40,7 @@ class Refusal extends Error {}
 async function showMembers(): Promise<void> {
   const rows = [
     ['KIND', 'ID', 'STATE', 'REGION', 'VERSION', 'ADDRESS'],
-    ...(await members(redisUrl)).map(({ kind, id, state, region, version, address }) => [
+    ...(await members(settings)).map(({ kind, id, state, region, version, address }) => [
       ...[kind, id, state, region, version, address],
     ]),
   ];
@@ -43,13 +55,13 @@ async function showMembers(): Promise<void> {
 }
 
 async function drain(id: string, draining: boolean): Promise<void> {
-  const all = await members(redisUrl);
+  const all = await members(settings);
   const node = all.find((member) => member.kind === 'node' && member.id === id);
   if (!node) {
     const known = all.filter(({ kind }) => kind === 'node').map((each) => each.id);
     throw new Refusal(`No node ${id} is in the cluster. There are: ${known.join(', ') || 'none'}.`);
   }
-  const control = new NodeControl(node.address, secret);
+  const control = new NodeControl(node.address, credentials);
   try {
     let { visits } = await control.drain(draining);
     if (!draining) {
@@ -79,7 +91,8 @@ try {
 } catch (thrown) {
   const error = toBedsideError(thrown);
   const texts: Partial<Record<typeof error.code, string>> = {
-    'state-unavailable': 'Redis does not answer. Is BEDSIDE_REDIS_URL right?',
+    'state-unavailable': `Redis ${redisFault(error.cause)}. Are the variables BEDSIDE_REDIS_… right?`,
+    forbidden: 'The built-in control secret is for one machine only. Set BEDSIDE_CONTROL_SECRET.',
     unauthorized: 'The node refuses. Is BEDSIDE_CONTROL_SECRET the cluster’s?',
     'connection-failed': 'The node does not answer at its address. Is it reachable from here?',
   };

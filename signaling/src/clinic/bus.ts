@@ -21,7 +21,7 @@ export class Bus {
   readonly #listeners = new Map<string, Set<BusListener>>();
   #cancelPing = () => {};
 
-  /** `redis`: made with SUBSCRIBER_OPTIONS; the caller closes it, after `close`. */
+  /** `redis`: one that does not join channels again by itself (SUBSCRIBER_OPTIONS); the caller closes it, after `close`. */
   constructor(redis: Redis, clock: Clock) {
     this.#redis = redis;
     this.#clock = clock;

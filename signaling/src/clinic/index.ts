@@ -1,4 +1,4 @@
-import { REDIS_OPTIONS, RedisCalls } from '@bedside/service';
+import { RedisCalls } from '@bedside/service';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../actor/clock.ts';
@@ -15,13 +15,12 @@ import { QueueWriter } from './queue/writer.ts';
 /** Of an entry's life: after this share of it, owners write it again and watchers look for what has expired. */
 const REFRESH_SHARE = 1 / 3;
 
-/** How the client that listens to channels should be set up. */
-export const SUBSCRIBER_OPTIONS = { ...REDIS_OPTIONS, autoResubscribe: false } as const;
-
 export interface ClinicServiceOptions {
-  /** Made with REDIS_OPTIONS; the caller closes both connections, after `stop`. */
+  /** The caller closes both connections, after `stop`. */
   redis: Redis | Cluster;
-  /** One more, with SUBSCRIBER_OPTIONS: it listens to channels. */
+  /** Why it is not connected, if it is not. */
+  connectionError?: () => Error | undefined;
+  /** One more, which does not join channels again by itself: it listens to them. */
   subscriber: Redis;
   /** For who accepts a call. */
   guests: GuestTokens;
@@ -40,9 +39,18 @@ export interface ClinicService extends Clinics, ClinicDoor {
 }
 
 export function createClinics(options: ClinicServiceOptions): ClinicService {
-  const { redis, subscriber, guests, telemetry, log, entryLifeMs, clock = systemClock } = options;
+  const {
+    redis,
+    connectionError,
+    subscriber,
+    guests,
+    telemetry,
+    log,
+    entryLifeMs,
+    clock = systemClock,
+  } = options;
   const refreshMs = entryLifeMs * REFRESH_SHARE;
-  const calls = new RedisCalls({ redis, telemetry });
+  const calls = new RedisCalls({ redis, connectionError, telemetry });
   const store = new RedisQueueStore(calls, entryLifeMs, log);
   const writer = new QueueWriter({ store, clock, telemetry, refreshMs });
   const bus = new Bus(subscriber, clock);

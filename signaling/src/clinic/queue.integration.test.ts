@@ -8,7 +8,7 @@ import {
   type RequestId,
   type TenantId,
 } from '@bedside/protocol';
-import { REDIS_OPTIONS } from '@bedside/service';
+import { REDIS_OPTIONS, SUBSCRIBER_OPTIONS } from '@bedside/service';
 import { Cluster, Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -18,7 +18,7 @@ import { CLINIC, entryOf, keyOfVisit, TENANT } from '../../test/queue-entries.ts
 import { GuestKeys } from '../auth/guest-tokens.ts';
 import { createMetrics, type GatewayMetrics } from '../metrics.ts';
 import type { ClinicConnection, Staff } from '../ports.ts';
-import { type ClinicService, createClinics, SUBSCRIBER_OPTIONS } from './index.ts';
+import { type ClinicService, createClinics } from './index.ts';
 import { clinicKey, clinicKeys } from './keys.ts';
 
 const guests = new GuestKeys('guest-secret-of-this-test-0123456789');

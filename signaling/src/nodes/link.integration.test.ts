@@ -12,6 +12,7 @@ import { Server as SocketServer } from 'socket.io';
 import { afterEach, expect, test, vi } from 'vitest';
 import { makeCertificate } from '../../test/certificate.ts';
 import { systemClock } from '../actor/clock.ts';
+import { ControlCredentials } from './handshake.ts';
 import { NodeLink } from './link.ts';
 
 const open: (() => unknown)[] = [];
@@ -29,10 +30,14 @@ function link(url: string) {
   const lines: Record<string, unknown>[] = [];
   const attempts = { count: 0 };
   let ahead = 0;
+  const log = pino(
+    { level: 'info' },
+    { write: (line: string) => void lines.push(JSON.parse(line)) },
+  );
   const made = new NodeLink({
     url,
     gatewayId: GatewayId.parse('gateway-1'),
-    controlSecret: 's'.repeat(32),
+    credentials: new ControlCredentials({ secrets: { value: 's'.repeat(32) }, tls: {} }, log),
     // Time runs as ever, only that a test may set it forward.
     clock: {
       now: () => {
@@ -41,7 +46,7 @@ function link(url: string) {
       },
       after: (ms, call) => systemClock.after(ms / 20, call),
     },
-    log: pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
+    log,
     onWelcome: () => {},
     onDown: () => {},
     onLost: () => {},

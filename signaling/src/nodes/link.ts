@@ -15,9 +15,9 @@ import {
   unwrap,
 } from '@bedside/protocol';
 import type { Logger } from 'pino';
-import { io, type Socket } from 'socket.io-client';
+import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import type { Clock } from '../actor/clock.ts';
-import { controlHandshake } from './handshake.ts';
+import type { ControlCredentials } from './handshake.ts';
 
 /** A node that has not answered a call by then may have died. */
 const CALL_DEADLINE_MS = 2_000;
@@ -32,7 +32,7 @@ export interface NodeLinkOptions {
   /** Control address of the node: http(s)://host:port */
   url: string;
   gatewayId: GatewayId;
-  controlSecret: string;
+  credentials: ControlCredentials;
   clock: Clock;
   log: Logger;
   onWelcome: (welcome: ControlEventPayload<'welcome'>) => void;
@@ -59,7 +59,8 @@ export class NodeLink {
 
   constructor(options: NodeLinkOptions) {
     this.#options = options;
-    this.#socket = io(options.url, {
+    const { credentials, gatewayId, url } = options;
+    const settings = credentials.withTls<Partial<ManagerOptions & SocketOptions>>({
       transports: ['websocket'],
       forceNew: true,
       reconnectionDelay: RECONNECT_MIN_MS,
@@ -67,10 +68,10 @@ export class NodeLink {
       timeout: CALL_DEADLINE_MS,
       // Called for every connection: a token lives a minute.
       auth: (give) => {
-        const { gatewayId, controlSecret } = options;
-        void controlHandshake(gatewayId, controlSecret).then(give, () => give({}));
+        void credentials.handshake(gatewayId, url).then(give, () => give({}));
       },
     });
+    this.#socket = io(url, settings);
     this.#socket.on('disconnect', (reason) => {
       this.#down();
       // The node closed the link: Socket.IO leaves the next try to us.

@@ -88,7 +88,7 @@ async function link(...peers: Peer[]) {
     urls: peers.map(({ url }) => url),
     region: 'here',
     gatewayId: 'gateway-1' as GatewayId,
-    controlSecret: SECRET,
+    control: { secrets: { value: SECRET }, tls: {} },
     clock: systemClock,
     log: pino({ level: 'warn' }, { write: (line: string) => void logged.push(line) }),
     telemetry,

@@ -45,7 +45,7 @@ async function gateway() {
     urls: [],
     region: 'here',
     gatewayId: 'gateway-1' as GatewayId,
-    controlSecret: 'a-control-secret-for-tests-of-links-1',
+    control: { secrets: { value: 'a-control-secret-for-tests-of-links-1' }, tls: {} },
     clock,
     log: pino({ level: 'silent' }),
     telemetry: new Counts(),

@@ -9,13 +9,14 @@ import {
   toBedsideError,
   type VisitKey,
 } from '@bedside/protocol';
-import type { View } from '@bedside/service';
+import type { ControlSettings, View } from '@bedside/service';
 import type { Logger } from 'pino';
 import type { Clock } from '../actor/clock.ts';
 import type { VisitTelemetry } from '../ports.ts';
 import type { Media } from '../visit/state.ts';
 import type { NodeClient, NodeReport } from './client.ts';
 import { Closings } from './closings.ts';
+import { ControlCredentials } from './handshake.ts';
 import { NodeLink } from './link.ts';
 import { desiredNodes, type LinkedNode } from './placement.ts';
 
@@ -25,7 +26,7 @@ export interface NodesOptions {
   /** Where visits are placed. */
   region: string;
   gatewayId: GatewayId;
-  controlSecret: string;
+  control: ControlSettings;
   clock: Clock;
   log: Logger;
   telemetry: VisitTelemetry;
@@ -44,6 +45,9 @@ export class Nodes implements NodeClient {
   readonly #first = Promise.withResolvers<void>();
   readonly #nodes = new Map<NodeId, { link: NodeLink; node: LinkedNode }>();
   readonly #closings: Closings;
+  readonly #credentials: ControlCredentials;
+  /** Addresses that what proves this gateway is not for. */
+  readonly #shunned = new Set<string>();
   #rtpCapabilities: RtpCapabilities | undefined;
   /** Every node that was ever linked. */
   readonly #known = new Map<NodeId, 'linked' | 'lost'>();
@@ -54,6 +58,7 @@ export class Nodes implements NodeClient {
   constructor(options: NodesOptions) {
     this.#options = options;
     this.#closings = new Closings(this, options.clock);
+    this.#credentials = new ControlCredentials(options.control, options.log);
   }
 
   /** Opens the links; resolves once one node has said its welcome, or after the deadline. */
@@ -132,7 +137,17 @@ export class Nodes implements NodeClient {
   }
 
   #open(url: string): void {
-    const { gatewayId, controlSecret, clock, log, onReport } = this.#options;
+    const { gatewayId, clock, log, onReport } = this.#options;
+    const credentials = this.#credentials;
+    if (!credentials.areFor(url)) {
+      if (!this.#shunned.has(url))
+        log.error(
+          { control: new URL(url).origin },
+          'no link with this node: the built-in control secret is for one machine only',
+        );
+      this.#shunned.add(url);
+      return;
+    }
     let id: NodeId | undefined;
     const forget = () => {
       if (id !== undefined && this.#nodes.get(id)?.link === link) this.#nodes.delete(id);
@@ -140,7 +155,7 @@ export class Nodes implements NodeClient {
     const link: NodeLink = new NodeLink({
       url,
       gatewayId,
-      controlSecret,
+      credentials,
       clock,
       log,
       onWelcome: ({ nodeId, bootId, region, state, load, rtpCapabilities }) => {
