@@ -8,6 +8,7 @@ import { Cluster } from './drills/cluster.ts';
 import { type Felt, type Report, runDrill } from './drills/drill.ts';
 import { record, table } from './lib/results.ts';
 import { percentile } from './lib/statistics.ts';
+import { releaseMedia } from './native/media-transport.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -49,7 +50,7 @@ function textOf(name: string, { what, lastsMs }: Drill, report: Report): string 
       ],
     ),
     '',
-    `Visits affected (over 200 ms): ${affected}. Participants who set up media anew: ${rejoined}. ` +
+    `The process that measures stood still for up to ${Math.round(report.ownMs)} ms meanwhile. Visits affected (over 200 ms): ${affected}. Participants who set up media anew: ${rejoined}. ` +
       `Commands at what was struck, slowest of each visit, ms: ${spread(commands.slowest)}; in all ${commands.acknowledged} acknowledged, ${commands.refused} refused, **${commands.lost} lost**. ` +
       `Left over at the nodes: ${inAll(report.leaks)} with the visits there, ${inAll(report.leftBehind)} after them.`,
   ].join('\n');
@@ -86,4 +87,5 @@ if (asked.length === 0 || unknown.length > 0) {
     const body = await run(name, DRILLS[name] as Drill);
     if (values.record) record({ command: `npm run drill -- ${name}`, body });
   }
+  releaseMedia();
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { eachOf, until } from '../lib/wait.ts';
 import { Caller } from '../native/caller.ts';
-import type { Drill } from './catalogue.ts';
+import type { Drill, Scene } from './catalogue.ts';
 import type { Cluster, Counts } from './cluster.ts';
 import { CountedCommands, numberIn } from './counted-commands.ts';
 import { Gaps } from './gaps.ts';
@@ -16,6 +16,9 @@ const HEALED_DEADLINE_MS = 60_000;
 const LEAK_DEADLINE_MS = 60_000;
 /** Visits that are entered or left at a time. */
 const WIDTH = 4;
+
+/** Between two looks at whether this process itself stands still. */
+const PULSE_MS = 5;
 
 type Source = 'microphone' | 'camera';
 
@@ -37,6 +40,8 @@ export interface Report {
   readonly elsewhere: Felt;
   /** From then on, everywhere. */
   readonly mended: Felt;
+  /** The longest time for which the process that measures stood still itself, from the fault on: no gap is known better. */
+  readonly ownMs: number;
   /** Participants who set up their media anew. */
   readonly rejoined: number;
   readonly commands: {
@@ -65,6 +70,8 @@ export async function runDrill(
   say: (text: string) => void = () => {},
 ): Promise<Report> {
   const gaps = new Gaps();
+  const own = new Gaps();
+  const pulse = setInterval(() => own.arrived('own', performance.now()), PULSE_MS).unref();
   let rejoined = 0;
   const nameOf = (visit: string, listener: string, from: string, source: string) =>
     `${visit} ${listener} ${from} ${source}`;
@@ -118,17 +125,20 @@ export async function runDrill(
   gaps.begin();
   await delay(BEFORE_MS);
   const before = felt(visits);
-  const struck = await visitsAt(cluster, drill, visits);
+  const { scene, struck } = await setScene(cluster, drill, visits);
   const others = visits.filter((visit) => !struck.includes(visit));
 
   say(`the fault: ${struck.length} visits are there`);
   for (const { commands } of visits) commands.begin();
   gaps.begin();
+  own.begin();
   const struckAt = performance.now();
-  await drill.strike(cluster);
+  await drill.strike(scene);
   await delay(Math.max(0, drill.lastsMs - (performance.now() - struckAt)));
   await heard();
   const atFault = felt(struck);
+  const ownMs = own.longest('own', performance.now());
+  clearInterval(pulse);
   const elsewhere = felt(others);
   const now = performance.now();
   const affected = visits.filter((visit) =>
@@ -139,7 +149,7 @@ export async function runDrill(
 
   gaps.begin();
   if (drill.mend) say('what was struck comes back');
-  await drill.mend?.(cluster);
+  await drill.mend?.(scene);
   await delay(BEFORE_MS);
   await heard();
   const mended = felt(visits);
@@ -162,6 +172,7 @@ export async function runDrill(
     atFault,
     elsewhere,
     mended,
+    ownMs,
     rejoined,
     commands: {
       acknowledged: visits.reduce((sum, { commands }) => sum + commands.acknowledged, 0),
@@ -174,16 +185,26 @@ export async function runDrill(
   };
 }
 
-async function visitsAt(
+async function setScene(
   cluster: Cluster,
   { scope }: Drill,
   visits: readonly LiveVisit[],
-): Promise<LiveVisit[]> {
-  if (scope === 'all') return [...visits];
-  if (scope === 'node')
-    return visits.filter(({ callers }) => callers[0]?.node === cluster.nodes[0]?.host);
+): Promise<{ scene: Scene; struck: LiveVisit[] }> {
   const leases = await Promise.all(visits.map(({ id }) => cluster.lease(id)));
-  return visits.filter((_, index) => leases[index]?.gateway === cluster.gateways[0]?.id);
+  const carriedBy = ({ host }: Scene['node']) =>
+    visits.filter(({ callers }) => callers[0]?.node === host);
+  const ownedBy = ({ id }: Scene['gateway']) =>
+    visits.filter((_, index) => leases[index]?.gateway === id);
+  const node = busiest(cluster.nodes, carriedBy);
+  const gateway = busiest(cluster.gateways, ownedBy);
+  const struck = { node: carriedBy(node), gateway: ownedBy(gateway), all: [...visits] }[scope];
+  return { scene: { cluster, node, gateway }, struck };
+}
+
+function busiest<Member>(members: readonly Member[], visitsOf: (member: Member) => unknown[]) {
+  const [first] = members.toSorted((a, b) => visitsOf(b).length - visitsOf(a).length);
+  if (first === undefined) throw new Error('nobody is there to be struck');
+  return first;
 }
 
 /** What the nodes have beyond this, once that does not change any more or a minute is over. */

@@ -71,3 +71,8 @@ export class MediaTransport {
     this.#peer.close();
   }
 }
+
+/** Once no transport is used any more: lets the process end, which libdatachannel's threads keep alive. */
+export function releaseMedia(): void {
+  ndc.cleanup();
+}
