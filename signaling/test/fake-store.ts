@@ -18,6 +18,7 @@ export class FakeStore implements VisitStore {
   before: (
     call: 'acquire' | 'read' | 'commit' | 'release' | 'expect' | 'overdue' | 'abandoned',
   ) => Promise<void> = async () => {};
+  readonly #seen = new Map<VisitKey, Pick<Commit, 'epoch' | 'number'>>();
   #epochs = 0;
 
   /** Calls fail from now on. */
@@ -31,6 +32,21 @@ export class FakeStore implements VisitStore {
   comeBack(): void {
     this.available = true;
     this.before = async () => {};
+  }
+
+  /** As by a failover to a replica that is behind: the last commits of the only visit are undone. */
+  lose(key: VisitKey, count: number): void {
+    for (const { events, messages } of this.commits.splice(-count, count)) {
+      this.ledger.splice(this.ledger.length - events.length);
+      const said = this.said.get(key) ?? [];
+      said.splice(said.length - messages.length);
+    }
+    const last = this.commits.at(-1);
+    this.#seen.delete(key);
+    this.snapshots.delete(key);
+    if (!last) return;
+    this.#seen.set(key, last);
+    this.snapshots.set(key, last.visit);
   }
 
   /** Another gateway takes the visit. */
@@ -54,9 +70,14 @@ export class FakeStore implements VisitStore {
     return this.snapshots.get(key);
   }
 
-  async commit(key: VisitKey, commit: Commit): Promise<'written' | 'stale'> {
+  async commit(key: VisitKey, commit: Commit): Promise<'written' | 'stale' | 'gap'> {
     await this.before('commit');
     if ((this.leases.get(key) ?? 0) > commit.epoch) return 'stale';
+    const seen = this.#seen.get(key);
+    const number = seen?.epoch === commit.epoch ? seen.number : 0;
+    if (number >= commit.number) return 'written';
+    if (number < (commit.after ?? 0)) return 'gap';
+    this.#seen.set(key, commit);
     this.commits.push(commit);
     this.snapshots.set(key, commit.visit);
     this.ledger.push(...commit.events);

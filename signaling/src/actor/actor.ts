@@ -130,6 +130,7 @@ export class VisitActor {
       store,
       key,
       epoch: lease.epoch,
+      clock,
       onUnwritten: (difference) => census.unwritten(difference),
       onStale: () => this.#stepDown(),
       onClean: () => this.#unloadWhenEmpty(),

@@ -24,27 +24,31 @@ return {'acquired', epoch, redis.call('GET', KEYS[2]), redis.call('LRANGE', KEYS
 
 /**
  * Writes snapshot and ledger events unless a higher epoch exists. A lease that is missing or lower was
- * lost by Redis, and is put back. Twice: the commit number has been seen, nothing is written. What can
+ * lost by Redis, and is put back. Where a commit is missing that this one comes after, Redis has lost it,
+ * in a failover or a restart: nothing is written, who calls has it still. Twice: the commit number has been
+ * seen, nothing is written. What can
  * fail, on a ledger that is none, comes first: a script that fails is not undone.
  * Both parts of the ledger are trimmed each by itself, so that neither pushes anything out of the other.
  * KEYS lease, snapshot, ledger, messages, activity. ARGV gateway, boot, epoch, commit number, ttl in ms, ledger length,
- * packed snapshot, messages to keep, count of messages, activity length, count of ledger events, messages...,
- * ledger events..., activities...
+ * packed snapshot, messages to keep, count of messages, activity length, count of ledger events, number of the
+ * commit before or '' for whichever, messages..., ledger events..., activities...
  */
 export const COMMIT = script(`
 local lease = redis.call('HMGET', KEYS[1], 'epoch', 'commit')
 local stored, epoch = tonumber(lease[1]) or 0, tonumber(ARGV[3])
 if stored > epoch then return 'stale' end
-if stored == epoch and (tonumber(lease[2]) or 0) >= tonumber(ARGV[4]) then return 'repeated' end
+local seen = stored == epoch and tonumber(lease[2]) or 0
+if seen >= tonumber(ARGV[4]) then return 'repeated' end
+if ARGV[12] ~= '' and seen < tonumber(ARGV[12]) then return 'gap' end
 for list = 3, 5 do redis.call('LLEN', KEYS[list]) end
-local events = 12 + ARGV[9]
+local events = 13 + ARGV[9]
 local activities = events + ARGV[11]
 local function record(key, first, last, length)
   if last < first then return end
   redis.call('RPUSH', key, unpack(ARGV, first, last))
   redis.call('LTRIM', key, -length, -1)
 end
-if events > 12 then redis.call('RPUSH', KEYS[4], unpack(ARGV, 12, events - 1)) end
+if events > 13 then redis.call('RPUSH', KEYS[4], unpack(ARGV, 13, events - 1)) end
 if ARGV[8] == '0' then redis.call('DEL', KEYS[4]) else
   redis.call('LTRIM', KEYS[4], -ARGV[8], -1)
   redis.call('PEXPIRE', KEYS[4], ARGV[5])

@@ -42,6 +42,8 @@ export interface Commit {
   epoch: number;
   /** Grows with each commit under an epoch; the same number is written once. */
   number: number;
+  /** The number of the commit that must have been written before this one; any where it is absent. */
+  after?: number | undefined;
   visit: Visit;
   events: readonly LedgerEvent[];
   messages: readonly Said[];
@@ -58,8 +60,11 @@ export interface VisitStore {
   read(key: VisitKey): Promise<Visit | undefined>;
   /** The ledger, oldest first. */
   events(key: VisitKey): Promise<LedgerEvent[]>;
-  /** `stale`: a higher epoch exists, so this gateway doesn't own the visit any more. */
-  commit(key: VisitKey, commit: Commit): Promise<'written' | 'stale'>;
+  /**
+   * `stale`: a higher epoch exists, so this gateway doesn't own the visit any more. `gap`: Redis has lost
+   * what was written before; nothing was written.
+   */
+  commit(key: VisitKey, commit: Commit): Promise<'written' | 'stale' | 'gap'>;
   /** Where Redis is away it is released on its return. */
   release(key: VisitKey, epoch: number): Promise<void>;
   /** When somebody must look at the visit, milliseconds since 1970, whoever has it then; undefined for never. */
@@ -208,8 +213,8 @@ export class RedisStore implements VisitStore {
 
   async commit(
     key: VisitKey,
-    { epoch, number, visit, events, messages: said }: Commit,
-  ): Promise<'written' | 'stale'> {
+    { epoch, number, after, visit, events, messages: said }: Commit,
+  ): Promise<'written' | 'stale' | 'gap'> {
     const { lease, snapshot, ledger, messages, activity } = visitKeys(key);
     const { gatewayId, boot } = this.#options;
     const { proof = [], rest = [] } = Object.groupBy(events, (event) =>
@@ -231,10 +236,12 @@ export class RedisStore implements VisitStore {
         said.length,
         ACTIVITY_LENGTH,
         proof.length,
+        after ?? '',
         ...[...said, ...proof, ...rest].map((each) => JSON.stringify(each)),
       ],
     );
-    return String(reply) === 'stale' ? 'stale' : 'written';
+    const outcome = String(reply);
+    return outcome === 'stale' || outcome === 'gap' ? outcome : 'written';
   }
 
   async events(key: VisitKey): Promise<LedgerEvent[]> {

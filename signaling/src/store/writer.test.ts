@@ -1,6 +1,7 @@
 import { BedsideError, type VisitKey } from '@bedside/protocol';
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { FakeClock } from '../../test/fake-clock.ts';
 import { FakeStore } from '../../test/fake-store.ts';
 import { emptyVisit } from '../visit/arbitrary.ts';
 import type { LedgerEvent } from '../visit/state.ts';
@@ -11,6 +12,7 @@ const visitAt = (seq: number) => ({ ...emptyVisit(), seq });
 const event = (at: number): LedgerEvent => ({ type: 'media-placed', at });
 
 let store: FakeStore;
+let clock: FakeClock;
 let writer: VisitWriter;
 let unwritten: number;
 let dropped: number;
@@ -18,6 +20,7 @@ let log: string[];
 
 beforeEach(() => {
   store = new FakeStore();
+  clock = new FakeClock();
   unwritten = 0;
   dropped = 0;
   log = [];
@@ -25,6 +28,7 @@ beforeEach(() => {
     store,
     key,
     epoch: store.takeOver(key),
+    clock,
     onUnwritten: (difference) => {
       unwritten += difference;
     },
@@ -140,6 +144,43 @@ describe('while Redis is away', () => {
   });
 });
 
+describe('where Redis has lost what it said to have written', () => {
+  test('the next change has it written again, in its order and before that change', async () => {
+    for (const seq of [1, 2, 3]) await writer.write(visitAt(seq), [event(seq)]);
+    store.lose(key, 2);
+    expect(await writer.write(visitAt(4), [event(4)])).toBe('written');
+    expect(store.ledger).toEqual([1, 2, 3, 4].map(event));
+    expect(store.commits.map(({ number }) => number)).toEqual([1, 2, 3, 4]);
+    expect([store.snapshots.get(key), unwritten, writer.clean]).toEqual([visitAt(4), 0, true]);
+  });
+
+  test('all of it is written again, and once, though Redis is away in the middle', async () => {
+    for (const seq of [1, 2, 3]) await writer.write(visitAt(seq), [event(seq)]);
+    store.lose(key, 3);
+    let calls = 0;
+    store.before = async () => {
+      calls += 1;
+      if (calls < 3) return;
+      store.available = false;
+      throw new BedsideError('state-unavailable');
+    };
+    expect(await writer.write(visitAt(4), [event(4)])).toBe('kept');
+    store.comeBack();
+    await writer.flush();
+    expect(store.ledger).toEqual([1, 2, 3, 4].map(event));
+    expect(writer.clean).toBe(true);
+  });
+
+  test('of long ago, that change is written alone', async () => {
+    await writer.write(visitAt(1), [event(1)]);
+    clock.advance(61_000);
+    await writer.write(visitAt(2), [event(2)]);
+    store.lose(key, 2);
+    expect(await writer.write(visitAt(3), [event(3)])).toBe('written');
+    expect(store.ledger).toEqual([2, 3].map(event));
+  });
+});
+
 describe('where Redis refuses this visit\u2019s data though it answers', () => {
   test('the answer doesn\u2019t wait for ever, nothing is tried in a loop, and the next change tries again', async () => {
     let attempts = 0;
@@ -199,7 +240,7 @@ describe('once another gateway owns the visit', () => {
 test('with any interleaving of changes and outages every event is written once, in order, and the last snapshot stays', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.constantFrom('write', 'fail', 'return', 'tick'), { maxLength: 40 }),
+      fc.array(fc.constantFrom('write', 'fail', 'return', 'tick', 'lose'), { maxLength: 40 }),
       async (steps) => {
         const redis = new FakeStore();
         let balance = 0;
@@ -207,6 +248,7 @@ test('with any interleaving of changes and outages every event is written once, 
           store: redis,
           key,
           epoch: redis.takeOver(key),
+          clock,
           onUnwritten: (difference) => {
             balance += difference;
           },
@@ -233,12 +275,15 @@ test('with any interleaving of changes and outages every event is written once, 
             redis.comeBack();
             void subject.flush();
           }
+          if (each === 'lose') redis.lose(key, 2);
           if (each === 'tick') await new Promise((resolve) => setImmediate(resolve));
         }
         // Every answer comes without the return of Redis.
         await Promise.all(answers);
         redis.comeBack();
         await subject.flush();
+        // As the visit does when Redis is back.
+        if (seq > 0) await subject.write(visitAt(seq), []);
         await subject.flush();
         expect(redis.ledger).toEqual(Array.from({ length: seq }, (_, index) => event(index + 1)));
         expect(redis.snapshots.get(key)?.seq).toBe(seq === 0 ? undefined : seq);

@@ -1,15 +1,19 @@
 import { BedsideError, LIMITS, toBedsideError, type VisitKey } from '@bedside/protocol';
+import type { Clock } from '../actor/clock.ts';
 import { latest } from '../visit/ledger.ts';
 import type { LedgerEvent, Said, Visit } from '../visit/state.ts';
 import type { VisitStore } from './store.ts';
 
 /** Ledger events of one visit that are kept while Redis is away; beyond, some are dropped and counted. */
 const EVENTS_KEPT = 1_000;
+/** What was written so long ago a failover does not lose: replicas follow within seconds. Milliseconds. */
+const LOSABLE_MS = 60_000;
 
 export interface WriterOptions {
   store: VisitStore;
   key: VisitKey;
   epoch: number;
+  clock: Pick<Clock, 'now'>;
   /** By how many the count of unwritten changes grew or fell. */
   onUnwritten: (difference: number) => void;
   /** Another gateway owns the visit now; nothing is written any more. */
@@ -33,16 +37,26 @@ interface Batch {
   }[];
 }
 
+/** What Redis said to have written, and may lose when a replica takes its place. */
+interface Written {
+  commit: Pick<Batch, 'number' | 'events' | 'messages'>;
+  at: number;
+}
+
 /**
  * Commits one visit's changes, one batch at a time and in order. Changes that come while a batch is
  * under way go into the next one: its snapshot is the latest. A batch that failed is tried again as it
- * was, under its number, because Redis may have written it.
+ * was, under its number, because Redis may have written it. What Redis has lost of the last minute is
+ * written again, before anything else, once it shows.
  */
 export class VisitWriter {
   readonly #options: WriterOptions;
   #inFlight: Batch | undefined;
   #next: Batch | undefined;
   #number = 0;
+  /** Oldest first. */
+  #written: Written[] = [];
+  #lost: Written[] = [];
   #flushing: Promise<void> | undefined;
   #stale = false;
 
@@ -130,20 +144,49 @@ export class VisitWriter {
     return this.#inFlight;
   }
 
+  /** Once more where Redis has lost what came before: that goes first then. */
   async #commit(batch: Batch): Promise<void> {
-    const { store, key, epoch, onUnwritten, onStale } = this.#options;
+    const { store, key, epoch, clock, onUnwritten } = this.#options;
     const { number, visit, events, messages } = batch;
-    const outcome = await store.commit(key, { epoch, number, visit, events, messages });
-    // Given up meanwhile.
-    if (this.#inFlight !== batch) return;
-    if (outcome === 'stale') {
-      this.discard();
-      onStale();
+    for (let lost = this.#lost[0]; lost; lost = this.#lost[0]) {
+      const outcome = await store.commit(key, { ...lost.commit, epoch, visit });
+      if (this.#isOver(batch, outcome)) return;
+      lost.at = clock.now();
+      this.#lost.shift();
+    }
+    const commit = { number, events, messages };
+    const after = this.#written.at(-1)?.commit.number;
+    const outcome = await store.commit(key, { ...commit, epoch, after, visit });
+    if (this.#isOver(batch, outcome)) return;
+    if (outcome === 'gap') {
+      this.#lost = [...this.#written];
       return;
     }
     this.#inFlight = undefined;
+    this.#keep(commit);
     onUnwritten(-batch.changes);
     for (const { resolve } of batch.waiting) resolve('written');
+  }
+
+  /** Whether nothing is to be done with that batch any more. */
+  #isOver(batch: Batch, outcome: 'written' | 'stale' | 'gap'): boolean {
+    // Given up meanwhile.
+    if (this.#inFlight !== batch) return true;
+    if (outcome !== 'stale') return false;
+    this.discard();
+    this.#options.onStale();
+    return true;
+  }
+
+  #keep(commit: Written['commit']): void {
+    const at = this.#options.clock.now();
+    this.#written.push({ commit, at });
+    let events = this.#written.reduce((sum, each) => sum + each.commit.events.length, 0);
+    for (let oldest = this.#written[0]; oldest; oldest = this.#written[0]) {
+      if (at - oldest.at <= LOSABLE_MS && events <= EVENTS_KEPT) return;
+      events -= oldest.commit.events.length;
+      this.#written.shift();
+    }
   }
 
   /** Gives up: the visit is another gateway's. */
