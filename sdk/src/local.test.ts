@@ -630,3 +630,86 @@ describe('an exam camera', () => {
     await expect(local.setExamCameraEnabled(true)).rejects.toMatchObject({ code: 'forbidden' });
   });
 });
+
+describe('two paths', () => {
+  const over = (path: ReturnType<typeof fakePath>) =>
+    path.published.map(({ source, track }) => [source, track]);
+
+  async function relocating(source: 'camera' | 'microphone') {
+    const all = await withTrack(source);
+    const next = fakePath();
+    await all.local.attachNext(next as unknown as MediaPath);
+    return { ...all, next };
+  }
+
+  it('have the same tracks, muted or not, and what is begun meanwhile', async () => {
+    const { local, path, track } = await withTrack('microphone');
+    await local.setMicrophoneEnabled(false);
+    const next = fakePath();
+    await local.attachNext(next as unknown as MediaPath);
+    expect([over(next), next.paused]).toEqual([[['microphone', track]], new Map([['p0', true]])]);
+    const camera = local.setCameraEnabled(true);
+    const picture = new FakeTrack();
+    (await prompt()).allow(picture);
+    await camera;
+    expect(over(next)).toEqual([
+      ['microphone', track],
+      ['camera', picture],
+    ]);
+    expect(over(path)).toEqual(over(next));
+  });
+
+  it('are paused, given another track and closed alike', async () => {
+    const { local, path, next } = await relocating('microphone');
+    await local.setMicrophoneEnabled(false);
+    const switched = local.switchDevice('audioinput', 'other');
+    const other = new FakeTrack('other');
+    (await prompt()).allow(other);
+    await switched;
+    for (const each of [path, next]) {
+      expect(each.published).toMatchObject([{ track: other, closed: false }]);
+      expect(each.paused.get('p0' as ProducerId)).toBe(true);
+    }
+    local.welcome([]);
+    expect([path, next].map(({ published }) => published[0]?.closed)).toEqual([true, true]);
+  });
+
+  it.each(['the first', 'the second'])('of which %s is left go on over that one', async (which) => {
+    const { local, path, next } = await relocating('microphone');
+    const [left, gone] = which === 'the second' ? [next, path] : [path, next];
+    local.settlePath(left as unknown as MediaPath);
+    await local.setMicrophoneEnabled(false);
+    expect([left, gone].map(({ paused }) => paused.get('p0' as ProducerId))).toEqual([true, false]);
+    expect([path.published.length, next.published.length]).toEqual([1, 1]);
+  });
+
+  it('send again, over the one that is left, what had not got through to it', async () => {
+    const { local, track } = await withTrack('camera');
+    const next = fakePath();
+    next.isAway = true;
+    await expect(local.attachNext(next as unknown as MediaPath)).rejects.toThrow();
+    next.isAway = false;
+    local.settlePath(next as unknown as MediaPath);
+    await settled();
+    expect(over(next)).toEqual([
+      ['camera', track],
+      ['camera', track],
+    ]);
+  });
+
+  it('send a camera that was off when the second path came once it is on', async () => {
+    const { local, path } = await withTrack('camera');
+    await local.setCameraEnabled(false);
+    const next = fakePath();
+    await local.attachNext(next as unknown as MediaPath);
+    expect(next.published).toEqual([]);
+    const on = local.setCameraEnabled(true);
+    const picture = new FakeTrack();
+    (await prompt()).allow(picture);
+    await on;
+    expect([over(path), over(next)]).toEqual([[['camera', picture]], [['camera', picture]]]);
+    await local.setCameraEnabled(false);
+    local.settlePath(next as unknown as MediaPath);
+    expect([...next.paused.values()]).toEqual([true]);
+  });
+});

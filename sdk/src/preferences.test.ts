@@ -54,6 +54,16 @@ describe('Preferences', () => {
     expect(send).toHaveBeenCalledWith([{ consumerId: 'cz', paused: false, spatialLayer: 0 }]);
   });
 
+  it('tells of both consumers of what is received over two paths', async () => {
+    const { preferences, send, size, consumers } = setUp();
+    size('a', 160, 90);
+    await vi.runAllTimersAsync();
+    consumers.set('a', { consumerIds: ['ca', 'ca2'], isProtected: false });
+    preferences.touch('a' as never, 'camera');
+    await vi.runAllTimersAsync();
+    expect(send.mock.lastCall).toEqual([[{ consumerId: 'ca2', paused: false, spatialLayer: 0 }]]);
+  });
+
   it('says again what was not heard', async () => {
     const { preferences, send, size } = setUp();
     send.mockRejectedValueOnce(new Error('deadline'));

@@ -15,6 +15,14 @@ const outside = vi.hoisted(() => ({
   received: undefined as
     | ((parameters: ConsumerParameters, track: MediaStreamTrack) => void)
     | undefined,
+  paths: [] as {
+    recvTransportId: string;
+    closed: boolean;
+    handlers: {
+      received(parameters: ConsumerParameters, track: MediaStreamTrack): void;
+      failed(): void;
+    };
+  }[],
 }));
 
 vi.mock('socket.io-client', () => ({
@@ -43,18 +51,37 @@ vi.mock('./media/path.ts', () => ({
   MediaPath: class {
     consumerIds = [];
     transports = [];
+    received: [ConsumerParameters, MediaStreamTrack][] = [];
+    isConnected = true;
+    isSpare = false;
+    closed = false;
+    handlers;
+    recvTransportId;
     constructor(...args: unknown[]) {
-      outside.received = (args[4] as { received: typeof outside.received }).received;
+      this.recvTransportId = (
+        args[2] as { recvTransport: { transportId: string } }
+      ).recvTransport.transportId;
+      this.handlers = args[4] as (typeof outside.paths)[number]['handlers'];
+      outside.received = this.handlers.received;
+      outside.paths.push(this);
     }
-    received = [];
-    consumersOf = () => [];
-    update = () => {};
     parametersByTrack = () => new Map();
-    add = async () => {};
+    snapshot = async () => new Map();
+    consumersOf = () => [];
+    add = async (added: ConsumerParameters[]) => {
+      for (const parameters of added) {
+        const track = { id: parameters.consumerId as string, kind: 'audio' } as MediaStreamTrack;
+        this.received.push([parameters, track]);
+        this.handlers.received(parameters, track);
+      }
+    };
     warmUp = async () => {};
     remove = () => {};
+    update = () => {};
     check = () => {};
-    close = () => {};
+    close = () => {
+      this.closed = true;
+    };
   },
 }));
 vi.mock('./media/playback.ts', () => ({
@@ -73,7 +100,11 @@ vi.mock('./media/playback.ts', () => ({
       },
     };
     add = (key: string, _: unknown, gain: number) => outside.played.set(key, gain);
-    setGain = (key: string, gain: number) => outside.played.set(key, gain);
+    setGain = (key: string, gain: number) => {
+      const known = outside.played.has(key);
+      if (known) outside.played.set(key, gain);
+      return known;
+    };
     remove = (key: string) => outside.played.delete(key);
     clear = () => {};
   },
@@ -81,6 +112,7 @@ vi.mock('./media/playback.ts', () => ({
 
 beforeEach(() => {
   outside.sockets.length = 0;
+  outside.paths.length = 0;
   outside.played.clear();
   outside.music.on = false;
 });
@@ -268,6 +300,152 @@ describe('Visit', () => {
     next.receive('message', message(6));
     expect(asked.messagesAfter).toBe(2);
     expect(log).toEqual([1, 2, 4, 5, 6].map((number) => `message ${number}`));
+    await visit.leave();
+  });
+
+  describe('that goes to another node', () => {
+    const NEW = { ...transport, transportId: 'new' };
+    const heard = (path: string, more: object = {}) => ({
+      consumerId: `a-${path}`,
+      producerId: `a-${path}`,
+      participantId: 'a',
+      source: 'microphone',
+      kind: 'audio',
+      rtpParameters: { codecs: [] },
+      producerPaused: false,
+      priority: 1,
+      gain: 1,
+      ...more,
+    });
+    const muted = person('a', {
+      producers: [
+        { producerId: 'a-t', kind: 'audio', source: 'microphone', paused: true } as never,
+      ],
+    });
+
+    async function relocating() {
+      const all = await connected(muted);
+      const { socket, log } = all;
+      socket.receive('consumers', { added: [heard('t')], removed: [], updated: [] });
+      socket.receive('relocating', {});
+      const consumers = [heard('new')];
+      await answer(socket, 'relocate', { sendTransport: NEW, recvTransport: NEW, consumers });
+      await vi.waitUntil(() => outside.played.has('a-new'), { interval: 1 });
+      const publication = () => all.visit.participants.get('a' as never)?.tracks.get('microphone');
+      log.length = 0;
+      return { ...all, publication };
+    }
+
+    it('has what comes from there at hand, and silent', async () => {
+      const { visit, publication, log } = await relocating();
+      expect(outside.played).toEqual(
+        new Map([
+          ['a-t', 1],
+          ['a-new', 0],
+        ]),
+      );
+      expect([publication()?.track?.id, log]).toEqual(['a-t', []]);
+      await visit.leave();
+    });
+
+    it('plays that when it has moved; who is muted stays it', async () => {
+      const { visit, socket, publication, log } = await relocating();
+      socket.receive('relocation-ended', { moved: true });
+      expect(outside.played).toEqual(
+        new Map([
+          ['a-t', 0],
+          ['a-new', 1],
+        ]),
+      );
+      expect([publication()?.track?.id, publication()?.muted]).toEqual(['a-new', true]);
+      expect(log).toEqual(['-a microphone', '+a microphone']);
+      await vi.waitUntil(() => outside.paths[0]?.closed, { interval: 10, timeout: 5_000 });
+      expect([outside.paths[1]?.closed, visit.state]).toEqual([false, 'connected']);
+      await visit.leave();
+    });
+
+    it('says that it plays it once that is as good', async () => {
+      const { visit, socket, publication } = await relocating();
+      await vi.waitUntil(() => socket.sent.some(({ name }) => name === 'relocated'), {
+        interval: 10,
+        timeout: 5_000,
+      });
+      expect(publication()?.track?.id).toBe('a-new');
+      socket.receive('relocation-ended', { moved: false });
+      expect(publication()?.track?.id).toBe('a-t');
+      await visit.leave();
+    });
+
+    it.each([
+      [
+        'does not after all',
+        (socket: (typeof outside.sockets)[number]) =>
+          socket.receive('relocation-ended', { moved: false }),
+      ],
+      [
+        'loses its socket',
+        (socket: (typeof outside.sockets)[number]) => socket.receive('disconnect'),
+      ],
+      ['finds no way there', () => outside.paths[1]?.handlers.failed()],
+    ])('stays as it is where it %s', async (_, happen) => {
+      const { visit, socket, publication, log } = await relocating();
+      happen(socket);
+      await vi.waitUntil(() => outside.paths[1]?.closed, { interval: 10, timeout: 5_000 });
+      expect([publication()?.track?.id, log, outside.paths[0]?.closed]).toEqual(['a-t', [], false]);
+      await visit.leave();
+    });
+
+    it('adds to each path what is of its transport, and to none what is of no one', async () => {
+      const { visit, socket } = await relocating();
+      const consumers = (consumerId: string, recvTransportId?: string) =>
+        socket.receive('consumers', {
+          added: [heard(consumerId, { participantId: 'b' })],
+          removed: [],
+          updated: [],
+          recvTransportId,
+        });
+      consumers('here');
+      consumers('there', 'new');
+      consumers('nowhere', 'gone');
+      const has = outside.paths.map((path) =>
+        (path as unknown as { received: [ConsumerParameters][] }).received.map(
+          ([{ consumerId }]) => consumerId,
+        ),
+      );
+      expect(has).toEqual([
+        ['a-t', 'a-here'],
+        ['a-new', 'a-there'],
+      ]);
+      await visit.leave();
+    });
+
+    it('joins anew, with neither path, where all media is lost', async () => {
+      const { visit, socket } = await relocating();
+      socket.receive('media-lost', {});
+      expect(outside.paths.map(({ closed }) => closed)).toEqual([true, true]);
+      // At once, and without waiting for a pause.
+      await Promise.resolve();
+      expect(socket.sent.filter(({ name }) => name === 'join')).toHaveLength(2);
+      await visit.leave();
+    });
+  });
+
+  it('keeps what is interrupted of others in sight until it is back, moved away or turned off', async () => {
+    const { visit, socket } = await connected(
+      person('a', {
+        producers: [
+          { producerId: 'a-camera', kind: 'video', source: 'camera', paused: false } as never,
+        ],
+      }),
+    );
+    receive('a', 'camera');
+    const interrupted: boolean[] = [];
+    const camera = () => visit.participants.get('a' as never)?.tracks.get('camera');
+    visit.on('trackUnsubscribed', (_, publication) => interrupted.push(publication.interrupted));
+    socket.receive('changed', changed(3, person('a')));
+    expect(camera()?.interrupted).toBe(true);
+    socket.receive('changed', changed(4, person('a', { place: 'room.1' as never })));
+    expect([interrupted, camera()?.interrupted ?? false]).toEqual([[false], false]);
     await visit.leave();
   });
 });
