@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../scripts/lib/ports.mjs';
 import { redisCommand } from './redis.ts';
 
@@ -22,11 +23,60 @@ export class RedisServer {
 
   /** `args`: more arguments of redis-server. */
   static async start(...args: string[]): Promise<RedisServer> {
-    // Tests run side by side: they look for ports from different places.
-    const from = 20_000 + Math.floor(Math.random() * 10_000);
-    const server = new RedisServer(await freePort(from), args);
+    const server = new RedisServer(await RedisServer.port(), args);
     await server.start();
     return server;
+  }
+
+  /** A port that nobody has. */
+  static port(): Promise<number> {
+    // Tests run side by side: they look for ports from different places.
+    return freePort(20_000 + Math.floor(Math.random() * 10_000));
+  }
+
+  /** A Sentinel that alone decides on the failover of a primary, called `mymaster`. */
+  static async startSentinel(primary: RedisServer): Promise<RedisServer> {
+    const server = new RedisServer(await RedisServer.port(), []);
+    const config = join(server.#dir, 'sentinel.conf');
+    writeFileSync(
+      config,
+      [
+        `sentinel monitor mymaster ${host} ${primary.port} 1`,
+        'sentinel down-after-milliseconds mymaster 500',
+        'sentinel failover-timeout mymaster 3000',
+      ].join('\n'),
+    );
+    await server.#run([
+      config,
+      '--sentinel',
+      ...['--bind', host, '--port', `${server.port}`, '--dir', server.#dir],
+    ]);
+    return server;
+  }
+
+  /** A Redis Cluster of that many primaries, up. A slot whose primary is gone keeps the others from nothing. */
+  static async startCluster(count: number): Promise<RedisServer[]> {
+    const servers: RedisServer[] = [];
+    for (let i = 0; i < count; i += 1)
+      servers.push(
+        await RedisServer.start(
+          ...['--cluster-enabled', 'yes', '--cluster-announce-ip', host],
+          ...['--cluster-node-timeout', '1000', '--cluster-require-full-coverage', 'no'],
+        ),
+      );
+    const slots = 16_384;
+    const at = (i: number) => Math.round((i * slots) / count);
+    for (const [i, { url }] of servers.entries()) {
+      await redisCommand(url, 'CLUSTER', 'ADDSLOTSRANGE', `${at(i)}`, `${at(i + 1) - 1}`);
+      await redisCommand(url, 'CLUSTER', 'SET-CONFIG-EPOCH', `${i + 1}`);
+      await redisCommand(url, 'CLUSTER', 'MEET', host, `${servers[0]?.port}`);
+    }
+    const isUp = async ({ url }: RedisServer) => {
+      const info = String(await redisCommand(url, 'CLUSTER', 'INFO'));
+      return info.includes('cluster_state:ok') && info.includes(`cluster_slots_assigned:${slots}`);
+    };
+    for (const server of servers) while (!(await isUp(server))) await sleep(20);
+    return servers;
   }
 
   get url(): string {
@@ -35,16 +85,20 @@ export class RedisServer {
 
   /** At the same port as before, without the data of before. Resolves once it answers. */
   async start(): Promise<void> {
-    const child = spawn(
-      'redis-server',
-      ['--bind', host, '--port', `${this.port}`, '--dir', this.#dir, '--save', '', ...this.#args],
-      { stdio: 'ignore' },
-    );
+    await this.#run([
+      ...['--bind', host, '--port', `${this.port}`, '--dir', this.#dir, '--save', ''],
+      ...this.#args,
+    ]);
+  }
+
+  async #run(args: readonly string[]): Promise<void> {
+    const child = spawn('redis-server', args, { stdio: 'ignore' });
     this.#child = child;
     const ready = () =>
       redisCommand(this.url, 'PING').then(
         () => true,
-        () => false,
+        // It asks for a password.
+        (error: Error) => error.message.includes('NOAUTH'),
       );
     while (!(await ready())) {
       if (child.exitCode !== null) throw new Error(`redis-server ended: ${child.exitCode}`);

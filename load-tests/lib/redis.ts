@@ -3,28 +3,32 @@ import { connect } from 'node:net';
 type Reply = number | string | null | Reply[];
 
 /**
- * One command to Redis on a connection of its own, for looking at what a run left behind. Texts in the
+ * One command to Redis on a connection of its own, as the user of the URL, for looking at what a run left behind. Texts in the
  * reply are bytes, a character each (latin1).
  * @throws Error that Redis answers with, or when it does not answer in 5 s.
  */
 export function redisCommand(url: string, ...words: string[]): Promise<Reply> {
-  const { hostname, port } = new URL(url);
+  const { hostname, port, username, password } = new URL(url);
+  const auth = password === '' ? [] : [['AUTH', ...(username ? [username] : []), password]];
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostname, port: Number(port) });
     let received = '';
     socket.setTimeout(5_000, () => socket.destroy(new Error('Redis did not answer in 5 s')));
     socket.setEncoding('latin1');
     socket.once('connect', () => {
-      socket.write(
-        words.reduce(
-          (text, word) => `${text}$${Buffer.byteLength(word)}\r\n${word}\r\n`,
-          `*${words.length}\r\n`,
-        ),
-      );
+      for (const command of [...auth, words])
+        socket.write(
+          command.reduce(
+            (text, word) => `${text}$${Buffer.byteLength(word)}\r\n${word}\r\n`,
+            `*${command.length}\r\n`,
+          ),
+        );
     });
     socket.on('data', (chunk: string) => {
       received += chunk;
-      const reply = readReply(received, 0);
+      let reply = readReply(received, 0);
+      if (reply && auth.length > 0 && !(reply.value instanceof Error))
+        reply = readReply(received, reply.end);
       if (!reply) return;
       socket.end();
       if (reply.value instanceof Error) reject(reply.value);

@@ -17,7 +17,8 @@ export interface OpsServer {
 /**
  * What the cluster's operators and balancers ask. `/livez` says that the event loop turns and nothing
  * else: a process that is restarted for Redis' absence takes its visits with it. `/readyz` says
- * whether new visits should come here.
+ * whether new visits should come here; asked with `?unready=404` it says no by that status, by which
+ * HAProxy tells it from a process that does not answer, and leaves the connections that are there.
  */
 export function createOps(options: { registry: Registry; readiness: () => Readiness }): OpsServer {
   const { registry, readiness } = options;
@@ -28,14 +29,14 @@ export function createOps(options: { registry: Registry; readiness: () => Readin
         response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' });
         response.end(body);
       };
-      const path = (request.url ?? '').split('?')[0];
+      const [path, query] = (request.url ?? '').split('?');
       if (request.method !== 'GET' && request.method !== 'HEAD')
         return send(405, 'text/plain', 'GET only\n');
       if (path === '/livez') return send(200, 'text/plain', 'ok\n');
       if (path === '/readyz') {
         const { ready, reasons } = readiness();
         return send(
-          ready ? 200 : 503,
+          ready ? 200 : query === 'unready=404' ? 404 : 503,
           'application/json',
           `${JSON.stringify({ ready, reasons })}\n`,
         );

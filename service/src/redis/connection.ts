@@ -30,6 +30,8 @@ export const REDIS_OPTIONS = {
   connectTimeout: CONNECT_MS,
   // A connection that a firewall or a dead host swallowed would be held for minutes.
   socketTimeout: 2_000,
+  // Nobody here asks for it, and users may not be permitted to give it.
+  disableClientInfo: true,
   retryStrategy,
 } as const;
 
