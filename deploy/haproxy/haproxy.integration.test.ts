@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -22,6 +24,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'bedside-haproxy-'));
 class FakeGateway {
   readonly id: string;
   ready = true;
+  /** Nothing is answered any more. */
+  hung = false;
   readonly #servers: Server[] = [];
   readonly #clients: number;
   readonly ops: number;
@@ -37,12 +41,20 @@ class FakeGateway {
   }
 
   async start(): Promise<void> {
-    const clients = createServer((request, response) => {
-      const from = request.headers['x-forwarded-for'];
+    const clients = createServer((asked, response) => {
+      if (this.hung) return;
+      const from = asked.headers['x-forwarded-for'];
       response.end(JSON.stringify({ id: this.id, from }));
     });
-    const ops = createServer((request, response) => {
-      response.statusCode = request.url === '/readyz' && !this.ready ? 503 : 200;
+    clients.on('upgrade', (_, connection) => {
+      connection.on('error', () => {});
+      connection.write(
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n',
+      );
+    });
+    const ops = createServer((asked, response) => {
+      if (this.hung) return;
+      response.statusCode = asked.url?.startsWith('/readyz') && !this.ready ? 404 : 200;
       response.end();
     });
     this.#servers.push(clients, ops);
@@ -120,6 +132,17 @@ async function homes(): Promise<string[]> {
   return Promise.all(VISITS.map(async (visit) => (await socket(visit)).id));
 }
 
+/** A tunnel, as a WebSocket is one to the balancer. */
+async function upgraded(path: string): Promise<Duplex> {
+  const headers = { connection: 'Upgrade', upgrade: 'raw' };
+  const asked = request(`${url}${path}`, { headers });
+  asked.end();
+  const [, connection] = (await once(asked, 'upgrade')) as [unknown, Duplex];
+  connection.on('error', () => {});
+  connection.resume();
+  return connection;
+}
+
 /** Sent in two parts: the second one when the first must have been seen. */
 function inTwo(text: string): ReadableStream {
   return new ReadableStream({
@@ -191,5 +214,23 @@ describe('the balancer', () => {
     for (const gateway of others) gateway.ready = false;
     await expect.poll(homes, { timeout: 20_000 }).toEqual(before);
     for (const gateway of gateways) gateway.ready = true;
+  });
+
+  it('leaves the connections of a gateway that is not ready, and closes those of one that stands still', async () => {
+    const [first] = gateways as [FakeGateway];
+    const visit = VISITS[(await homes()).indexOf(first.id)];
+    const connection = await upgraded(`/socket.io/?visit=${visit}`);
+    let closed = false;
+    const end = once(connection, 'close').then(() => {
+      closed = true;
+    });
+    first.ready = false;
+    await expect.poll(homes, { timeout: 20_000 }).not.toContain(first.id);
+    expect((await socket('any', `&gateway=${first.id}`)).id).toBe(first.id);
+    expect(closed).toBe(false);
+    first.hung = true;
+    await end;
+    first.hung = false;
+    first.ready = true;
   });
 });

@@ -265,6 +265,7 @@ test('/livez is up without Redis or nodes; /readyz says what is missing', async 
   const readiness = await fetch(`${running.opsUrl}/readyz`);
   expect(readiness.status).toBe(503);
   expect(await readiness.json()).toEqual({ ready: false, reasons: ['redis'] });
+  expect((await fetch(`${running.opsUrl}/readyz?unready=404`)).status).toBe(404);
   running.visits.ready = { ready: true, reasons: [] };
   await vi.waitFor(async () => expect((await fetch(`${running.opsUrl}/readyz`)).status).toBe(200));
 });
