@@ -492,6 +492,89 @@ describe('<bedside-visit>', () => {
       expect(await one.text('[data-participant=dr] .avatar')).toBe('EM');
     });
 
+    describe('after one another', () => {
+      const tile = '[data-participant=dr][data-source=camera]';
+      /** How many videos there are, and of the one that is seen what is in its middle. */
+      const seen = (one: ElementPage) =>
+        one.$(`${tile} video`).evaluateAll((videos) => {
+          const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 });
+          const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+          context.drawImage(videos.at(-1) as HTMLVideoElement, 0, 0, 1, 1);
+          const [red = 0, green = 0, blue = 0] = context.getImageData(0, 0, 1, 1).data;
+          const isGreen = green > 2 * (red + blue);
+          const color = isGreen ? 'green' : red + green + blue > 90 ? 'picture' : 'black';
+          return { videos: videos.length, color };
+        });
+      /** Of a track whose first frame comes when it is told to. */
+      const receive = (one: ElementPage) =>
+        one.do(({ visit }) => {
+          const canvas = document.createElement('canvas');
+          const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+          const [track] = canvas
+            .captureStream(0)
+            .getVideoTracks() as CanvasCaptureMediaStreamTrack[];
+          if (!track) throw new Error('The canvas gave no track');
+          Object.assign(window, {
+            frame: () => {
+              context.fillStyle = '#0c0';
+              context.fillRect(0, 0, 300, 150);
+              track.requestFrame();
+            },
+          });
+          visit.receive('dr', 'camera', track);
+        });
+      const frame = (one: ElementPage) =>
+        one.page.evaluate(() => (window as unknown as { frame(): void }).frame());
+      const notice = (one: ElementPage) => one.$(`${tile} .interruption`).isVisible();
+      const twoFrames = (one: ElementPage) =>
+        one.page.evaluate(
+          () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
+        );
+
+      it('are seen without a gap: the one before until the first frame of the next', async () => {
+        const one = await open({ people: [provider] });
+        await ready(one, tile);
+        await receive(one);
+        await twoFrames(one);
+        expect(await seen(one)).toEqual({ videos: 2, color: 'picture' });
+        await frame(one);
+        await expect.poll(() => seen(one)).toEqual({ videos: 1, color: 'green' });
+        expect(await notice(one)).toBe(false);
+      });
+
+      it('stand, with a notice, from an interruption to the first frame of the next', async () => {
+        const one = await open({ people: [provider] });
+        await ready(one, tile);
+        await one.do(({ visit }) => visit.interrupt('dr', 'camera'));
+        await twoFrames(one);
+        expect(await seen(one)).toEqual({ videos: 1, color: 'picture' });
+        expect([await notice(one), (await one.$('[role=log] p').allTextContents()).at(-1)]).toEqual(
+          [true, 'Dr. Elena Marsh lost the connection'],
+        );
+        await receive(one);
+        await twoFrames(one);
+        expect([await seen(one), await notice(one)]).toEqual([
+          { videos: 2, color: 'picture' },
+          true,
+        ]);
+        await frame(one);
+        await expect.poll(() => seen(one)).toEqual({ videos: 1, color: 'green' });
+        await expect.poll(() => notice(one), { timeout: 5_000 }).toBe(false);
+      });
+
+      it('go at once where no other is to come', async () => {
+        const one = await open({ people: [provider] });
+        await ready(one, tile);
+        await one.do(({ visit }) => visit.interrupt('dr', 'camera'));
+        await one.do(({ visit }) => visit.receive('dr', 'camera', undefined));
+        expect(await one.$(`${tile} .picture.shown`).count()).toBe(0);
+        expect(await notice(one)).toBe(false);
+        expect(
+          await one.$(`${tile} video`).evaluate((video) => (video as HTMLVideoElement).srcObject),
+        ).toBe(null);
+      });
+    });
+
     it('mirror oneself and nobody else', async () => {
       const one = await open({ people: [provider] });
       const scale = (selector: string) =>

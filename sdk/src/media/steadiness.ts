@@ -19,7 +19,6 @@ const FRAMES = 10;
 const STILL_MS = 1_500;
 /** A new path begins small; it has this long, from its first frame on, to be as large as the old one. */
 const GROWTH_MS = 4_000;
-const PACKETS = 10;
 
 interface Track {
   last: Received;
@@ -63,7 +62,7 @@ export class Steadiness {
   #isSteady(track: Track | undefined, old: Track): boolean {
     if (!track || !this.#flows(track)) return false;
     const { last, firstAt } = track;
-    if (last.frames === undefined) return last.packets >= PACKETS && (last.samples ?? 1) > 0;
+    if (last.frames === undefined) return (last.samples ?? 1) > 0;
     if (firstAt === undefined) return false;
     const age = this.#now - firstAt;
     const isLarge = (last.height ?? 0) >= (old.last.height ?? 0) || age >= GROWTH_MS;

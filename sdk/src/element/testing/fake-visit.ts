@@ -334,6 +334,23 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
     this.change(id, {});
   }
 
+  /** Media fails: the track ends as soon as everybody was told. */
+  interrupt(id: string, source: MediaSource): void {
+    const { tracks } = this.participants.get(id as ParticipantId) as FakeParticipant;
+    const { track } = tracks.get(source) ?? {};
+    tracks.set(source, { ...publicationOf(source, undefined), interrupted: true });
+    this.change(id, {});
+    setTimeout(() => track?.stop());
+  }
+
+  /** Another track comes in the place of the one before, or after an interruption; undefined: none does. */
+  receive(id: string, source: MediaSource, track: MediaStreamTrack | undefined): void {
+    const { tracks } = this.participants.get(id as ParticipantId) as FakeParticipant;
+    if (track) tracks.set(source, publicationOf(source, track));
+    else tracks.delete(source);
+    this.change(id, {});
+  }
+
   /** Another participant leaves. */
   gone(id: string): void {
     const participant = this.participants.get(id as ParticipantId);
