@@ -121,9 +121,11 @@ describe('compose.yaml', () => {
   });
 
   it('sets only variables that the services read', () => {
+    const shared =
+      read('service', 'src', 'control.ts') + read('service', 'src', 'redis', 'settings.ts');
     const sources = {
-      gateway: read('signaling', 'src', 'config.ts'),
-      node: read('sfu', 'src', 'config.ts'),
+      gateway: read('signaling', 'src', 'config.ts') + shared,
+      node: read('sfu', 'src', 'config.ts') + shared,
       portal: read('examples', 'portal', 'src', 'config.ts'),
     };
     for (const [name, source] of Object.entries(sources)) {
