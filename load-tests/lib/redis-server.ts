@@ -57,19 +57,25 @@ export class RedisServer {
   /** A Redis Cluster of that many primaries, up. A slot whose primary is gone keeps the others from nothing. */
   static async startCluster(count: number): Promise<RedisServer[]> {
     const servers: RedisServer[] = [];
-    for (let i = 0; i < count; i += 1)
+    /** Else they are ten thousand higher, where connections of others have theirs. */
+    const buses: string[] = [];
+    for (let i = 0; i < count; i += 1) {
+      const bus = `${await RedisServer.port()}`;
+      buses.push(bus);
       servers.push(
         await RedisServer.start(
           ...['--cluster-enabled', 'yes', '--cluster-announce-ip', host],
+          ...['--cluster-port', bus],
           ...['--cluster-node-timeout', '1000', '--cluster-require-full-coverage', 'no'],
         ),
       );
+    }
     const slots = 16_384;
     const at = (i: number) => Math.round((i * slots) / count);
     for (const [i, { url }] of servers.entries()) {
       await redisCommand(url, 'CLUSTER', 'ADDSLOTSRANGE', `${at(i)}`, `${at(i + 1) - 1}`);
       await redisCommand(url, 'CLUSTER', 'SET-CONFIG-EPOCH', `${i + 1}`);
-      await redisCommand(url, 'CLUSTER', 'MEET', host, `${servers[0]?.port}`);
+      await redisCommand(url, 'CLUSTER', 'MEET', host, `${servers[0]?.port}`, `${buses[0]}`);
     }
     const isUp = async ({ url }: RedisServer) => {
       const info = String(await redisCommand(url, 'CLUSTER', 'INFO'));

@@ -2,16 +2,19 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { VisitId } from '@bedside/protocol';
+import type { GatewayId, VisitId } from '@bedside/protocol';
 import { MEMBERSHIP_KEYS } from '@bedside/service';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Authority } from '../../../load-tests/lib/authority.ts';
-import { redisCommand } from '../../../load-tests/lib/redis.ts';
+import { redisCommand, redisKeys } from '../../../load-tests/lib/redis.ts';
 import { RedisServer } from '../../../load-tests/lib/redis-server.ts';
 import { Page } from '../../test/page.ts';
 import { CLINIC, entryOf, keyOfVisit } from '../../test/queue-entries.ts';
 import { type RedisGateway, startRedisGateway, watchQueue } from '../../test/redis-gateway.ts';
+import { clinicKey, clinicKeys } from '../clinic/keys.ts';
+import { DEADLINES, gatewayKeys, visitKeys } from './keys.ts';
 
+const DAY_MS = 24 * 60 * 60 * 1000;
 const soon = { timeout: 20_000 };
 type Environment = Record<string, string>;
 
@@ -123,6 +126,44 @@ describe.each(Object.entries(KINDS))('%s', (_kind, start) => {
 
     expect([...one.log, ...other.log].filter((line) => JSON.parse(line).level !== 30)).toEqual([]);
   });
+});
+
+test('after a crash of everything all that is in Redis goes by itself', async () => {
+  const server = await started();
+  const at = await gateway({ BEDSIDE_REDIS_URL: server.url }, 'gateway-a');
+  const page = new Page('ana', 'patient');
+  await page.connect(at.visits);
+  await page.join();
+  await page.produce('microphone');
+  at.clinics.entryChanged(CLINIC, keyOfVisit('waits'), entryOf('waits', 10), 1);
+  const soonAfter = Date.now() + 1_000;
+  for (const [visit, days] of [
+    ['soon', 0],
+    ['late', 3],
+    ['sooner', 0],
+  ] as const)
+    await at.store.expect(keyOfVisit(visit), soonAfter + days * DAY_MS);
+  await expect
+    .poll(async () => (await redisKeys(server.url)).sort(), soon)
+    .toEqual(
+      [
+        DEADLINES,
+        gatewayKeys('gateway-a' as GatewayId).visits,
+        clinicKeys(clinicKey(CLINIC.tenant, CLINIC.clinic)).queue,
+        ...MEMBERSHIP_KEYS,
+        ...Object.values(visitKeys(keyOfVisit('visit-1'))).filter(
+          (key) => !key.endsWith('messages'),
+        ),
+      ].sort(),
+    );
+  const lives = await Promise.all(
+    (await redisKeys(server.url)).map((key) => redisCommand(server.url, 'PTTL', key)),
+  );
+  expect(Math.min(...lives.map(Number))).toBeGreaterThan(0);
+  // What is due late is not forgotten by what is due soon.
+  const deadlines = Number(await redisCommand(server.url, 'PTTL', DEADLINES));
+  expect(deadlines).toBeGreaterThan(3 * DAY_MS);
+  expect(deadlines).toBeLessThan(5 * DAY_MS);
 });
 
 describe('the users of deploy/redis', () => {

@@ -65,6 +65,18 @@ return 'written'
 `);
 
 /**
+ * When somebody must look at a visit, or never. All of it goes when the last of these times is long past
+ * and nobody was there. Twice: nothing new.
+ * KEYS deadlines. ARGV visit, time or '', for how long the key lives from now on in ms.
+ */
+export const EXPECT = script(`
+if ARGV[2] == '' then return redis.call('ZREM', KEYS[1], ARGV[1]) end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+return 1
+`);
+
+/**
  * Gives out visits that are overdue: whoever else asks gets them only after a while, where they still are.
  * Twice: what the first one gave out is given out again then.
  * KEYS deadlines. ARGV overdue since, given out again at, how many.

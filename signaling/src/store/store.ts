@@ -17,7 +17,7 @@ import { isProof } from '../visit/ledger.ts';
 import { type LedgerEvent, Said, Visit } from '../visit/state.ts';
 import { DEADLINES, gatewayKeys, visitKeys } from './keys.ts';
 import { pack, unpack } from './packing.ts';
-import { ACQUIRE, COMMIT, OVERDUE, RELEASE } from './scripts.ts';
+import { ACQUIRE, COMMIT, EXPECT, OVERDUE, RELEASE } from './scripts.ts';
 
 /** Everything of a visit expires by itself this long after its last change, and after it was to begin. */
 const VISIT_TTL_MS = 24 * 60 * 60 * 1000;
@@ -268,10 +268,8 @@ export class RedisStore implements VisitStore {
   }
 
   async expect(key: VisitKey, at: number | undefined): Promise<void> {
-    const { redis } = this.#options;
-    await this.#calls.call('expect', () =>
-      at === undefined ? redis.zrem(DEADLINES, key) : redis.zadd(DEADLINES, at, key),
-    );
+    const life = Math.max(0, (at ?? 0) - this.#options.clock.now()) + VISIT_TTL_MS;
+    await this.#calls.run('expect', EXPECT, [DEADLINES], [key, at ?? '', life]);
   }
 
   async overdue(): Promise<VisitKey[]> {
