@@ -13,7 +13,8 @@ import { releaseMedia } from './native/media-transport.ts';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    visits: { type: 'string', default: '10' },
+    /** 10 where neither this nor the drill says. */
+    visits: { type: 'string' },
     record: { type: 'boolean', default: false },
   },
 });
@@ -50,7 +51,7 @@ function textOf(name: string, { what, lastsMs }: Drill, report: Report): string 
       ],
     ),
     '',
-    `The process that measures stood still for up to ${Math.round(report.ownMs)} ms meanwhile. Visits affected (over 200 ms): ${affected}. Participants who set up media anew: ${rejoined}. ` +
+    `The process that measures stood still for up to ${Math.round(report.ownMs)} ms meanwhile. Visits affected (over 200 ms): ${affected}. Participants who set up media anew: ${rejoined}. Flows that had not come back in a minute: ${report.notBack}. ` +
       `Commands at what was struck, slowest of each visit, ms: ${spread(commands.slowest)}; in all ${commands.acknowledged} acknowledged, ${commands.refused} refused, **${commands.lost} lost**. ` +
       `Left over at the nodes: ${inAll(report.leaks)} with the visits there, ${inAll(report.leftBehind)} after them.`,
   ].join('\n');
@@ -63,7 +64,7 @@ async function run(name: string, drill: Drill): Promise<string> {
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);
   try {
-    const visits = drill.visits ?? Number(values.visits);
+    const visits = Number(values.visits ?? drill.visits ?? 10);
     const report = await runDrill(cluster, drill, visits, (text) => say(`  ${text}`));
     const text = textOf(name, drill, report);
     process.stdout.write(`\n${text}\n`);

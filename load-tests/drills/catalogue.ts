@@ -20,7 +20,7 @@ export interface Drill {
   strike(scene: Scene): Promise<void> | void;
   /** What was struck comes back. */
   mend?(scene: Scene): Promise<void> | void;
-  /** In place of what the command line says. */
+  /** Where the command line does not say. */
   readonly visits?: number;
   /** Packets of sound and picture come this far apart, where there are many. */
   readonly everyMs?: number;

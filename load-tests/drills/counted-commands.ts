@@ -1,8 +1,6 @@
 import type { LanguageTag } from '@bedside/protocol';
 import type { Caller } from '../native/caller.ts';
 
-const PAUSE_MS = 250;
-
 /** The tag of the n-th command: a language that only this counter speaks. */
 const tagOf = (number: number) => `en-x-n${number.toString().padStart(7, '0')}` as LanguageTag;
 /** The number in the tag of a participant's language; 0 where none was set. */
@@ -15,6 +13,7 @@ export const numberIn = (speaks: readonly string[] | undefined): number =>
  */
 export class CountedCommands {
   readonly #caller: Caller;
+  readonly #pauseMs: number;
   #running = true;
   readonly #done: Promise<void>;
   #sent = 0;
@@ -24,8 +23,9 @@ export class CountedCommands {
   #slowestMs = 0;
   #startedAt: number | undefined;
 
-  constructor(caller: Caller) {
+  constructor(caller: Caller, pauseMs = 250) {
     this.#caller = caller;
+    this.#pauseMs = pauseMs;
     this.#done = this.#run();
   }
 
@@ -57,7 +57,7 @@ export class CountedCommands {
       }
       this.#startedAt = undefined;
       this.#slowestMs = Math.max(this.#slowestMs, performance.now() - startedAt);
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
     }
   }
 }

@@ -14,6 +14,9 @@ const BEFORE_MS = 3_000;
 const ALIVE_MS = 500;
 const HEALED_DEADLINE_MS = 60_000;
 const LEAK_DEADLINE_MS = 60_000;
+/** Between two commands of a visit; where there are many, of each more. */
+const COMMAND_PAUSE_MS = 250;
+const COMMAND_SHARE_MS = 20;
 /** Visits that are entered or left at a time. */
 const WIDTH = 4;
 
@@ -42,6 +45,8 @@ export interface Report {
   readonly mended: Felt;
   /** The longest time for which the process that measures stood still itself, from the fault on: no gap is known better. */
   readonly ownMs: number;
+  /** Flows that had not come back within a minute. */
+  readonly notBack: number;
   /** Participants who set up their media anew. */
   readonly rejoined: number;
   readonly commands: {
@@ -62,7 +67,7 @@ interface LiveVisit {
   readonly commands: CountedCommands;
 }
 
-/** Runs one drill on a cluster that nobody else uses. @throws Error where the media does not heal */
+/** Runs one drill on a cluster that nobody else uses. @throws Error where the visits can not begin */
 export async function runDrill(
   cluster: Cluster,
   drill: Drill,
@@ -91,10 +96,11 @@ export async function runDrill(
   };
 
   say(`${visitCount} visits of two begin`);
+  const pauseMs = Math.max(COMMAND_PAUSE_MS, visitCount * COMMAND_SHARE_MS);
   const ids = Array.from({ length: visitCount }, (_, index) => `drill-${index + 1}`);
   const visits: LiveVisit[] = await eachOf(ids, WIDTH, async (id) => {
     const callers = [await enter(id, 'ana'), await enter(id, 'ben')];
-    return { id, callers, commands: new CountedCommands(callers[0] as Caller) };
+    return { id, callers, commands: new CountedCommands(callers[0] as Caller, pauseMs) };
   });
 
   const flowsOf = ({ id }: LiveVisit, source: Source) => [
@@ -111,15 +117,24 @@ export async function runDrill(
     const now = performance.now();
     return visits
       .flatMap((visit) => [...flowsOf(visit, 'microphone'), ...flowsOf(visit, 'camera')])
-      .filter((flow) => gaps.silent(flow, now) > ALIVE_MS);
+      .filter((flow) => gaps.silent(flow, now) > ALIVE_MS)
+      .map((flow) => `${flow}: ${Math.round(gaps.silent(flow, now))} ms`);
   };
   const heard = () =>
     until(
       'everybody to hear and see the other',
-      async () => silentFlows().length,
-      (silent) => silent === 0,
+      async () => silentFlows(),
+      (silent) => silent.length === 0,
       HEALED_DEADLINE_MS,
     );
+
+  /** Who is not in step with their visit, and why; each state with how many are in it. */
+  const states = () => {
+    const counts = new Map<string, number>();
+    for (const { state } of visits.flatMap(({ callers }) => callers))
+      counts.set(state, (counts.get(state) ?? 0) + 1);
+    return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
+  };
 
   await heard();
   gaps.begin();
@@ -135,7 +150,11 @@ export async function runDrill(
   const struckAt = performance.now();
   await drill.strike(scene);
   await delay(Math.max(0, drill.lastsMs - (performance.now() - struckAt)));
-  await heard();
+  const notBack = await heard().then(
+    () => 0,
+    () => silentFlows().length,
+  );
+  if (notBack > 0) say(`${notBack} flows are not back: ${states()}`);
   const atFault = felt(struck);
   const ownMs = own.longest('own', performance.now());
   clearInterval(pulse);
@@ -151,7 +170,7 @@ export async function runDrill(
   if (drill.mend) say('what was struck comes back');
   await drill.mend?.(scene);
   await delay(BEFORE_MS);
-  await heard();
+  if (notBack === 0) await heard();
   const mended = felt(visits);
   const slowest = struck.map(({ commands }) => commands.slowest(performance.now()));
   await Promise.all(visits.map(({ commands }) => commands.stop()));
@@ -173,6 +192,7 @@ export async function runDrill(
     elsewhere,
     mended,
     ownMs,
+    notBack,
     rejoined,
     commands: {
       acknowledged: visits.reduce((sum, { commands }) => sum + commands.acknowledged, 0),

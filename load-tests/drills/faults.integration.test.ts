@@ -1,5 +1,5 @@
 import { HOLD, type ParticipantId } from '@bedside/protocol';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { until } from '../lib/wait.ts';
 import { Caller } from '../native/caller.ts';
 import { Cluster, type DrillGateway, type DrillNode } from './cluster.ts';
@@ -7,6 +7,9 @@ import { CountedCommands, numberIn } from './counted-commands.ts';
 
 const NAMES = ['patient', 'provider', 'interpreter'] as const;
 type Name = (typeof NAMES)[number];
+
+// A dozen processes on a machine that may do other things.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let cluster: Cluster;
 let visits = 0;

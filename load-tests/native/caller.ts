@@ -129,6 +129,12 @@ export class Caller {
     return this.#session.state.phase === 'connected';
   }
 
+  /** Of the session, for a person: the phase, the step and what failed. */
+  get state(): string {
+    const { phase, step, failure, reason } = this.#session.state;
+    return [phase, step, failure?.code, reason].filter(Boolean).join(' ');
+  }
+
   get id(): ParticipantId {
     if (!this.#welcome) throw new Error('not connected');
     return this.#welcome.participantId;

@@ -59,7 +59,12 @@ export class MediaTransport {
 
   /** False where the packet could not be sent: not connected, or closed. */
   send(rtp: Buffer): boolean {
-    return this.#track.isOpen() && this.#track.sendMessageBinary(rtp);
+    try {
+      return this.#track.isOpen() && this.#track.sendMessageBinary(rtp);
+    } catch {
+      // The other end closed it between the two.
+      return false;
+    }
   }
 
   /** Every RTP and RTCP packet that arrives, decrypted. One listener. */

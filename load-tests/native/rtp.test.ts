@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isRtcp, readRtp, writeRtp } from './rtp.ts';
+import { asksForKeyFrame, isRtcp, readRtp, writeRtp } from './rtp.ts';
 
 const packets = fc.record({
   // 64 to 95 with the marker bit set would read as RTCP, so nobody uses them (RFC 5761).
@@ -42,4 +42,23 @@ test('RTCP and random bytes are no RTP packet and no exception', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => void readRtp(Buffer.from(bytes))),
   );
+});
+
+test('a key frame is asked for by PLI and FIR, also behind a report, and by nothing else', () => {
+  const rtcp = (format: number, type: number, words: number) => {
+    const packet = Buffer.alloc(4 * (words + 1));
+    packet[0] = 0x80 | format;
+    packet[1] = type;
+    packet.writeUInt16BE(words, 2);
+    return packet;
+  };
+  const report = rtcp(1, 201, 7);
+  const [pli, fir, remb, nack] = [
+    rtcp(1, 206, 2),
+    rtcp(4, 206, 4),
+    rtcp(15, 206, 5),
+    rtcp(1, 205, 3),
+  ];
+  expect([pli, fir, Buffer.concat([report, pli])].map(asksForKeyFrame)).toEqual([true, true, true]);
+  expect([report, remb, nack].map(asksForKeyFrame)).toEqual([false, false, false]);
 });
