@@ -34,4 +34,5 @@ export { redisFault } from './redis/fault.ts';
 export { type Script, script } from './redis/script.ts';
 export { REDIS_VARIABLES, type RedisSettings, readRedisSettings } from './redis/settings.ts';
 export { readSecret, type SecretSource } from './secrets.ts';
+export { type Rate, TokenBucket, TokenBuckets } from './token-bucket.ts';
 export { VERSION } from './version.ts';

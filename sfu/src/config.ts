@@ -35,6 +35,12 @@ export interface Config {
   readonly workerBin: string | undefined;
   readonly maxConsumersPerWorker: number;
   readonly maxVisitsPerWorker: number;
+  /** What one gateway may ask for: visits and peers at a time, and commands a second. */
+  readonly perGateway: {
+    readonly visits: number;
+    readonly peers: number;
+    readonly commandsPerSecond: number;
+  };
   /** Deadline of one call to a mediasoup worker. */
   readonly mediaDeadlineMs: number;
   /** Deadline of one control command from arrival to answer, waiting included. */
@@ -181,6 +187,21 @@ export const NodeEnvironment = z.object({
     wholeNumber(1, 100_000),
     1_000,
   ),
+  BEDSIDE_MAX_VISITS_PER_GATEWAY: withDefault(
+    'Visits of one gateway, those included that were closed in the last minutes; more are refused with `capacity`.',
+    wholeNumber(1, 1_000_000),
+    20_000,
+  ),
+  BEDSIDE_MAX_PEERS_PER_GATEWAY: withDefault(
+    'Participants in visits of one gateway; more are refused with `capacity`.',
+    wholeNumber(1, 1_000_000),
+    20_000,
+  ),
+  BEDSIDE_COMMANDS_PER_GATEWAY: withDefault(
+    'Commands of one gateway a second, lasting; four times as many at once. More are refused with `rate-limited`.',
+    wholeNumber(1, 1_000_000),
+    5_000,
+  ),
   // Both below the two seconds for which a gateway waits, so that it hears why.
   BEDSIDE_MEDIA_DEADLINE_MS: withDefault(
     'Milliseconds in which a worker has to answer a call.',
@@ -292,6 +313,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     workerBin: data.MEDIASOUP_WORKER_BIN,
     maxConsumersPerWorker: data.BEDSIDE_MAX_CONSUMERS_PER_WORKER,
     maxVisitsPerWorker: data.BEDSIDE_MAX_VISITS_PER_WORKER,
+    perGateway: Object.freeze({
+      visits: data.BEDSIDE_MAX_VISITS_PER_GATEWAY,
+      peers: data.BEDSIDE_MAX_PEERS_PER_GATEWAY,
+      commandsPerSecond: data.BEDSIDE_COMMANDS_PER_GATEWAY,
+    }),
     mediaDeadlineMs: data.BEDSIDE_MEDIA_DEADLINE_MS,
     commandDeadlineMs: data.BEDSIDE_COMMAND_DEADLINE_MS,
     watchdogIntervalMs: data.BEDSIDE_WATCHDOG_INTERVAL_MS,

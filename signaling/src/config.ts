@@ -5,6 +5,7 @@ import {
   CONTROL_VARIABLES,
   type ControlSettings,
   isLoopback,
+  type Rate,
   REDIS_VARIABLES,
   type RedisSettings,
   readCertificate,
@@ -79,12 +80,6 @@ export const Tenant = z.strictObject({
   allowedOrigins: z.optional(z.array(z.string().check(z.refine(isOrigin, { error: ORIGIN_RULE })))),
 });
 export type Tenant = z.infer<typeof Tenant>;
-
-/** A token bucket: `burst` at once, then `perSecond`. */
-export interface Rate {
-  burst: number;
-  perSecond: number;
-}
 
 export interface GatewayConfig {
   gatewayId: GatewayId;
@@ -304,7 +299,7 @@ function ruleOf(issue: z.core.$ZodIssue): string {
 
 /** Names of other components begin like this: in an environment that several share, they are right. */
 const ELSEWHERE =
-  /^BEDSIDE_(NODE_|DRAIN_|MEDIA_|WORKERS|MAX_CONSUMERS_|MAX_VISITS_|COMMAND_|WATCHDOG_|ORPHAN_|EMPTY_|LOAD|SAMPLE_|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS|GATEWAY_URL)/;
+  /^BEDSIDE_(NODE_|DRAIN_|MEDIA_|WORKERS|MAX_CONSUMERS_|MAX_VISITS_|MAX_PEERS_|COMMAND_|COMMANDS_PER_|WATCHDOG_|ORPHAN_|EMPTY_|LOAD|SAMPLE_|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS|GATEWAY_URL)/;
 
 /** Variables that look like ours and that nobody reads: misspelt, in all likelihood. */
 export const unknownVariables = (env: Environment): string[] =>

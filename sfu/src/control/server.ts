@@ -17,7 +17,7 @@ import {
   parse,
   toBedsideError,
 } from '@bedside/protocol';
-import { controlSecrets, type Logger, lastGood } from '@bedside/service';
+import { controlSecrets, type Logger, lastGood, TokenBuckets } from '@bedside/service';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
@@ -27,6 +27,10 @@ import { type Admission, admit } from './auth.ts';
 /** Either end notices within interval plus timeout that the other is cut off or hung. */
 const PING_INTERVAL_MS = 500;
 const PING_TIMEOUT_MS = 1_500;
+/** Seconds of what a gateway may ask lastingly, that it may ask at once: of many visits when it links. */
+const BURST_SECONDS = 4;
+/** Gateways whose pace is kept at a time. */
+const GATEWAYS_KEPT = 1_000;
 
 type ControlSocket = Socket<
   GatewayToNode,
@@ -57,9 +61,13 @@ export class ControlServer {
   readonly #options: ControlOptions;
   readonly #io: Server<GatewayToNode, NodeToGateway, DefaultEventsMap, { admission: Admission }>;
   readonly #links = new Set<SocketLink>();
+  /** By gateway: a second link gives it nothing more. */
+  readonly #paces: TokenBuckets;
 
   constructor(options: ControlOptions) {
     this.#options = options;
+    const perSecond = options.config.perGateway.commandsPerSecond;
+    this.#paces = new TokenBuckets({ burst: perSecond * BURST_SECONDS, perSecond }, GATEWAYS_KEPT);
     this.#io = new Server(options.server, {
       transports: ['websocket'],
       serveClient: false,
@@ -153,6 +161,8 @@ export class ControlServer {
 
   async #runWithin(gatewayId: GatewayId, name: string, payload: unknown): Promise<unknown> {
     const { config, drain, run } = this.#options;
+    const retryAfterMs = this.#paces.take(gatewayId, performance.now());
+    if (retryAfterMs > 0) throw new BedsideError('rate-limited', { retryAfterMs });
     if (name === 'drain') return drain(parse(nodeCommands.drain.request, payload).draining);
     if (!isCommand(name)) throw new BedsideError('unknown-command');
     const request = parse(controlCommands[name].request, payload) as ControlRequest<typeof name>;

@@ -36,6 +36,10 @@ export interface VisitOptions {
   capabilities: CapabilitySets;
   /** Consumers that the worker still has room for. */
   room: () => number;
+  /** Whether who commands the visit may have one more peer. */
+  mayOpenPeer: () => boolean;
+  /** By how many the peers grew or fell. */
+  onPeers: (difference: number) => void;
   onTransportState: (payload: ControlEventPayload<'transport-state'>) => void;
   onSpeaker: (payload: ControlEventPayload<'speaker'>) => void;
 }
@@ -124,6 +128,11 @@ export class Visit {
     return this.#peers.size === 0;
   }
 
+  /** Peers that are open. */
+  get size(): number {
+    return this.#peers.size;
+  }
+
   /** @throws BedsideError `media-unsupported`, `invalid-request`, `capacity`, `media-unavailable` */
   async openPeer(request: Args<'open-peer'>): Promise<ControlResponse<'open-peer'>> {
     const present = this.#peers.get(request.peer);
@@ -207,8 +216,10 @@ export class Visit {
 
   closePeer(id: PeerId): void {
     const peer = this.#peers.get(id);
+    if (!peer) return;
     this.#peers.delete(id);
-    peer?.close();
+    this.#options.onPeers(-1);
+    peer.close();
   }
 
   describe(): ControlResponse<'describe-visit'> {
@@ -220,6 +231,7 @@ export class Visit {
     if (this.#closed) return;
     this.#closed = true;
     if (!this.#router.closed) this.#router.close();
+    this.#options.onPeers(-this.#peers.size);
     this.#peers.clear();
     this.#sources.clear();
   }
@@ -232,7 +244,8 @@ export class Visit {
 
   async #createPeer({ peer: id, rtpCapabilities, flows }: Args<'open-peer'>): Promise<Peer> {
     const checked = this.#options.capabilities.checked(rtpCapabilities);
-    if (this.#peers.size >= LIMITS.peersPerVisit || this.#options.room() < flows.length)
+    const { room, mayOpenPeer } = this.#options;
+    if (this.#peers.size >= LIMITS.peersPerVisit || room() < flows.length || !mayOpenPeer())
       throw new BedsideError('capacity');
     const [sendTransport, recvTransport] = await this.#createTransports();
     const peer = new Peer({
@@ -249,6 +262,7 @@ export class Visit {
       onConsumerClosed: (consumerId: ConsumerId) => this.scores.forgetConsumer(consumerId),
     });
     this.#peers.set(id, peer);
+    this.#options.onPeers(1);
     for (const transport of [sendTransport, recvTransport]) this.#reportState(id, transport);
     return peer;
   }

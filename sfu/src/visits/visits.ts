@@ -48,6 +48,12 @@ interface VisitRecord {
   unlinkedSince: number | undefined;
 }
 
+interface Holdings {
+  /** Records, also of visits that are closed. */
+  visits: number;
+  peers: number;
+}
+
 /**
  * All visits of this node: which gateway may act on them, in which order, and how long they live
  * without one. A record outlives its visit, so that a gateway whose lease has passed is refused
@@ -64,6 +70,8 @@ export class Visits {
   readonly #records = new Map<VisitKey, VisitRecord>();
   /** The latest link of each gateway: one that was cut off may be back before its old link is noticed dead. */
   readonly #links = new Map<GatewayId, GatewayLink>();
+  /** What each gateway has here. */
+  readonly #holdings = new Map<GatewayId, Holdings>();
   #stopped = false;
 
   constructor(
@@ -154,6 +162,7 @@ export class Visits {
         this.#close(record);
       } else if (!record.visit && emptyMs >= emptyVisitMs + orphanMs) {
         this.#records.delete(record.key);
+        this.#count(record.owner, -1, 0);
       }
     }
   }
@@ -168,6 +177,9 @@ export class Visits {
   #admit(request: { visit: VisitKey; epoch: number }, gatewayId: GatewayId): VisitRecord {
     let record = this.#records.get(request.visit);
     if (!record) {
+      // Also of a visit that is not here: what is to be remembered of it takes memory.
+      if (this.#holdingsOf(gatewayId).visits >= this.#config.perGateway.visits)
+        throw new BedsideError('capacity');
       record = {
         key: request.visit,
         lane: new Lane(LANE_LIMIT),
@@ -179,14 +191,34 @@ export class Visits {
         unlinkedSince: undefined,
       };
       this.#records.set(request.visit, record);
+      this.#count(gatewayId, 1, 0);
     }
     // Of two gateways that were given the same epoch, the first has it.
     if (request.epoch === record.epoch && gatewayId !== record.owner) throw this.#stale();
     if (request.epoch < record.epoch) throw this.#stale();
-    if (gatewayId !== record.owner) record.untold = undefined;
     record.epoch = request.epoch;
-    record.owner = gatewayId;
+    if (gatewayId !== record.owner) this.#handOver(record, gatewayId);
     return record;
+  }
+
+  /** Never refused: the visit is here already. */
+  #handOver(record: VisitRecord, to: GatewayId): void {
+    const peers = record.visit?.size ?? 0;
+    this.#count(record.owner, -1, -peers);
+    this.#count(to, 1, peers);
+    record.owner = to;
+    record.untold = undefined;
+  }
+
+  #holdingsOf(gateway: GatewayId): Readonly<Holdings> {
+    return this.#holdings.get(gateway) ?? { visits: 0, peers: 0 };
+  }
+
+  #count(gateway: GatewayId, visits: number, peers: number): void {
+    const before = this.#holdingsOf(gateway);
+    const now = { visits: before.visits + visits, peers: before.peers + peers };
+    if (now.visits > 0) this.#holdings.set(gateway, now);
+    else this.#holdings.delete(gateway);
   }
 
   #stale(): BedsideError {
@@ -258,6 +290,8 @@ export class Visits {
         deadlineMs: this.#config.mediaDeadlineMs,
         capabilities: this.#capabilities,
         room: () => this.#pool.room(worker),
+        mayOpenPeer: () => this.#holdingsOf(record.owner).peers < this.#config.perGateway.peers,
+        onPeers: (difference) => this.#count(record.owner, 0, difference),
         onTransportState: (payload) =>
           this.#links.get(record.owner)?.send('transport-state', payload),
         onSpeaker: (payload) => this.#links.get(record.owner)?.send('speaker', payload),

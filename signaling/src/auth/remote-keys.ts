@@ -1,6 +1,6 @@
 import { BedsideError } from '@bedside/protocol';
+import { TokenBucket } from '@bedside/service';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
-import { TokenBucket } from '../sockets/token-bucket.ts';
 
 /** The address must answer within this, milliseconds. */
 const TIMEOUT_MS = 3000;

@@ -9,6 +9,7 @@ import {
   Wait,
 } from '@bedside/protocol';
 import type { Logger } from '@bedside/service';
+import { TokenBuckets } from '@bedside/service';
 import * as z from 'zod/mini';
 import type { ServiceAuth } from '../auth/services.ts';
 import type { GatewayConfig } from '../config.ts';
@@ -16,7 +17,6 @@ import type { GatewayTelemetry } from '../metrics.ts';
 import type { Visits } from '../ports.ts';
 import { ClientAddresses } from '../sockets/address.ts';
 import { withDeadline } from '../sockets/deadline.ts';
-import { TokenBuckets } from '../sockets/token-bucket.ts';
 import { type Answer, Exchange, json, problem } from './exchange.ts';
 import { openApiDocument } from './openapi.ts';
 

@@ -5,8 +5,7 @@ import type {
   WebSocket,
   WebSocketBehavior,
 } from 'uWebSockets.js';
-import type { Rate } from '../config.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { type Rate, TokenBucket } from '@bedside/service';
 
 /** uWS.DISABLED, whose type declaration has no value. */
 const NO_COMPRESSION = 0;

@@ -6,13 +6,12 @@ import {
   toBedsideError,
 } from '@bedside/protocol';
 import type { Logger } from '@bedside/service';
+import { type Rate, TokenBucket } from '@bedside/service';
 import type { Namespace, Socket } from 'socket.io';
-import type { Rate } from '../config.ts';
 import type { GatewayTelemetry } from '../metrics.ts';
 import { CommandDesk } from './commands.ts';
 import { withDeadline } from './deadline.ts';
 import { ExpiryTimer } from './expiry-timer.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 /** A command is answered within this, milliseconds, whatever happens behind it. */
 export const COMMAND_DEADLINE_MS = 15_000;

@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { BedsideError, CLINIC_NAMESPACE, LIMITS, type TenantId } from '@bedside/protocol';
 import type { Logger } from '@bedside/service';
+import { TokenBuckets } from '@bedside/service';
 import { Server } from 'socket.io';
 import type { Keyring } from '../auth/tokens.ts';
 import type { GatewayConfig } from '../config.ts';
@@ -10,7 +11,6 @@ import { ClientAddresses } from './address.ts';
 import { clinicDoor } from './clinic-door.ts';
 import { hardenedApp, type UpgradeRefusal } from './hardened-app.ts';
 import { type Shared, serveNamespace } from './namespace.ts';
-import { TokenBuckets } from './token-bucket.ts';
 import { HANDSHAKE_DEADLINE_MS, visitDoor } from './visit-door.ts';
 
 /** A dead connection is noticed within the sum of both, milliseconds. */

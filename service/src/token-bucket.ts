@@ -1,4 +1,8 @@
-import type { Rate } from '../config.ts';
+/** A token bucket: `burst` at once, then `perSecond`. */
+export interface Rate {
+  burst: number;
+  perSecond: number;
+}
 
 /** A token bucket. `nowMs` is a monotonic clock in milliseconds. */
 export class TokenBucket {
