@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
@@ -36,6 +36,8 @@ export function readTls({ certFile, keyFile, caFile }: TlsFiles): TlsMaterial {
     ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }),
   };
   createSecureContext(material);
+  // A file without one would be taken, and mean that nobody is trusted.
+  if (material.ca) new X509Certificate(material.ca);
   return material;
 }
 
