@@ -30,8 +30,9 @@ export class RedisServer {
 
   /** A port that nobody has. */
   static port(): Promise<number> {
-    // Tests run side by side: they look for ports from different places.
-    return freePort(20_000 + Math.floor(Math.random() * 10_000));
+    // Tests run side by side: they look for ports from different places. Servers of a Cluster listen at
+    // one that is ten thousand higher, too, which must not be where connections have theirs.
+    return freePort(10_000 + Math.floor(Math.random() * 10_000));
   }
 
   /** A Sentinel that alone decides on the failover of a primary, called `mymaster`. */
@@ -57,25 +58,19 @@ export class RedisServer {
   /** A Redis Cluster of that many primaries, up. A slot whose primary is gone keeps the others from nothing. */
   static async startCluster(count: number): Promise<RedisServer[]> {
     const servers: RedisServer[] = [];
-    /** Else they are ten thousand higher, where connections of others have theirs. */
-    const buses: string[] = [];
-    for (let i = 0; i < count; i += 1) {
-      const bus = `${await RedisServer.port()}`;
-      buses.push(bus);
+    for (let i = 0; i < count; i += 1)
       servers.push(
         await RedisServer.start(
           ...['--cluster-enabled', 'yes', '--cluster-announce-ip', host],
-          ...['--cluster-port', bus],
           ...['--cluster-node-timeout', '1000', '--cluster-require-full-coverage', 'no'],
         ),
       );
-    }
     const slots = 16_384;
     const at = (i: number) => Math.round((i * slots) / count);
     for (const [i, { url }] of servers.entries()) {
       await redisCommand(url, 'CLUSTER', 'ADDSLOTSRANGE', `${at(i)}`, `${at(i + 1) - 1}`);
       await redisCommand(url, 'CLUSTER', 'SET-CONFIG-EPOCH', `${i + 1}`);
-      await redisCommand(url, 'CLUSTER', 'MEET', host, `${servers[0]?.port}`, `${buses[0]}`);
+      await redisCommand(url, 'CLUSTER', 'MEET', host, `${servers[0]?.port}`);
     }
     const isUp = async ({ url }: RedisServer) => {
       const info = String(await redisCommand(url, 'CLUSTER', 'INFO'));
