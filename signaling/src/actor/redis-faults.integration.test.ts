@@ -211,6 +211,32 @@ test('Sentinel has a replica take over that lacks the last writes: what was answ
   await visit.isWhole(replica.url);
 });
 
+test('a primary that Sentinel gave up is left though it answers, and what it was told meanwhile is written again', async () => {
+  const primary = await started();
+  const replica = await started('--replicaof', `127.0.0.1 ${primary.port}`);
+  for (const { url } of [primary, replica])
+    await redisCommand(url, 'ACL', 'SETUSER', 'gateway', 'on', '>password', '~*', '&*', '+@all');
+  const sentinel = await RedisServer.startSentinel(primary);
+  open.push(() => sentinel.stop());
+  const visit = await UnderWay.begin({
+    BEDSIDE_REDIS_SENTINELS: sentinel.url,
+    BEDSIDE_REDIS_USER: 'gateway',
+    BEDSIDE_REDIS_PASSWORD: 'password',
+  });
+  await visit.mute(true);
+  await expect.poll(() => kept(replica.url, 'visit-1'), soon).toMatchObject({ muted: [true] });
+  const replicas = async () =>
+    String(await redisCommand(sentinel.url, 'SENTINEL', 'REPLICAS', 'mymaster'));
+  await expect.poll(replicas, soon).toContain(`${replica.port}`);
+  // Sentinel and replica are let in no more; the gateway is another user.
+  const admin = primary.url.replace('//', '//gateway:password@');
+  await redisCommand(admin, 'ACL', 'SETUSER', 'default', 'off');
+  await redisCommand(admin, 'CLIENT', 'KILL', 'USER', 'default');
+  await visit.mute(false);
+  expect(visit.at.counts.unwritten).toBe(0);
+  await visit.isWhole(replica.url);
+});
+
 test('a server of a Cluster is killed and comes back empty: visits on it go on, the others do not notice', async () => {
   const servers = await RedisServer.startCluster(3);
   open.push(() => Promise.all(servers.map((server) => server.stop())));
