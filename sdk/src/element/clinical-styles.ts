@@ -15,6 +15,10 @@ export const clinicalStyles = css`
     border: 0;
     list-style: none;
   }
+  textarea {
+    font: inherit;
+    color: inherit;
+  }
   input[type='text'],
   textarea {
     inline-size: 100%;
@@ -182,6 +186,7 @@ export const clinicalStyles = css`
   }
   .group + .group {
     margin-block-start: 8px;
+    padding-block-start: 4px;
     border-block-start: 1px solid var(--_line);
   }
   .group.waiting {

@@ -168,6 +168,36 @@ describe('<bedside-visit> in a clinical visit', () => {
       expect((await said(one)).at(-1)).toBe('Ana López is on hold');
     });
 
+    it('reminds who may call them back of those on hold, while one is not in private', async () => {
+      const one = await open({ ...asProvider, attributes: { lang: 'en' } });
+      await one.do(({ visit }) => visit.move('pa', 'hold'));
+      await one.do(({ visit }) => visit.move('sp', 'hold'));
+      expect(await one.text('[data-banner=held] p')).toBe(
+        'On hold: Ana López and Prof. Amara Okafor',
+      );
+      await one.do(({ visit }) => visit.changeSelf({ place: 'room-1' }));
+      expect(await one.$('[data-banner=held]').count()).toBe(0);
+      await one.do(({ visit }) => visit.changeSelf({ place: 'main' }));
+      await press(one, '[data-action=call-back-held]');
+      expect(await called(one)).toBe('moveTo ["pa","sp"] {"type":"main"}');
+      await press(one, '[data-action=people]');
+      expect(await one.$('[data-banner=held]').count()).toBe(0);
+      const patient = await open(asPatient);
+      await patient.do(({ visit }) => visit.move('dr', 'hold'));
+      expect(await patient.$('[data-banner=held]').count()).toBe(0);
+    });
+
+    it('writes messages in the font of the rest', async () => {
+      const one = await open(asProvider);
+      await press(one, '[data-action=chat]');
+      const fonts = await one.get(({ element }) =>
+        ['.root', 'textarea'].map(
+          (each) => getComputedStyle(element.shadowRoot?.querySelector(each) as Element).fontFamily,
+        ),
+      );
+      expect(fonts[1]).toBe(fonts[0]);
+    });
+
     it('tells who is on hold so, with the notice, and lets the music be turned off', async () => {
       const one = await show('on hold, with music');
       expect(await one.text('.held h2')).toBe('You are on hold');

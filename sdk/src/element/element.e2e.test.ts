@@ -8,7 +8,7 @@ import { es } from '../texts/es.ts';
 import type { FakePerson } from './testing/fake-visit.ts';
 import type { Fixture, Scene } from './testing/fixture.ts';
 import { type ElementPage, ElementPages } from './testing/page.ts';
-import { CLINICAL, interpreter, others, provider, SCENES } from './testing/scenes.ts';
+import { asProvider, CLINICAL, interpreter, others, provider, SCENES } from './testing/scenes.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -114,6 +114,27 @@ describe('<bedside-visit>', () => {
       expect(await one.get(({ element }) => getComputedStyle(element).fontSize)).toBe('32px');
       expect(await one.get(outside)).toEqual([]);
     });
+
+    it.each([320, 360, 390, 430, 600, 768, 900])(
+      'has names of controls that do not run into each other, in every language, at %i pixels',
+      async (width) => {
+        for (const lang of ['en', 'es']) {
+          const one = await open({ ...asProvider, attributes: { lang } }, { width, height: 844 });
+          const gaps = await one.get(({ element }) => {
+            const boxes = [
+              ...(element.shadowRoot?.querySelectorAll('.toolbar .caption') ?? []),
+            ].map((each) => {
+              const range = document.createRange();
+              range.selectNodeContents(each);
+              return range.getBoundingClientRect();
+            });
+            return boxes.slice(1).map(({ left }, i) => left - (boxes[i]?.right ?? 0));
+          });
+          expect(gaps.length).toBeGreaterThan(3);
+          expect(Math.min(...gaps)).toBeGreaterThan(1);
+        }
+      },
+    );
 
     it('moves nothing where motion is to be reduced', async () => {
       const change = async (one: ElementPage) => {

@@ -794,7 +794,15 @@ export const styles = css`
       align-items: stretch;
     }
   }
-  /* Names of the controls need room: with large text on a small screen the symbols stand alone. */
+  /* Names of the controls need room: smaller on a phone, and none with large text on a small screen. */
+  @container (max-width: 26em) {
+    .toolbar {
+      gap: 0;
+    }
+    .toolbar .caption {
+      font-size: 0.6875em;
+    }
+  }
   @container (max-width: 18.5em) {
     .emblem {
       display: none;

@@ -34,7 +34,8 @@ describe('roomFor()', () => {
     ['a phone', { width: 320, height: 640 }, 16, 6],
     ['a phone with text of twice the size', { width: 320, height: 640 }, 32, 6],
     ['a phone on its side', { width: 844, height: 390 }, 16, 8],
-    ['a tablet', { width: 768, height: 1024 }, 16, 14],
-    ['a desktop', { width: 1440, height: 900 }, 16, 27],
+    ['a larger phone', { width: 430, height: 932 }, 16, 7],
+    ['a tablet', { width: 768, height: 1024 }, 16, 11],
+    ['a desktop', { width: 1440, height: 900 }, 16, 21],
   ])('%s has room for what fits', (_, size, em, room) => expect(roomFor(size, em)).toBe(room));
 });

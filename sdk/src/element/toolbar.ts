@@ -34,8 +34,10 @@ export type RankedTool = ToolOptions & { rank: number };
 /** How many controls fit. `em`: the size of the text in pixels. Beside the pictures on a phone on its side, below them else. */
 export function roomFor({ width, height }: Size, em: number): number {
   if (height <= 480 && width >= 560) return Math.floor(height / 48);
-  const each = width < 18.5 * em ? 46 : 3.25 * em;
-  return Math.max(4, Math.floor(width / each));
+  // Without their names, which need room, where the text is large for the screen.
+  if (width < 18.5 * em) return Math.max(4, Math.floor(width / 46));
+  const tight = Math.min(7, Math.floor(width / (3.25 * em)));
+  return Math.max(tight, Math.floor(width / (4.25 * em)));
 }
 
 /** What is shown, and what goes behind `more`: the ones with the highest rank, as many as needed. */

@@ -1,4 +1,4 @@
-import type { ParticipantId } from '@bedside/protocol';
+import { HOLD, MAIN_ROOM, type ParticipantId } from '@bedside/protocol';
 import type { Banner } from './banner.ts';
 import type { Calls } from './calls.ts';
 import type { Notices } from './notices.ts';
@@ -33,6 +33,7 @@ export function visitBanners(
     ...asked(view, notices, actions),
     ...responsibility(view),
     ...atTheDoor(view, actions),
+    ...held(view, actions),
     ...who(view),
     ...interpreting(view),
     ...actions.calls.banners(view),
@@ -206,12 +207,39 @@ function atTheDoor({ visit, t, name, host }: View, actions: BannerActions): (Ban
   ];
 }
 
+/** Who is on hold, so that nobody is forgotten there: for those in the main room who may call them back. */
+function held(view: View, actions: BannerActions): (Banner | false)[] {
+  const { visit, t, host } = view;
+  const { localParticipant: self, participants } = visit;
+  const ids = [...participants.values()].filter(({ place }) => place === HOLD).map(({ id }) => id);
+  if (ids.length === 0 || !self.grants.has('hold') || self.place !== MAIN_ROOM) return [];
+  return [
+    actions.panel !== 'people' && {
+      name: 'held',
+      icon: 'pause',
+      text: `${t('onHold')}: ${list(view, ids)}`,
+      acts: [
+        {
+          action: 'call-back-held',
+          label: t('callBack'),
+          onClick: () => host.run(visit.moveTo(ids, { type: 'main' })),
+        },
+      ],
+    },
+  ];
+}
+
+const list = ({ texts, name }: View, ids: ParticipantId[]): string =>
+  new Intl.ListFormat(texts.lang, { type: 'conjunction' }).format(ids.map((id) => name(id)));
+
 /** Who hears whom, where that is not everybody. */
-function who({ visit, t, texts, name, host }: View): (Banner | false)[] {
+function who(view: View): (Banner | false)[] {
+  const { visit, t, name, host } = view;
   const { localParticipant: self, participants } = visit;
   const others = [...participants.values()].filter(({ isHere }) => isHere);
-  const names = new Intl.ListFormat(texts.lang, { type: 'conjunction' }).format(
-    others.map(({ id }) => name(id)),
+  const names = list(
+    view,
+    others.map(({ id }) => id),
   );
   const whisperer = others.find(({ whisperTo }) => whisperTo === self.id);
   return [

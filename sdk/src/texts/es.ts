@@ -44,7 +44,7 @@ export const es = {
     chatShort: 'Mensajes',
     signed: 'Lengua de señas ({name})',
     you: 'Usted',
-    mic: 'Micrófono',
+    mic: 'Micro',
     camera: 'Cámara',
     share: 'Compartir',
     exam: 'Examen',
