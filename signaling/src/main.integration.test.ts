@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { redisCommand } from '../../load-tests/lib/redis.ts';
+import { RedisServer } from '../../load-tests/lib/redis-server.ts';
 import { type Stack, startStack } from '../../scripts/lib/stack.mjs';
 import { GatewayProcess } from '../test/gateway-process.ts';
 import { clientOf, eventOf, handshake, mintToken } from '../test/harness.ts';
@@ -44,6 +46,28 @@ describe('a wrong environment', () => {
 
 /** Nobody listens there. */
 const NOWHERE = { BEDSIDE_REDIS_URL: 'redis://127.0.0.1:1', BEDSIDE_NODES: 'ws://127.0.0.1:1' };
+
+test('a Redis that is full: the gateway lives, and says why it is not ready', async () => {
+  const redis = await RedisServer.start('--maxmemory', '1');
+  try {
+    const gateway = await spawn({ ...NOWHERE, BEDSIDE_REDIS_URL: redis.url });
+    await vi.waitFor(() => expect(gateway.output).toContain('"msg":"started"'), 20_000);
+    const { status, body } = await gateway.ask('/readyz');
+    expect(status).toBe(503);
+    expect(JSON.parse(body).reasons).toContain('Redis is out of memory');
+    expect((await gateway.ask('/livez')).status).toBe(200);
+    await redisCommand(redis.url, 'CONFIG', 'SET', 'maxmemory', '0');
+    await vi.waitFor(
+      async () =>
+        expect(JSON.parse((await gateway.ask('/readyz')).body).reasons).toEqual([
+          'no node is linked',
+        ]),
+      20_000,
+    );
+  } finally {
+    await redis.stop();
+  }
+});
 
 describe('without Redis and nodes', () => {
   test('the gateway is alive from the beginning, and not ready', async () => {

@@ -18,13 +18,18 @@ export interface BusListener {
 export class Bus {
   readonly #redis: Redis;
   readonly #clock: Clock;
+  readonly #onRefused: (error: Error) => void;
   readonly #listeners = new Map<string, Set<BusListener>>();
   #cancelPing = () => {};
 
-  /** `redis`: one that does not join channels again by itself (SUBSCRIBER_OPTIONS); the caller closes it, after `close`. */
-  constructor(redis: Redis, clock: Clock) {
+  /**
+   * `redis`: one that does not join channels again by itself (SUBSCRIBER_OPTIONS); the caller closes it,
+   * after `close`. `onRefused`: Redis answers, and does not let us listen.
+   */
+  constructor(redis: Redis, clock: Clock, onRefused: (error: Error) => void) {
     this.#redis = redis;
     this.#clock = clock;
+    this.#onRefused = onRefused;
     redis.on('ready', () => this.#join([...this.#listeners.keys()]));
     redis.on('message', (channel: string, text: string) => {
       for (const listener of [...(this.#listeners.get(channel) ?? [])]) listener.message(text);
@@ -60,8 +65,10 @@ export class Bus {
         for (const channel of channels)
           for (const listener of [...(this.#listeners.get(channel) ?? [])]) listener.subscribed();
       },
-      // Away: `ready` comes.
-      () => {},
+      (error: Error) => {
+        // Away: `ready` comes.
+        if (error.name === 'ReplyError') this.#onRefused(error);
+      },
     );
   }
 

@@ -1,4 +1,4 @@
-import { RedisCalls } from '@bedside/service';
+import { RedisCalls, redisFault } from '@bedside/service';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../actor/clock.ts';
@@ -53,7 +53,12 @@ export function createClinics(options: ClinicServiceOptions): ClinicService {
   const calls = new RedisCalls({ redis, connectionError, telemetry });
   const store = new RedisQueueStore(calls, entryLifeMs, log);
   const writer = new QueueWriter({ store, clock, telemetry, refreshMs });
-  const bus = new Bus(subscriber, clock);
+  const bus = new Bus(subscriber, clock, (err) =>
+    log.error(
+      { err, reason: `Redis ${redisFault(err)}` },
+      'what changes at other gateways is not heard',
+    ),
+  );
   const queues = new Queues({ store, bus, clock, rereadMs: refreshMs });
   const onCall = createOnCall({ redis, calls, bus, clock, guests, telemetry });
   return {

@@ -166,6 +166,21 @@ test('after a crash of everything all that is in Redis goes by itself', async ()
   expect(deadlines).toBeLessThan(5 * DAY_MS);
 });
 
+test('a user that may not listen to channels is told of in the log', async () => {
+  const server = await started();
+  await redisCommand(server.url, 'ACL', 'SETUSER', 'default', 'resetchannels');
+  const at = await gateway({ BEDSIDE_REDIS_URL: server.url }, 'gateway-a');
+  await watchQueue(at);
+  await expect
+    .poll(() => at.log.map((line) => JSON.parse(line)), soon)
+    .toContainEqual(
+      expect.objectContaining({
+        reason: 'Redis does not permit its user what is needed',
+        msg: 'what changes at other gateways is not heard',
+      }),
+    );
+});
+
 describe('the users of deploy/redis', () => {
   const nodeAt = async () => {
     const ca = authority();
