@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { relative } from 'node:path';
 import { buildSdk, untilAskedToStop } from './lib/demo.mjs';
+import { keysFile, writeKeys } from './lib/keys.mjs';
 import { node22, root } from './lib/paths.mjs';
 import { step } from './lib/progress.mjs';
 import { startStack } from './lib/stack.mjs';
@@ -16,6 +17,8 @@ await untilAskedToStop(async (say, signal) => {
   const stack = await step('Starting', () =>
     startStack({ node22, workerBin: env.MEDIASOUP_WORKER_BIN, log: say, signal }),
   );
+  const keys = keysFile(stack.logDir);
+  const removeKeys = writeKeys(keys, stack);
   const portal = `http://localhost:${stack.ports.portal}/`;
   // One visit for all four: a tab that opens the bare address begins a visit of its own.
   const visit = `visit-${randomBytes(4).toString('hex')}`;
@@ -32,7 +35,15 @@ ${links.join('\n')}
   Gateway  ${stack.urls.gateway}      health and metrics: ${stack.urls.gatewayOps}
   Node     ${stack.urls.node}        health and metrics: ${stack.urls.nodeOps}
   Media    UDP and TCP from ${stack.ports.media}
-  Logs     ${relative(root, stack.logDir)}/        Ctrl-C stops everything
+  Redis    ${stack.urls.redis}
+  Logs     ${relative(root, stack.logDir)}/
+  Keys     ${relative(root, keys)}      for a page of your own (docs/sdk.md) and npm run bedside
+  Ctrl-C stops everything
 `);
-  return stack;
+  return {
+    async stop() {
+      removeKeys();
+      await stack.stop();
+    },
+  };
 });

@@ -48,7 +48,7 @@ export function configurationDocument(): string {
     '## Demo portal',
     variables(PORTAL_VARIABLES),
     '## Set-up, build and tests',
-    'Of `npm start`, `npm test` and the scripts behind them. `npm start` passes the variables of the services on, but for addresses, ports and secrets, which it chooses.',
+    'Of `npm start`, `npm test` and the scripts behind them. `npm start` passes the variables of the services on, but for addresses, ports and secrets, which it chooses, and lets pages of `BEDSIDE_ALLOWED_ORIGINS` connect beside the portal.',
     variables(SCRIPT_VARIABLES),
   ].join('\n\n');
 }

@@ -109,6 +109,7 @@ export async function startCluster({
       redisUrl: await redisUrlFor(id),
       secrets,
       balanced: true,
+      origins: process.env.BEDSIDE_ALLOWED_ORIGINS,
       logLevel,
     });
     const child = fleet.add(2, id, spec, () => answers(`${opsUrl}/readyz`), {

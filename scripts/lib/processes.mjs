@@ -82,7 +82,7 @@ export function node({
 
 /**
  * @returns {Spec} The id is the same after a restart, so that it takes its visits up again at once.
- *   `balanced`: clients come through a balancer on this machine.
+ *   `balanced`: clients come through a balancer on this machine. `origins`: more that may connect, with commas.
  */
 export function gateway({
   node22,
@@ -92,6 +92,7 @@ export function gateway({
   redisUrl,
   secrets,
   balanced = false,
+  origins = '',
   logLevel,
 }) {
   return {
@@ -112,7 +113,11 @@ export function gateway({
           apiKeys: [secrets.apiKey],
         },
       ]),
-      BEDSIDE_ALLOWED_ORIGINS: `http://${host}:${ports.portal},http://localhost:${ports.portal}`,
+      BEDSIDE_ALLOWED_ORIGINS: [
+        `http://${host}:${ports.portal}`,
+        `http://localhost:${ports.portal}`,
+        ...(origins ? [origins] : []),
+      ].join(),
       ...(balanced ? { BEDSIDE_TRUSTED_PROXIES: '127.0.0.0/8' } : {}),
     },
   };

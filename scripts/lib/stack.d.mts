@@ -91,6 +91,8 @@ export function plan(input: {
   ports: Ports;
   secrets: Secrets;
   workers: number;
+  /** More origins that may connect, separated by commas. */
+  origins?: string | undefined;
   logLevel: string;
 }): Record<ProcessName, { command: string; args: string[]; env: Record<string, string> }>;
 

@@ -37,6 +37,7 @@ export function plan({
   ports,
   secrets,
   workers,
+  origins,
   logLevel,
 }) {
   const redisUrl = `redis://${host}:${ports.redis}`;
@@ -44,7 +45,7 @@ export function plan({
   return {
     redis: processes.redis({ redisServer, redisDir, port: ports.redis }),
     node: processes.node({ ...common, workerBin, workers }),
-    gateway: processes.gateway(common),
+    gateway: processes.gateway({ ...common, origins }),
     portal: processes.portal({
       node22,
       port: ports.portal,
@@ -102,6 +103,7 @@ export async function startStack({
     ports,
     secrets,
     workers,
+    origins: process.env.BEDSIDE_ALLOWED_ORIGINS,
     logLevel: process.env.BEDSIDE_LOG_LEVEL ?? 'info',
   });
 

@@ -4,7 +4,7 @@ import { freePort } from './ports.mjs';
 import { defaultPorts, plan, randomSecrets } from './stack.mjs';
 
 const secrets = randomSecrets();
-const processes = plan({
+const input = {
   node22: '/node',
   redisDir: '/redis',
   workerBin: '/worker',
@@ -12,7 +12,8 @@ const processes = plan({
   secrets,
   workers: 2,
   logLevel: 'info',
-});
+};
+const processes = plan(input);
 
 describe('plan()', () => {
   it('gives gateway and node the same control secret, and the portal none', () => {
@@ -40,6 +41,13 @@ describe('plan()', () => {
     const text = JSON.stringify(processes);
     expect(text).not.toContain('0.0.0.0');
     expect(processes.redis.args.join(' ')).toContain('--bind 127.0.0.1');
+  });
+
+  it('lets pages of the portal connect, and those that are asked for', () => {
+    const { gateway } = plan({ ...input, origins: 'http://localhost:3000' });
+    const origins = ['http://127.0.0.1:8080', 'http://localhost:8080', 'http://localhost:3000'];
+    expect(gateway.env.BEDSIDE_ALLOWED_ORIGINS).toBe(origins.join());
+    expect(processes.gateway.env.BEDSIDE_ALLOWED_ORIGINS).toBe(origins.slice(0, 2).join());
   });
 
   it('makes other secrets each time', () => {
