@@ -35,8 +35,8 @@ export class RedisServer {
     return freePort(10_000 + Math.floor(Math.random() * 10_000));
   }
 
-  /** A Sentinel that alone decides on the failover of a primary, called `mymaster`. */
-  static async startSentinel(primary: RedisServer): Promise<RedisServer> {
+  /** A Sentinel that alone decides on the failover of a primary, called `mymaster`. `lines`: more of its configuration. */
+  static async startSentinel(primary: RedisServer, ...lines: string[]): Promise<RedisServer> {
     const server = new RedisServer(await RedisServer.port(), []);
     const config = join(server.#dir, 'sentinel.conf');
     writeFileSync(
@@ -45,6 +45,7 @@ export class RedisServer {
         `sentinel monitor mymaster ${host} ${primary.port} 1`,
         'sentinel down-after-milliseconds mymaster 500',
         'sentinel failover-timeout mymaster 3000',
+        ...lines,
       ].join('\n'),
     );
     await server.#run([

@@ -3,14 +3,23 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { GatewayId, VisitId } from '@bedside/protocol';
-import { MEMBERSHIP_KEYS } from '@bedside/service';
+import {
+  connectCommands,
+  MEMBERSHIP_KEYS,
+  Membership,
+  RedisCalls,
+  readRedisSettings,
+} from '@bedside/service';
+import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Authority } from '../../../load-tests/lib/authority.ts';
 import { redisCommand, redisKeys } from '../../../load-tests/lib/redis.ts';
 import { RedisServer } from '../../../load-tests/lib/redis-server.ts';
+import { memberOf } from '../../test/member.ts';
 import { Page } from '../../test/page.ts';
 import { CLINIC, entryOf, keyOfVisit } from '../../test/queue-entries.ts';
 import { type RedisGateway, startRedisGateway, watchQueue } from '../../test/redis-gateway.ts';
+import { systemClock } from '../actor/clock.ts';
 import { clinicKey, clinicKeys } from '../clinic/keys.ts';
 import { DEADLINES, gatewayKeys, visitKeys } from './keys.ts';
 
@@ -212,6 +221,82 @@ describe('the users of deploy/redis', () => {
       ['FLUSHALL'],
     ])
       await expect(redisCommand(node, ...words)).rejects.toThrow(/NOPERM|ACL failure/);
+  });
+
+  test('a node joins the cluster, and leaves it', async () => {
+    const { server, as } = await nodeAt();
+    const { settings } = readRedisSettings({
+      BEDSIDE_REDIS_URL: server.url,
+      BEDSIDE_REDIS_USER: 'bedside-node',
+      BEDSIDE_REDIS_PASSWORD: 'NODE_PASSWORD',
+    });
+    if (!settings) throw new Error('no settings');
+    const log = pino({ level: 'silent' });
+    const connection = connectCommands({ settings, log });
+    open.push(() => connection.close());
+    await connection.open();
+    const membership = new Membership({
+      calls: new RedisCalls({ redis: connection.client, telemetry: { redis() {} } }),
+      self: () => ({ ...memberOf('node-1', 'boot-1', 'ws://127.0.0.1:1'), kind: 'node' }),
+      clock: systemClock,
+      log,
+    });
+    await membership.start();
+    expect([...membership.view.keys()]).toEqual(['node:node-1']);
+    await membership.stop();
+    const members = await redisCommand(
+      as('bedside-gateway', 'GATEWAY_PASSWORD'),
+      ...['HVALS', MEMBERSHIP_KEYS[0]],
+    );
+    expect(String(members)).toContain('"left"');
+  });
+
+  test('replicas follow, and a Sentinel has one take over', async () => {
+    const conf = authority().file('users.conf', USERS);
+    const users = ['--include', conf, '--masteruser', 'bedside-replica'];
+    const own = [...users, '--masterauth', 'REPLICA_PASSWORD'];
+    const primary = await started(...own);
+    const replica = await started(...own, '--replicaof', `127.0.0.1 ${primary.port}`);
+    const sentinel = await RedisServer.startSentinel(
+      primary,
+      'sentinel auth-user mymaster bedside-sentinel',
+      'sentinel auth-pass mymaster SENTINEL_PASSWORD',
+    );
+    open.push(() => sentinel.stop());
+    const at = await gateway(
+      {
+        BEDSIDE_REDIS_SENTINELS: sentinel.url,
+        BEDSIDE_REDIS_USER: 'bedside-gateway',
+        BEDSIDE_REDIS_PASSWORD: 'GATEWAY_PASSWORD',
+      },
+      'gateway-a',
+    );
+    const port = async () => {
+      const address = await redisCommand(
+        sentinel.url,
+        ...['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster'],
+      );
+      return Number((address as string[])[1]);
+    };
+    expect(await port()).toBe(primary.port);
+    await expect
+      .poll(
+        () =>
+          redisCommand(sentinel.url, 'SENTINEL', 'FAILOVER', 'mymaster').then(
+            () => true,
+            () => false,
+          ),
+        soon,
+      )
+      .toBe(true);
+    await expect.poll(port, soon).toBe(replica.port);
+    // Nothing else is left to write to.
+    await primary.kill();
+    await new Page('ana', 'patient').connect(at.visits).catch(() => {});
+    await expect.poll(() => at.store.available, soon).toBe(true);
+    await new Page('ana', 'patient').connect(at.visits);
+    const redis = replica.url.replace('//', '//bedside-gateway:GATEWAY_PASSWORD@');
+    expect(await redisCommand(redis, 'EXISTS', visitKeys(keyOfVisit('visit-1')).lease)).toBe(1);
   });
 
   test('a gateway may do whatever its scripts do', () => {
