@@ -37,6 +37,20 @@ describe.each(Object.keys(generated))('docs/%s', (name) => {
   });
 });
 
+test('docs/openapi.json refers to nothing but what is in it', () => {
+  const text = generated['openapi.json'] ?? '';
+  const document: unknown = JSON.parse(text);
+  // A JSON pointer, as RFC 6901 reads it.
+  const at = (pointer: string): unknown =>
+    pointer
+      .split('/')
+      .slice(1)
+      .reduce<unknown>((found, key) => (found as Record<string, unknown>)?.[key], document);
+  const refs = [...text.matchAll(/"\$ref": "#([^"]+)"/g)].map(([, to = '']) => to);
+  expect(refs.length).toBeGreaterThan(20);
+  expect(refs.filter((to) => at(to) === undefined)).toEqual([]);
+});
+
 describe('nothing is left out', () => {
   const headings = (name: string) => [...headingsOf(generated[name] ?? '')];
 

@@ -1,9 +1,14 @@
 import {
+  Admission,
+  ClinicId,
   ConnectionState,
   CreateVisit,
+  Distribution,
   EvidenceResource,
+  LeaveReason,
   LedgerEntry,
   LedgerResource,
+  ParticipantId,
   ParticipantState,
   Problem,
   Role,
@@ -15,12 +20,18 @@ import {
 } from '@bedside/protocol';
 import * as z from 'zod/mini';
 
+/** All that one of them refers to is among them. */
 const COMPONENTS = {
-  EvidenceResource,
-  LedgerEntry,
-  LedgerResource,
+  Admission,
+  ClinicId,
   ConnectionState,
   CreateVisit,
+  Distribution,
+  EvidenceResource,
+  LeaveReason,
+  LedgerEntry,
+  LedgerResource,
+  ParticipantId,
   ParticipantState,
   Problem,
   Role,
@@ -71,7 +82,7 @@ export function openApiDocument(): Record<string, unknown> {
         post: {
           operationId: 'createVisit',
           summary:
-            'Create a visit. Repeating it with the same properties answers with the visit that is there.',
+            'Create a visit. Where it is there already, it is the answer, unchanged: properties are those of the first time.',
           requestBody: {
             required: true,
             content: { 'application/json': { schema: ref('CreateVisit') } },
