@@ -1,5 +1,6 @@
 import { BedsideError } from '@bedside/protocol';
 import type { Cluster, Redis } from 'ioredis';
+import { type Clock, systemClock } from '../clock.ts';
 import type { Script } from './script.ts';
 
 /** Bound of every call, milliseconds. */
@@ -14,6 +15,7 @@ export interface RedisCallsOptions {
   connectionError?: (() => Error | undefined) | undefined;
   /** A call found Redis away. */
   onFailed?: (cause: unknown) => void;
+  clock?: Clock;
 }
 
 /**
@@ -50,15 +52,14 @@ export class RedisCalls {
    * is there for the others.
    */
   async call<Result>(operation: string, run: () => Promise<Result>): Promise<Result> {
-    const { telemetry, onFailed } = this.#options;
+    const { telemetry, onFailed, clock = systemClock } = this.#options;
     const started = performance.now();
     const seconds = () => (performance.now() - started) / 1000;
-    let timer: NodeJS.Timeout | undefined;
+    let cancel = () => {};
     try {
       const deadline = new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(new Error('Redis did not answer in time')),
-          CALL_DEADLINE_MS,
+        cancel = clock.after(CALL_DEADLINE_MS, () =>
+          reject(new Error('Redis did not answer in time')),
         );
       });
       const result = await Promise.race([run(), deadline]);
@@ -72,7 +73,7 @@ export class RedisCalls {
       onFailed?.(cause);
       throw new BedsideError('state-unavailable', { retryAfterMs: RETRY_AFTER_MS, cause });
     } finally {
-      clearTimeout(timer);
+      cancel();
     }
   }
 }
