@@ -196,6 +196,8 @@ export const clientCommands = {
       ...request,
       /** Those that the page has set up. */
       consumerIds,
+      /** The page's receiving transport: `media-lost` where the visit has another of this participant. */
+      recvTransportId: z.optional(TransportId),
       /** The highest number of a message that the page has; 0 where absent. */
       messagesAfter: z.optional(messageNumber),
     }),

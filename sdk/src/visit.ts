@@ -527,7 +527,11 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     const { producerIds } = this.#local;
     const answer = await this.#signal.request(
       'resume',
-      { consumerIds: path.consumerIds, messagesAfter: this.#messages.last },
+      {
+        consumerIds: path.consumerIds,
+        recvTransportId: path.recvTransportId,
+        messagesAfter: this.#messages.last,
+      },
       { immediate: true, deadlineMs: SYNC_DEADLINE_MS },
     );
     if (!current()) return;

@@ -94,7 +94,7 @@ export class FakeStore implements VisitStore {
     this.released.push(key);
   }
 
-  async expect(key: VisitKey, at: number | undefined): Promise<void> {
+  async expect(key: VisitKey, _epoch: number, at: number | undefined): Promise<void> {
     await this.before('expect');
     if (at === undefined) this.deadlines.delete(key);
     else this.deadlines.set(key, at);

@@ -6,6 +6,7 @@ import {
   type Grant,
   type NodeId,
   type ParticipantId,
+  type RequestId,
   type SessionId,
   type TenantId,
   toBedsideError,
@@ -44,7 +45,15 @@ import {
   type VisitPlan,
 } from '../visit/state.ts';
 import { resourceOf, viewOf } from '../visit/view.ts';
-import { type Acts, createActs, done, isStaffCommand, mapActs } from './acts.ts';
+import {
+  type Act,
+  type Acts,
+  actNameOf,
+  createActs,
+  done,
+  isStaffCommand,
+  mapActs,
+} from './acts.ts';
 import type { Census } from './census.ts';
 import { ClinicTies } from './clinic-ties.ts';
 import type { Clock } from './clock.ts';
@@ -193,14 +202,15 @@ export class VisitActor {
         media: () => this.#media,
         visit: () => this.#state,
         now: () => this.#now(),
-        decide: (command) => this.#decide(command),
-        commit: (decision) => this.#commit(decision),
+        decide: (command, request) => this.#decide(command, request),
+        commit: (decision) => this.#answer(decision),
         turnOf: (session, task) => this.#turnOf(session, task),
         mediaLost: () => this.#mediaLost(),
       }),
       ...mapActs((name) => (session: Session, request) => {
         const by = { participant: session.person.id };
-        const act = () => this.#acts[name](by, request, session.hash);
+        const act = () =>
+          this.#actsFor(name, request, session.hash)[name](by, request, session.hash);
         return this.#turnOf(session, act).then(done);
       }),
     };
@@ -448,9 +458,12 @@ export class VisitActor {
       },
       command: (name, request) =>
         this.#reported(name, () => {
+          const desk = `staff ${staff}`;
           if (!isStaffCommand(name)) throw new BedsideError('forbidden');
           return requests.once(`${name} ${request.requestId}`, true, () =>
-            this.#turn(() => this.#acts[name](by, request, `staff ${staff}`)).then(done),
+            this.#turn(() => this.#actsFor(name, request, desk)[name](by, request, desk)).then(
+              done,
+            ),
           );
         }),
       identify: () => Promise.resolve([...grants]),
@@ -546,18 +559,23 @@ export class VisitActor {
     }
   }
 
-  readonly #acts: Acts = createActs({
-    now: () => this.#now(),
-    visit: () => this.#state,
-    did: (command) => this.#apply(command).committed,
-    inLine: async () => {
-      const media = await Promise.all([this.#media.inLine(), this.#relocation.inLine()]);
-      return media.every((applied) => applied);
-    },
-    mint: (guest) => this.#options.guests.mint(guest),
-    said: (request) => this.#conversation.numberOf(request),
-    canCall: () => this.#options.store.available,
-  });
+  /** For one request. */
+  #actsFor(act: Act, { requestId }: { requestId: RequestId }, session: string): Acts {
+    const known = actNameOf(session, act, requestId);
+    return createActs({
+      now: () => this.#now(),
+      visit: () => this.#state,
+      did: (command) => this.#answer(this.#decide(command, known)).committed,
+      confirmed: () => this.#writer.write(this.#state, []),
+      inLine: async () => {
+        const media = await Promise.all([this.#media.inLine(), this.#relocation.inLine()]);
+        return media.every((applied) => applied);
+      },
+      mint: (guest) => this.#options.guests.mint(guest),
+      said: (saying) => this.#conversation.numberOf(saying),
+      canCall: () => this.#options.store.available,
+    });
+  }
 
   /** A command's turn. @throws BedsideError `moved` where the visit was closed meanwhile */
   #turn<Result>(task: () => Result | Promise<Result>): Promise<Result> {
@@ -617,8 +635,8 @@ export class VisitActor {
     return visit;
   }
 
-  #decide(command: Command): Extract<Decision, { ok: true }> {
-    const decision = decide(this.#state, command);
+  #decide(command: Command, request?: string): Extract<Decision, { ok: true }> {
+    const decision = decide(this.#state, command, request);
     if (!decision.ok) throw new BedsideError(decision.code);
     return decision;
   }
@@ -628,6 +646,18 @@ export class VisitActor {
     return this.#commit(this.#decide(command));
   }
 
+  /**
+   * As `#commit`, for who waits for an answer. That nothing changed is true only where the visit is this
+   * gateway's still, which Redis knows.
+   */
+  #answer(decision: Extract<Decision, { ok: true }>) {
+    const before = this.#state;
+    const done = this.#commit(decision);
+    const isTold = decision.effects.some(({ type }) => type === 'tell');
+    if (done.visit !== before || isTold) return done;
+    return { ...done, committed: this.#writer.write(before, []) };
+  }
+
   /** The decision becomes the state: pages are told, listeners planned anew, and Redis gets it. */
   #commit(decision: Extract<Decision, { ok: true }>) {
     const before = this.#state;
@@ -635,7 +665,7 @@ export class VisitActor {
     // The visit may have gone to another gateway while the node did its part.
     if (this.#closing) throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS });
     if (visit === before) {
-      this.#carryOut(effects);
+      this.#tell(effects);
       return { visit, committed: Promise.resolve('written' as const) };
     }
     this.#visit = visit;
@@ -644,7 +674,8 @@ export class VisitActor {
     const committed = this.#writer.write(visit, events, said.map(saidBy));
     committed.catch(() => {});
     this.#news.changed(before, visit);
-    this.#carryOut(effects);
+    this.#tell(effects);
+    this.#say(effects, committed);
     for (const participant of visit.participants) {
       const { id } = participant;
       if (findPresent(visit, id) || !findPresent(before, id)) continue;
@@ -666,15 +697,25 @@ export class VisitActor {
     return { visit, committed };
   }
 
-  /** What a decision has others told of. */
-  #carryOut(effects: readonly Effect[]): void {
-    for (const effect of effects) {
-      if (effect.type === 'tell') {
+  /** What a decision has others told of, and nothing keeps. */
+  #tell(effects: readonly Effect[]): void {
+    for (const effect of effects)
+      if (effect.type === 'tell')
         for (const id of effect.to) this.#sessions.send(id, effect.event, effect.payload as never);
-      } else if (effect.type === 'say') {
-        this.#conversation.add(saidBy(effect));
+  }
+
+  /**
+   * Messages go out once they are on record: a page that read one which is not would pass over the one that
+   * has its number in the end.
+   */
+  #say(effects: readonly Effect[], committed: Promise<unknown>): void {
+    for (const effect of effects) {
+      if (effect.type !== 'say') continue;
+      this.#conversation.add(saidBy(effect));
+      const send = () => {
         for (const id of effect.audience) this.#sessions.send(id, 'message', effect.message);
-      }
+      };
+      committed.then(send, () => {});
     }
   }
 
@@ -700,7 +741,8 @@ export class VisitActor {
 
   #expect(at: number | undefined): Promise<void> {
     this.#expected = at;
-    return this.#options.store.expect(this.#options.key, at);
+    const { store, key, lease } = this.#options;
+    return store.expect(key, lease.epoch, at);
   }
 
   #tick(): void {

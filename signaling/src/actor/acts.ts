@@ -51,6 +51,13 @@ const OF_STAFF = ['admit', 'remove', 'send-message', 'reassign', 'answer-reassig
 export const isStaffCommand = (name: ClientCommandName): name is (typeof OF_STAFF)[number] =>
   (OF_STAFF as readonly string[]).includes(name);
 
+/** Known by themselves where they come again, or as good as not: what many send at a time is not remembered one by one. */
+const REPEATED_AT_WILL: readonly Act[] = ['send-message', 'report-quality'];
+
+/** What the visit remembers an act by, where it does. */
+export const actNameOf = (session: string, act: Act, request: RequestId): string | undefined =>
+  REPEATED_AT_WILL.includes(act) ? undefined : nameOf(session, act, request);
+
 /** Done in its turn; acknowledged once it is committed. */
 export interface Acted<Response> {
   committed: Promise<unknown>;
@@ -72,9 +79,12 @@ export type Acts = {
   ) => Acted<ClientResponse<Name>>;
 };
 
-/** A name for what one request makes: the same one again, even at another gateway, makes it no second time. */
-const nameOf = (session: string, act: Act, request: RequestId): string =>
-  createHash('sha256').update(`${session} ${act} ${request}`).digest('base64url').slice(0, 16);
+/**
+ * A name for one request: the same one again, even at another gateway, is not done a second time.
+ * @param session In which request ids are unique, over gateways too.
+ */
+export const nameOf = (session: string, command: ClientCommandName, request: RequestId): string =>
+  createHash('sha256').update(`${session} ${command} ${request}`).digest('base64url').slice(0, 16);
 
 /** One handler for each act; `Context` is who acts. */
 export function mapActs<Context>(
@@ -98,6 +108,8 @@ export interface ActsHost {
   visit(): Visit;
   /** Decides and commits. @throws BedsideError */
   did(command: Command): Promise<unknown>;
+  /** That all is as it was, on record. */
+  confirmed(): Promise<unknown>;
   /** Whether the node does as the plan says, once it was asked to. */
   inLine(): Promise<boolean>;
   mint: GuestTokens['mint'];
@@ -107,7 +119,8 @@ export interface ActsHost {
   canCall(): boolean;
 }
 
-export function createActs({ now, visit, did, inLine, mint, said, canCall }: ActsHost): Acts {
+export function createActs(host: ActsHost): Acts {
+  const { now, visit, did, confirmed, inLine, mint, said, canCall } = host;
   const act = (command: WithoutNow<Command>): Acted<Record<string, never>> => ({
     committed: did({ ...command, now: now() } as Command),
     response: {},
@@ -162,7 +175,7 @@ export function createActs({ now, visit, did, inLine, mint, said, canCall }: Act
     'send-message': (by, { requestId, to, kind, text }, session) => {
       const request = nameOf(session, 'send-message', requestId);
       const number = said(request);
-      if (number !== undefined) return { committed: Promise.resolve(), response: { number } };
+      if (number !== undefined) return { committed: confirmed(), response: { number } };
       const { committed } = act({ type: 'send-message', by, to, kind, text, request });
       return { committed, response: { number: visit().messages ?? 0 } };
     },

@@ -13,7 +13,7 @@ import type { VisitCommandName, VisitTelemetry } from '../ports.ts';
 import type { Command, Decision, Effect } from '../visit/decide.ts';
 import { findPresent, type Media, type Visit } from '../visit/state.ts';
 import { viewOf } from '../visit/view.ts';
-import type { Act } from './acts.ts';
+import { type Act, nameOf } from './acts.ts';
 import type { Conversation } from './conversation.ts';
 import { RESYNC_MIN_MS, type VisitMedia } from './media.ts';
 import type { News } from './news.ts';
@@ -34,7 +34,7 @@ export interface CommandHost {
   visit(): Visit;
   now(): number;
   /** @throws BedsideError */
-  decide(command: Command): Decided;
+  decide(command: Command, request?: string): Decided;
   commit(decision: Decided): { visit: Visit; committed: Promise<unknown> };
   /** A page's turn. @throws BedsideError where it speaks for its participant no more */
   turnOf<Result>(session: Session, task: () => Result | Promise<Result>): Promise<Result>;
@@ -104,20 +104,19 @@ export function createPageCommands(host: CommandHost): PageCommands {
       await committed;
       return { producerId };
     },
-    'pause-producer': async (session, { producerId, paused }) => {
+    'pause-producer': async (session, { requestId, producerId, paused }) => {
       const participant = session.person.id;
       const { committed } = await turnOf(session, async () => {
         const producer = relocation.known(host.visit(), participant, producerId);
-        const decision = host.decide({
-          type: 'pause-producer',
-          now: host.now(),
-          participant,
-          producer,
-          paused,
-        });
+        const decision = host.decide(
+          { type: 'pause-producer', now: host.now(), participant, producer, paused },
+          nameOf(session.hash, 'pause-producer', requestId),
+        );
         const media = host.media();
-        // Also where the visit has it so: an earlier call that got no answer may still arrive.
-        await media.call('pause-producer', { ...media.scope, producerId: producer, paused });
+        // Also where the visit has it so: an earlier call that got no answer may still arrive. Not where
+        // this very request was done: somebody may have muted them since.
+        if (decision.effects.length > 0)
+          await media.call('pause-producer', { ...media.scope, producerId: producer, paused });
         const effects = decision.effects.filter(({ type }) => type !== 'pause-producer');
         return host.commit({ ...decision, effects });
       });
@@ -146,10 +145,11 @@ export function createPageCommands(host: CommandHost): PageCommands {
       does(session, () => ({ type: 'leave', now: host.now(), participant: session.person.id })),
     end: (session) =>
       does(session, () => ({ type: 'end', now: host.now(), by: session.person.id })),
-    mute: async (session, { participantId: participant }) => {
+    mute: async (session, { requestId, participantId: participant }) => {
       const by = { participant: session.person.id };
+      const name = nameOf(session.hash, 'mute', requestId);
       const { committed } = await turnOf(session, () =>
-        pausing(host.decide({ type: 'mute', now: host.now(), by, participant })),
+        pausing(host.decide({ type: 'mute', now: host.now(), by, participant }, name)),
       );
       await Promise.all([committed, relocation.inLine()]);
       return {};
@@ -269,7 +269,10 @@ async function resume(
   if (!findPresent(host.visit(), id)?.endpoint) throw new BedsideError('media-lost');
   if (!inLine) throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
   const media = host.media();
-  const { id: peer, consumers } = media.peerOf(id);
+  const { id: peer, consumers, recvTransportId } = media.peerOf(id);
+  // What the page has is of a join that another gateway answered, and that did not last.
+  if ((request.recvTransportId ?? recvTransportId) !== recvTransportId)
+    throw new BedsideError('media-lost');
   const has = new Set(request.consumerIds);
   session.reconciled = true;
   // All of them: the page may have acknowledged one to a gateway that is gone.

@@ -23,6 +23,8 @@ export const visitKeys = (key: VisitKey) => ({
 
 /** A sorted set: visits by when they must be looked at, milliseconds since 1970. */
 export const DEADLINES = 'bedside:deadlines';
+/** A sorted set: the same visits by the epoch of who said so. The tag puts it in the same slot. */
+export const DEADLINE_EPOCHS = `bedside:{${DEADLINES}}:epochs`;
 
 export const gatewayKeys = (gateway: GatewayId) => ({
   /** The visits it has open, for its next boot to take up again. */

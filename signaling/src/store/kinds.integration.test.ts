@@ -21,7 +21,7 @@ import { CLINIC, entryOf, keyOfVisit } from '../../test/queue-entries.ts';
 import { type RedisGateway, startRedisGateway, watchQueue } from '../../test/redis-gateway.ts';
 import { systemClock } from '../actor/clock.ts';
 import { clinicKey, clinicKeys } from '../clinic/keys.ts';
-import { DEADLINES, gatewayKeys, visitKeys } from './keys.ts';
+import { DEADLINE_EPOCHS, DEADLINES, gatewayKeys, visitKeys } from './keys.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const soon = { timeout: 20_000 };
@@ -151,12 +151,13 @@ test('after a crash of everything all that is in Redis goes by itself', async ()
     ['late', 3],
     ['sooner', 0],
   ] as const)
-    await at.store.expect(keyOfVisit(visit), soonAfter + days * DAY_MS);
+    await at.store.expect(keyOfVisit(visit), 1, soonAfter + days * DAY_MS);
   await expect
     .poll(async () => (await redisKeys(server.url)).sort(), soon)
     .toEqual(
       [
         DEADLINES,
+        DEADLINE_EPOCHS,
         gatewayKeys('gateway-a' as GatewayId).visits,
         clinicKeys(clinicKey(CLINIC.tenant, CLINIC.clinic)).queue,
         ...MEMBERSHIP_KEYS,

@@ -65,25 +65,35 @@ return 'written'
 `);
 
 /**
- * When somebody must look at a visit, or never. All of it goes when the last of these times is long past
+ * When somebody must look at a visit, or never, unless a later owner has said so: a gateway that stood
+ * still must not put its word in that one's place. All of it goes when the last of these times is long past
  * and nobody was there. Twice: nothing new.
- * KEYS deadlines. ARGV visit, time or '', for how long the key lives from now on in ms.
+ * KEYS deadlines, epochs. ARGV visit, epoch, time or '', for how long the deadlines live from now on in ms, and
+ * the epochs.
  */
 export const EXPECT = script(`
-if ARGV[2] == '' then return redis.call('ZREM', KEYS[1], ARGV[1]) end
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+if (tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1])) or 0) > tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[5])
+if ARGV[3] == '' then
+  redis.call('ZREM', KEYS[1], ARGV[1])
+  return 1
+end
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
 return 1
 `);
 
 /**
  * Gives out visits that are overdue: whoever else asks gets them only after a while, where they still are.
+ * Forgets the epochs of long ago, which are times: who had one of those speaks no more.
  * Twice: what the first one gave out is given out again then.
- * KEYS deadlines. ARGV overdue since, given out again at, how many.
+ * KEYS deadlines, epochs. ARGV overdue since, given out again at, how many, epochs that are long ago.
  */
 export const OVERDUE = script(`
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
 for _, visit in ipairs(due) do redis.call('ZADD', KEYS[1], 'XX', ARGV[2], visit) end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
 return due
 `);
 

@@ -585,7 +585,7 @@ describe('a visit that is overdue', () => {
   test('is given to one gateway that asks, and again after a while, until it is expected later or never', async () => {
     const [a, b] = [await storeOf(A), await storeOf(B)];
     const asked = async () => [...(await a.store.overdue()), ...(await b.store.overdue())];
-    await a.store.expect(key, clock.now() + 10_000);
+    await a.store.expect(key, 1, clock.now() + 10_000);
     clock.advance(10_000);
     // Who has it open comes first.
     expect(await asked()).toEqual([]);
@@ -594,12 +594,25 @@ describe('a visit that is overdue', () => {
     expect([...first, ...second]).toEqual([key]);
     clock.advance(32_000);
     expect(await asked()).toEqual([key]);
-    await b.store.expect(key, clock.now() + 50_000);
+    await b.store.expect(key, 2, clock.now() + 50_000);
     clock.advance(40_000);
     expect(await asked()).toEqual([]);
-    await b.store.expect(key, undefined);
+    await b.store.expect(key, 2, undefined);
     clock.advance(100_000);
     expect(await asked()).toEqual([]);
+  });
+
+  test('is expected when its latest owner says, whatever one before says later', async () => {
+    const [a, b] = [await storeOf(A), await storeOf(B)];
+    await b.store.expect(key, 2, clock.now() + 10_000);
+    await a.store.expect(key, 1, undefined);
+    await a.store.expect(key, 1, clock.now() + 90_000);
+    clock.advance(12_000);
+    expect(await a.store.overdue()).toEqual([key]);
+    await b.store.expect(key, 2, undefined);
+    await a.store.expect(key, 1, clock.now());
+    clock.advance(60_000);
+    expect(await a.store.overdue()).toEqual([]);
   });
 
   test('is kept until then, and after', async () => {
@@ -621,7 +634,7 @@ describe('while Redis is away', () => {
   test('calls fail with state-unavailable, at once when the connection is gone', async () => {
     const proxy = await TcpProxy.to(server.port);
     open.push(() => proxy.close());
-    const { store } = await storeOf(A, { port: proxy.port });
+    const { store } = await storeOf(A, { port: proxy.port, clock: systemClock });
     proxy.cut();
     for (const call of [
       () => store.acquire(key),
@@ -677,7 +690,7 @@ describe('while Redis is away', () => {
   test('slow is not away: up to the deadline it is waited for', async () => {
     const proxy = await TcpProxy.to(server.port);
     open.push(() => proxy.close());
-    const { store } = await storeOf(A, { port: proxy.port });
+    const { store } = await storeOf(A, { port: proxy.port, clock: systemClock });
     const { epoch } = await store.acquire(key);
     proxy.delay(150);
     expect(await store.commit(key, commitOf(epoch, 1))).toBe('written');

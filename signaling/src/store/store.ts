@@ -15,7 +15,7 @@ import type { VisitTelemetry } from '../ports.ts';
 import { nextDeadline } from '../visit/deadlines.ts';
 import { isProof } from '../visit/ledger.ts';
 import { type LedgerEvent, Said, Visit } from '../visit/state.ts';
-import { DEADLINES, gatewayKeys, visitKeys } from './keys.ts';
+import { DEADLINE_EPOCHS, DEADLINES, gatewayKeys, visitKeys } from './keys.ts';
 import { pack, unpack } from './packing.ts';
 import { ACQUIRE, COMMIT, EXPECT, OVERDUE, RELEASE } from './scripts.ts';
 
@@ -67,8 +67,8 @@ export interface VisitStore {
   commit(key: VisitKey, commit: Commit): Promise<'written' | 'stale' | 'gap'>;
   /** Where Redis is away it is released on its return. */
   release(key: VisitKey, epoch: number): Promise<void>;
-  /** When somebody must look at the visit, milliseconds since 1970, whoever has it then; undefined for never. */
-  expect(key: VisitKey, at: number | undefined): Promise<void>;
+  /** When somebody must look at the visit, milliseconds since 1970, whoever has it then; undefined for never. The word of the highest epoch stands. */
+  expect(key: VisitKey, epoch: number, at: number | undefined): Promise<void>;
   /** Visits that nobody has looked at in time. Each is given to one who asks, and again after a while unless `expect` says otherwise. */
   overdue(): Promise<VisitKey[]>;
   /** The visits that an earlier boot of this gateway had open when it died. */
@@ -267,9 +267,14 @@ export class RedisStore implements VisitStore {
     );
   }
 
-  async expect(key: VisitKey, at: number | undefined): Promise<void> {
+  async expect(key: VisitKey, epoch: number, at: number | undefined): Promise<void> {
     const life = Math.max(0, (at ?? 0) - this.#options.clock.now()) + VISIT_TTL_MS;
-    await this.#calls.run('expect', EXPECT, [DEADLINES], [key, at ?? '', life]);
+    await this.#calls.run(
+      'expect',
+      EXPECT,
+      [DEADLINES, DEADLINE_EPOCHS],
+      [key, epoch, at ?? '', life, VISIT_TTL_MS],
+    );
   }
 
   async overdue(): Promise<VisitKey[]> {
@@ -277,8 +282,8 @@ export class RedisStore implements VisitStore {
     const reply = await this.#calls.run(
       'overdue',
       OVERDUE,
-      [DEADLINES],
-      [now - LATE_MS, now + AGAIN_MS, OVERDUE_AT_ONCE],
+      [DEADLINES, DEADLINE_EPOCHS],
+      [now - LATE_MS, now + AGAIN_MS, OVERDUE_AT_ONCE, now - VISIT_TTL_MS],
     );
     return z.array(text).parse(reply) as VisitKey[];
   }

@@ -8,6 +8,7 @@ import { move } from './places.ts';
 import { connect, depart, disconnect, end, expire, identify, join, recover } from './presence.ts';
 import { recordOf } from './record.ts';
 import { relocate, relocating } from './relocation.ts';
+import { isDone, withDone } from './repeats.ts';
 import { answerHandOver, answerReassign, handOver, reassign } from './responsibility.ts';
 import { closeProducer, endpointsLost, mediaLost, pauseProducer, produce } from './sending.ts';
 import { settle, whispersEnded } from './settle.ts';
@@ -16,15 +17,20 @@ import { askUnmute, giveCue, mute, raiseHand, react, sendMessage } from './talk.
 
 export type { By, Command, Decision, Effect } from './decision.ts';
 
-/** The visit after a command, with what to record and what to do; the same visit where nothing changes. */
-export function decide(visit: Visit, command: Command): Decision {
+/**
+ * The visit after a command, with what to record and what to do; the same visit where nothing changes.
+ * @param request A name of who asked and for what. The same one again changes nothing, also where others have
+ * changed since what it did: it was done in its place among theirs.
+ */
+export function decide(visit: Visit, command: Command, request?: string): Decision {
+  if (request !== undefined && isDone(visit, request)) return unchanged(visit);
   const decision = carryOut(visit, command);
   if (!decision.ok || decision.visit === visit) return decision;
   const after = settle(decision.visit, command.now);
   const ended = whispersEnded(decision.visit, after, command.now);
   return {
     ok: true,
-    visit: after,
+    visit: request === undefined ? after : withDone(after, request, command.now),
     events: [...decision.events, ...ended.events, ...recordOf(visit, after, command)],
     effects: [...decision.effects, ...ended.effects],
   };

@@ -203,6 +203,8 @@ export const Visit = z.object({
   barred: z.optional(z.array(Barred)),
   /** Messages so far; the last one's number. */
   messages: z.optional(z.int()),
+  /** Requests of the last minute that changed something, by a name that no other has, oldest first. */
+  done: z.optional(z.array(z.object({ request: z.string(), at: z.int() }))),
   /** What pages measured of signed conversations, by viewer. */
   evidence: z.optional(z.array(Evidence)),
   breaches: z.optional(z.array(Breaches)),
