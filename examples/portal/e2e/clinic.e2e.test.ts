@@ -167,6 +167,19 @@ describe('a clinic’s day', () => {
       complaints.splice(0, complaints.length, ...complaints.filter((one) => !one.includes('404')));
     });
 
+    it('have the telephone number of the clinic on a phone, in every language', async () => {
+      const page = await open('/check-in', { viewport: { width: 390, height: 844 } });
+      for (const [lang, text] of [
+        ['en', 'Need help? 555-0100'],
+        ['es', '¿Necesita ayuda? 555-0100'],
+      ] as const) {
+        await page.locator('#page-language').selectOption(lang);
+        await page.getByText(text).waitFor();
+        const box = await page.locator('.help a').boundingBox();
+        expect(box?.height).toBeGreaterThanOrEqual(24);
+      }
+    });
+
     it('keep the language that was chosen from one to the next', async () => {
       const page = await open('/');
       await page.locator('#page-language').selectOption('es');
