@@ -13,7 +13,7 @@ interface Pair {
 export class TcpProxy {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
-  readonly #targetHost: string;
+  #targetHost: string;
   #target: number;
   /** While nobody listens: where it was. */
   #port = 0;
@@ -70,8 +70,9 @@ export class TcpProxy {
   }
 
   /** New connections are taken again, to another port where one is given. */
-  restore(target = this.#target): void {
+  restore(target = this.#target, targetHost = this.#targetHost): void {
     this.#target = target;
+    this.#targetHost = targetHost;
     this.#refusing = false;
   }
 

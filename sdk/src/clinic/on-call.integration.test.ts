@@ -18,6 +18,11 @@ let clinic: string;
 let visit: VisitId;
 const opened: { close(): unknown }[] = [];
 
+const addressOf = ({ url }: DrillGateway): [port: number, host: string] => {
+  const { port, hostname } = new URL(url);
+  return [Number(port), hostname];
+};
+
 beforeAll(async () => {
   cluster = await Cluster.start();
   one = await cluster.startGateway('gateway-on-call-1');
@@ -145,7 +150,7 @@ describe('OnCall', () => {
 
   it('signs on again when its own gateway is killed, and what rings there rings anew', async () => {
     const killed = await cluster.startGateway('gateway-on-call-own');
-    const balancer = await TcpProxy.to(Number(new URL(killed.url).port));
+    const balancer = await TcpProxy.to(...addressOf(killed));
     opened.push(balancer);
     const { onCall, rung, ended } = await signedOn('ana', `http://127.0.0.1:${balancer.port}`);
     const caller = await provider(one);
@@ -154,7 +159,7 @@ describe('OnCall', () => {
     balancer.cut();
     await killed.kill();
     expect(await ended(callId)).toBe('unanswered');
-    balancer.restore(Number(new URL(other.url).port));
+    balancer.restore(...addressOf(other));
     expect(await rung()).toMatchObject({ callId });
     expect(await onCall.accept(callId)).toMatchObject({ visit });
   });

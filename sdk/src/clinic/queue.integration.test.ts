@@ -19,6 +19,11 @@ let clinic: string;
 let visit: VisitId;
 const queues: Queue[] = [];
 
+const addressOf = ({ url }: DrillGateway): [port: number, host: string] => {
+  const { port, hostname } = new URL(url);
+  return [Number(port), hostname];
+};
+
 beforeAll(async () => {
   cluster = await Cluster.start();
   one = await cluster.startGateway('gateway-sdk-1');
@@ -33,7 +38,7 @@ beforeEach(async () => {
   tests += 1;
   clinic = `clinic-${tests}`;
   visit = `visit-${tests}` as VisitId;
-  balancer = await TcpProxy.to(Number(new URL(one.url).port));
+  balancer = await TcpProxy.to(...addressOf(one));
 });
 
 afterEach(async () => {
@@ -125,7 +130,7 @@ describe('Queue', () => {
 
   it('comes back after its gateway was killed, and misses nothing of what happened meanwhile', async () => {
     const killed = await cluster.startGateway('gateway-sdk-killed');
-    balancer.restore(Number(new URL(killed.url).port));
+    balancer.restore(...addressOf(killed));
     const queue = await connected();
     await waitIn(visit, other);
     await shows(queue, visit);
@@ -137,7 +142,7 @@ describe('Queue', () => {
     expect(ids(queue)).toEqual([visit]);
     const second = `${visit}-a` as VisitId;
     await waitIn(second, other);
-    balancer.restore(Number(new URL(other.url).port));
+    balancer.restore(...addressOf(other));
     await until(queue, ({ state, isStale }) => state === 'connected' && !isStale);
     expect(ids(queue)).toEqual([visit, second]);
     expect(states).toEqual(['reconnecting', 'connected']);

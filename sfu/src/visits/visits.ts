@@ -281,8 +281,7 @@ export class Visits {
   async #open(record: VisitRecord, consumers: number): Promise<Visit> {
     if (!this.#takesVisits()) throw new BedsideError('capacity');
     const worker = this.#pool.choose(consumers);
-    worker.visits += 1;
-    worker.unmeasured += 1;
+    worker.enter();
     try {
       const visit = await Visit.open({
         key: record.key,
@@ -304,7 +303,7 @@ export class Visits {
       record.untold = undefined;
       return visit;
     } catch (error) {
-      worker.visits -= 1;
+      worker.leave();
       throw error;
     }
   }
@@ -313,7 +312,7 @@ export class Visits {
     const { visit } = record;
     if (!visit) return;
     record.visit = undefined;
-    visit.worker.visits -= 1;
+    visit.worker.leave();
     visit.close();
   }
 

@@ -106,6 +106,17 @@ export class MediaWorker {
     return this.#worker.closed;
   }
 
+  /** A visit is placed here; before its router exists. */
+  enter(): void {
+    this.visits += 1;
+    this.unmeasured += 1;
+  }
+
+  leave(): void {
+    this.visits -= 1;
+    this.unmeasured = Math.max(0, this.unmeasured - 1);
+  }
+
   createRouter(mediaCodecs: types.RouterRtpCodecCapability[]): Promise<types.Router> {
     return call(this.#worker.createRouter({ mediaCodecs }), this.#deadlineMs, (late) =>
       late.close(),

@@ -19,6 +19,8 @@ const CONSUMERS_OF_A_NEW_VISIT = 4;
 const SOFT_LIMIT = 0.9;
 /** CPU share of a visit, while there is none to measure it by: four participants with pictures. */
 const CPU_OF_A_VISIT = 0.03;
+/** Fewer that begin say little of what they will need. */
+const MEASURED_VISITS = 10;
 /** A worker that lived this long had a good start: its death begins a new series of attempts. */
 const STABLE_MS = 30_000;
 
@@ -156,7 +158,18 @@ export class WorkerPool {
 
 /** By CPU with what is not measured yet, or by consumers; 0 to 1 and beyond. */
 const fullness = (worker: MediaWorker, maxConsumers: number): number =>
-  Math.max(worker.cpu + worker.unmeasured * CPU_OF_A_VISIT, worker.consumers.size / maxConsumers);
+  Math.max(
+    worker.cpu + worker.unmeasured * cpuOfAVisit(worker),
+    worker.consumers.size / maxConsumers,
+  );
+
+/** As measured, where there are enough to measure it by. */
+const cpuOfAVisit = ({ cpu, visits, unmeasured }: MediaWorker): number => {
+  const measured = visits - unmeasured;
+  return measured < MEASURED_VISITS
+    ? CPU_OF_A_VISIT
+    : Math.max(cpu / measured, CPU_OF_A_VISIT / MEASURED_VISITS);
+};
 
 const burden = (worker: MediaWorker): number =>
   worker.consumers.size + worker.visits * CONSUMERS_OF_A_NEW_VISIT;
