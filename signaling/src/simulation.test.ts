@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { run, told } from '../test/simulation/run.ts';
+import { COMMIT } from './store/scripts.ts';
 
 /*
  * Gateways as they are, on simulated Redis, nodes, pages and time. BEDSIDE_SIMULATION_RUNS says how many
@@ -11,7 +12,7 @@ vi.mock('node:crypto', async (original) => {
   return { ...(await original<typeof import('node:crypto')>()), randomBytes, randomUUID };
 });
 
-const { BEDSIDE_SIMULATION_SEED: only, BEDSIDE_SIMULATION_RUNS: runs = '200' } = process.env;
+const { BEDSIDE_SIMULATION_SEED: only, BEDSIDE_SIMULATION_RUNS: runs = '300' } = process.env;
 const seeds = only ? [Number(only)] : Array.from({ length: Number(runs) }, (_, index) => index + 1);
 
 test('a seed that is run again gives the same history', async () => {
@@ -19,6 +20,23 @@ test('a seed that is run again gives the same history', async () => {
   expect(other.history).toEqual(one.history);
   expect(one.history.length).toBeGreaterThan(100);
 }, 120_000);
+
+test.each([
+  ['does not look at the epoch', "if stored > epoch then return 'stale' end"],
+  ['writes what it has written', "if seen >= tonumber(ARGV[4]) then return 'repeated' end"],
+])(
+  'a commit that %s is found',
+  async (_, check) => {
+    expect(COMMIT.source).toContain(check);
+    let found = false;
+    for (let seed = 1; !found && seed <= 100; seed++) {
+      const { violations } = await run(seed, (source) => source.replace(check, ''));
+      found = violations.length > 0;
+    }
+    expect(found).toBe(true);
+  },
+  600_000,
+);
 
 test('whatever delays, stops, dies, loses or forgets: what was acknowledged is there once, no epoch has two owners, and pages, gateways, nodes and Redis agree in the end', async () => {
   const failed: string[] = [];

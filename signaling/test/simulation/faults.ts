@@ -18,7 +18,8 @@ const FAULTS: readonly Fault[] = [
   stopGateway,
   stopGateway,
   killGateway,
-  killGateway,
+  killAtCommit,
+  killAtCommit,
   breakRedisConnection,
   breakRedisConnection,
   cutFromRedis,
@@ -61,6 +62,19 @@ function killGateway({ world, hosts }: Stage): void {
   world.note(`${host.id} is killed for ${ms} ms`);
   host.kill();
   world.after(ms, () => host.restart());
+}
+
+/** What was done is on record, and whoever asked for it may never hear so. */
+function killAtCommit({ world, hosts, fencing }: Stage): void {
+  fencing.onNextCommit = (by) => {
+    const host = hosts.find(({ life }) => life.owner === by);
+    world.after(world.random.within(0, 15), () => {
+      if (!host || host.life.process.killed) return;
+      world.note(`${host.id} is killed after a commit`);
+      host.kill();
+      world.after(world.random.within(100, 8_000), () => host.restart());
+    });
+  };
 }
 
 function breakRedisConnection({ world, hosts }: Stage): void {

@@ -18,6 +18,8 @@ export class Fencing {
   readonly violations: string[] = [];
   /** Accepted commits. */
   commits = 0;
+  /** Called once, with whose commit was accepted next. */
+  onNextCommit: ((by: string) => void) | undefined;
   /** Refused, as they must be. */
   stale = 0;
   /** Who took which lease, in order. */
@@ -74,6 +76,9 @@ export class Fencing {
     if (reply === 'stale') this.stale++;
     if (reply !== 'written') return;
     this.commits++;
+    const { onNextCommit } = this;
+    this.onNextCommit = undefined;
+    onNextCommit?.(by);
     this.#accepted(lease, Number(args[2]), by, 'commit');
   }
 

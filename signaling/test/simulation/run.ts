@@ -6,7 +6,7 @@ import { Fencing } from './fencing.ts';
 import { GatewayHost } from './gateway-host.ts';
 import { NodeHost } from './node-host.ts';
 import { type Operation, TENANT } from './operations.ts';
-import { RedisServer } from './redis-server.ts';
+import { type Alter, RedisServer } from './redis-server.ts';
 import { SimPage, type Surroundings } from './sim-page.ts';
 import { inWorld, World } from './world.ts';
 
@@ -31,23 +31,28 @@ export interface Outcome {
 }
 
 /** One run: what happens, and in which order, follows from the seed alone. */
-export async function run(seed: number): Promise<Outcome> {
+export async function run(seed: number, alter?: Alter): Promise<Outcome> {
   const world = new World(seed);
   const leave = inWorld(world);
   const violations: string[] = [];
   const onRejection = (reason: unknown) => violations.push(`nobody heard of ${String(reason)}`);
   process.on('unhandledRejection', onRejection);
   try {
-    return await play(seed, world, violations);
+    return await play(seed, world, violations, alter);
   } finally {
     process.off('unhandledRejection', onRejection);
     leave();
   }
 }
 
-async function play(seed: number, world: World, violations: string[]): Promise<Outcome> {
+async function play(
+  seed: number,
+  world: World,
+  violations: string[],
+  alter: Alter | undefined,
+): Promise<Outcome> {
   const { random } = world;
-  const redis = new RedisServer(world);
+  const redis = new RedisServer(world, alter);
   const fencing = new Fencing(world, redis);
   const nodes = ['node-1', 'node-2', 'node-3'].map((id) => new NodeHost(id));
   for (const node of nodes) node.onObeyed = (obeyed) => fencing.obeyed(obeyed);
