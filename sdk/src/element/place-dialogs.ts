@@ -16,7 +16,7 @@ export function holdDialog(view: View, people: PeoplePanel): TemplateResult {
     t('putOnHold'),
     html`<p dir="auto">${names.join(', ')}</p>
       <label class="field"><span>${t('holdNotice')}</span>
-        <input type="text" name="notice" maxlength=${LONGEST_NOTICE} dir="auto" placeholder=${t('holdNoticeHint')} />
+        <input type="text" name="notice" maxlength=${LONGEST_NOTICE} dir="auto" />
       </label>
       <label class="check"><input type="checkbox" name="music" checked /><span><b>${t('holdMusic')}</b></span></label>
       <footer>

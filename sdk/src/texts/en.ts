@@ -170,7 +170,6 @@ export const en = {
     privateWithout: 'Privately without me',
     putOnHold: 'Put on hold',
     holdNotice: 'Notice to them (optional)',
-    holdNoticeHint: 'We will be back in five minutes.',
     holdMusic: 'Play music',
     callBack: 'Call back',
     enter: 'Enter',

@@ -166,7 +166,6 @@ export const es = {
     privateWithout: 'En privado sin mí',
     putOnHold: 'Poner en pausa',
     holdNotice: 'Aviso para estas personas (opcional)',
-    holdNoticeHint: 'Volvemos en cinco minutos.',
     holdMusic: 'Poner música',
     callBack: 'Hacer volver',
     enter: 'Entrar',
