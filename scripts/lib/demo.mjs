@@ -4,6 +4,9 @@ import { node22, root } from './paths.mjs';
 import { step } from './progress.mjs';
 import { run } from './run.mjs';
 
+/** npm passes a Ctrl-C on that the terminal has sent to the child as well: that soon, in ms, it is the same one. */
+const SAME_MS = 500;
+
 const say = (line) => process.stderr.write(`${line}\n`);
 
 /**
@@ -11,14 +14,21 @@ const say = (line) => process.stderr.write(`${line}\n`);
  *
  * @param {(say: (line: string) => void, signal: AbortSignal) => Promise<{ stop(): Promise<void> }>} start
  *   `say` is for a person; the signal gives up the start, which stops what runs by then
+ * @param {Pick<NodeJS.Process, 'on' | 'exit' | 'exitCode'>} [host] where signals come and the process ends
+ * @param {() => number} [now] ms
  */
-export async function untilAskedToStop(start) {
+export async function untilAskedToStop(start, host = process, now = () => performance.now()) {
   const asked = new AbortController();
   const { signal } = asked;
+  let askedAt;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.on(name, () => {
-      // A second one does not wait for an orderly end.
-      if (signal.aborted) process.exit(130);
+    host.on(name, () => {
+      if (askedAt !== undefined) {
+        // A second one does not wait for an orderly end.
+        if (now() - askedAt > SAME_MS) host.exit(130);
+        return;
+      }
+      askedAt = now();
       say('\nStopping');
       asked.abort();
     });
@@ -34,7 +44,7 @@ export async function untilAskedToStop(start) {
       say('Stopped');
     } else {
       say(`\n${error.message}`);
-      process.exitCode = 1;
+      host.exitCode = 1;
     }
   }
 }
