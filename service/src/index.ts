@@ -16,6 +16,7 @@ export {
   controlSecrets,
   readControlSettings,
 } from './control.ts';
+export { exitWith } from './exit.ts';
 export { lastGood } from './last-good.ts';
 export { createLog, describeError, type Logger } from './log.ts';
 export { Member, nameOf, type View } from './membership/member.ts';

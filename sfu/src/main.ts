@@ -1,4 +1,4 @@
-import { createLog } from '@bedside/service';
+import { createLog, exitWith } from '@bedside/service';
 import { ConfigError, readConfig, unknownVariables } from './config.ts';
 import { createNode } from './node.ts';
 import { requireWorkerBin } from './workers/binary.ts';
@@ -32,8 +32,7 @@ const node = createNode(settings, log);
 // The supervisor starts a clean process; the gateways place the visits anew meanwhile.
 const die = (message: string) => (error: unknown) => {
   log.fatal({ err: error }, message);
-  log.flush();
-  process.exit(1);
+  exitWith(1);
 };
 process.on('uncaughtException', die('uncaught exception'));
 process.on('unhandledRejection', die('unhandled rejection'));
@@ -45,7 +44,7 @@ function stop(): void {
     settings.shutdownMs + STOP_MARGIN_MS,
     new Error('shutdown deadline'),
   ).unref();
-  node.stop().then(() => process.exit(0), die('stop failed'));
+  node.stop().then(() => exitWith(0), die('stop failed'));
 }
 
 let signals = 0;

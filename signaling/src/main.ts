@@ -1,4 +1,4 @@
-import { createLog } from '@bedside/service';
+import { createLog, exitWith } from '@bedside/service';
 import {
   ConfigError,
   EXIT_CONFIG,
@@ -27,8 +27,7 @@ if (unknown.length > 0) log.warn({ variables: unknown }, 'variables that nobody 
 // the visits' media goes on at the nodes meanwhile.
 const die = (message: string) => (error: unknown) => {
   log.fatal({ err: error }, message);
-  log.flush();
-  process.exit(1);
+  exitWith(1);
 };
 process.on('uncaughtException', die('uncaught exception'));
 process.on('unhandledRejection', die('unhandled rejection'));
@@ -47,7 +46,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       config.shutdownMs,
       new Error('shutdown deadline'),
     ).unref();
-    gateway.stop().then(() => process.exit(0), die('stop failed'));
+    gateway.stop().then(() => exitWith(0), die('stop failed'));
   });
 }
 
