@@ -415,6 +415,8 @@ describe('a clinical visit, in pages of one’s own', () => {
     await inVisit(patient, (visit) => visit.setLanguages({ signs: false }));
     await until('the picture is as any other', isProtected, (protects) => protects === false);
     await until('the camera, too', camera, (hint) => hint === '');
+    // Asked for beside the hint, of an encoder that may be busy.
+    await until('the encoder, too', preferences, (all) => all.length > 1);
     expect(await preferences()).toEqual(['maintain-framerate', 'none']);
   });
 });

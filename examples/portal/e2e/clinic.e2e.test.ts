@@ -336,7 +336,7 @@ describe('a clinic’s day', () => {
       expect(outcomes.toSorted()).toEqual(['in', 'told']);
       const winner = specialists[outcomes.indexOf('in')] as Page;
       const other = specialists[outcomes.indexOf('told')] as Page;
-      await other.getByText('A colleague was faster').waitFor();
+      await other.getByRole('status').filter({ hasText: 'A colleague was faster' }).waitFor();
       expect(await other.locator('.ringing').count()).toBe(0);
       expect(await other.title()).not.toContain('Somebody needs you');
 
