@@ -18,6 +18,7 @@ export {
 } from './control.ts';
 export { exitWith } from './exit.ts';
 export { lastGood } from './last-good.ts';
+export { cpuOfAVisit } from './load.ts';
 export { createLog, describeError, type Logger } from './log.ts';
 export { Member, nameOf, type View } from './membership/member.ts';
 export { Membership, type MembershipOptions } from './membership/membership.ts';

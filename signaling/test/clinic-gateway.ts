@@ -15,12 +15,11 @@ import type {
   VisitId,
 } from '@bedside/protocol';
 import { BedsideError, clinicCommands, clinicEvents, unwrap } from '@bedside/protocol';
-import { REDIS_OPTIONS, SUBSCRIBER_OPTIONS } from '@bedside/service';
+import { REDIS_OPTIONS, SUBSCRIBER_OPTIONS, systemClock } from '@bedside/service';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import type { Socket } from 'socket.io-client';
 import { TcpProxy } from '../../load-tests/lib/tcp-proxy.ts';
-import { systemClock } from '../src/actor/clock.ts';
 import { VisitRegistry } from '../src/actor/registry.ts';
 import { GuestKeys } from '../src/auth/guest-tokens.ts';
 import { createClinics } from '../src/clinic/index.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../src/actor/clock.ts';
+import type { Clock } from '@bedside/service';
 
 /** Time that passes when a test says so. */
 export class FakeClock implements Clock {

@@ -11,9 +11,9 @@ import {
   connectSubscriber,
   type RedisConnection,
   readRedisSettings,
+  systemClock,
 } from '@bedside/service';
 import { pino } from 'pino';
-import { systemClock } from '../src/actor/clock.ts';
 import { VisitRegistry } from '../src/actor/registry.ts';
 import { GuestKeys } from '../src/auth/guest-tokens.ts';
 import { type ClinicService, createClinics } from '../src/clinic/index.ts';

@@ -521,36 +521,32 @@ export const styles = css`
     background: rgb(10 18 22 / 62%);
     color: #fff;
   }
-  .interruption {
+  .interruption,
+  .label {
     position: absolute;
-    z-index: 1;
-    inset-inline-end: 8px;
-    inset-block-start: 8px;
-    display: none;
     align-items: center;
     gap: 8px;
     padding: 4px 10px;
     border-radius: calc(var(--_radius) * 0.6);
     background: rgb(10 18 22 / 74%);
     color: #fff;
+  }
+  .interruption {
+    z-index: 1;
+    inset-inline-end: 8px;
+    inset-block-start: 8px;
+    display: none;
     font-size: 0.875em;
   }
   .picture.shown[data-interrupted] + .interruption {
     display: flex;
   }
   .label {
-    position: absolute;
     z-index: 2;
     inset-inline-start: 8px;
     inset-block-end: 8px;
     max-inline-size: calc(100% - 16px);
     display: flex;
-    align-items: center;
-    gap: 8px;
-    padding: 4px 10px;
-    border-radius: calc(var(--_radius) * 0.6);
-    background: rgb(10 18 22 / 74%);
-    color: #fff;
     font-size: 0.9375em;
     line-height: 1.3;
   }

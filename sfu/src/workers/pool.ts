@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BedsideError, type NodeLoad } from '@bedside/protocol';
-import type { Logger } from '@bedside/service';
+import { cpuOfAVisit, type Logger } from '@bedside/service';
 import type { Config } from '../config.ts';
 import { backoff } from './backoff.ts';
 import { MediaWorker, type WorkerLoss } from './media-worker.ts';
@@ -17,10 +17,6 @@ export interface PoolEvents {
 const CONSUMERS_OF_A_NEW_VISIT = 4;
 /** How full a worker may be for a new visit. The rest is for who joins visits that are there. */
 const SOFT_LIMIT = 0.9;
-/** CPU share of a visit, while there is none to measure it by: four participants with pictures. */
-const CPU_OF_A_VISIT = 0.03;
-/** Fewer that begin say little of what they will need. */
-const MEASURED_VISITS = 10;
 /** A worker that lived this long had a good start: its death begins a new series of attempts. */
 const STABLE_MS = 30_000;
 
@@ -159,17 +155,9 @@ export class WorkerPool {
 /** By CPU with what is not measured yet, or by consumers; 0 to 1 and beyond. */
 const fullness = (worker: MediaWorker, maxConsumers: number): number =>
   Math.max(
-    worker.cpu + worker.unmeasured * cpuOfAVisit(worker),
+    worker.cpu + worker.unmeasured * cpuOfAVisit(worker.cpu, worker.visits - worker.unmeasured),
     worker.consumers.size / maxConsumers,
   );
-
-/** As measured, where there are enough to measure it by. */
-const cpuOfAVisit = ({ cpu, visits, unmeasured }: MediaWorker): number => {
-  const measured = visits - unmeasured;
-  return measured < MEASURED_VISITS
-    ? CPU_OF_A_VISIT
-    : Math.max(cpu / measured, CPU_OF_A_VISIT / MEASURED_VISITS);
-};
 
 const burden = (worker: MediaWorker): number =>
   worker.consumers.size + worker.visits * CONSUMERS_OF_A_NEW_VISIT;

@@ -15,6 +15,7 @@ import {
   type VisitResource,
   type Wait,
 } from '@bedside/protocol';
+import type { Clock } from '@bedside/service';
 import type { Logger } from 'pino';
 import type { NodeClient, NodeReport } from '../nodes/client.ts';
 import type { LinkedNode } from '../nodes/placement.ts';
@@ -56,7 +57,6 @@ import {
 } from './acts.ts';
 import type { Census } from './census.ts';
 import { ClinicTies } from './clinic-ties.ts';
-import type { Clock } from './clock.ts';
 import { Conversation } from './conversation.ts';
 import { type MediaHost, RESYNC_MIN_MS, VisitMedia } from './media.ts';
 import { News } from './news.ts';

@@ -17,7 +17,7 @@ import { type MediaHost, VisitMedia } from './media.ts';
 
 /**
  * A visit on its way to another node, while it goes on at its own: what pages have there by now, kept
- * equal to the plan. Nothing of it is in the visit's state before the end, so that a gateway that dies
+ * equal to the plan. The visit's state has no more of it than where it goes, so that a gateway that dies
  * meanwhile leaves the visit where it was.
  */
 export class Arrival {
@@ -198,9 +198,8 @@ function differences(before: Visit, after: Visit): Effect[] {
         (endpoint?.producers ?? []).map((producer) => [producer.id, producer] as const),
       ),
     );
-  const is = producers(after);
+  const [was, is] = [producers(before), producers(after)];
   const effects: Effect[] = [];
-  const was = producers(before);
   for (const producer of was.keys())
     if (!is.has(producer)) effects.push({ type: 'close-producer', producer });
   // What counts only now was opened there as the page said then.

@@ -1,6 +1,6 @@
 import type { VisitKey } from '@bedside/protocol';
+import type { Clock } from '@bedside/service';
 import type { VisitStore } from '../store/store.ts';
-import type { Clock } from './clock.ts';
 
 /** Between two looks, milliseconds, with jitter. */
 const LOOK_MS = 5_000;

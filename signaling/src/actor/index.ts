@@ -1,5 +1,5 @@
 import type { GatewayId } from '@bedside/protocol';
-import type { ControlSettings, Member } from '@bedside/service';
+import { type Clock, type ControlSettings, type Member, systemClock } from '@bedside/service';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { answers } from '../cluster/answers.ts';
@@ -7,7 +7,6 @@ import type { NodeReport } from '../nodes/client.ts';
 import { Nodes } from '../nodes/nodes.ts';
 import type { CallDesk, Clinics, GuestTokens, Visits, VisitTelemetry } from '../ports.ts';
 import { RedisStore } from '../store/store.ts';
-import { type Clock, systemClock } from './clock.ts';
 import { DeadlineWatch } from './deadline-watch.ts';
 import { VisitRegistry } from './registry.ts';
 

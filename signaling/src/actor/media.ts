@@ -16,13 +16,13 @@ import {
   toBedsideError,
   type VisitKey,
 } from '@bedside/protocol';
+import type { Clock } from '@bedside/service';
 import type { Logger } from 'pino';
 import type { NodeClient } from '../nodes/client.ts';
 import { place } from '../nodes/placement.ts';
 import { type PlannedFlow, plan } from '../plan/plan.ts';
 import type { Effect } from '../visit/decide.ts';
 import { findPresent, type Media, type Visit } from '../visit/state.ts';
-import type { Clock } from './clock.ts';
 
 /** Listeners in one `apply-plan`: keeps the answer well below the control link's message limit. */
 const LISTENERS_PER_CALL = 16;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { GatewayId, ProducerId, TenantId, VisitId } from '@bedside/protocol';
-import { REDIS_OPTIONS } from '@bedside/service';
+import { REDIS_OPTIONS, systemClock } from '@bedside/service';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -16,7 +16,6 @@ import { visitKeys } from '../store/keys.ts';
 import { unpack } from '../store/packing.ts';
 import { RedisStore } from '../store/store.ts';
 import type { Visit } from '../visit/state.ts';
-import { systemClock } from './clock.ts';
 import { VisitRegistry } from './registry.ts';
 
 const clinic = 'clinic' as TenantId;

@@ -11,6 +11,7 @@ import {
   type VisitResource,
   type Wait,
 } from '@bedside/protocol';
+import type { Clock } from '@bedside/service';
 import type { Logger } from 'pino';
 import type { NodeClient, NodeReport } from '../nodes/client.ts';
 import type {
@@ -29,7 +30,6 @@ import { elapsed } from '../visit/elapsed.ts';
 import { resourceOf } from '../visit/view.ts';
 import { VisitActor } from './actor.ts';
 import { Census } from './census.ts';
-import type { Clock } from './clock.ts';
 
 /** Visits of one node that go elsewhere at the same time: their pages send and receive everything twice meanwhile. */
 const PARALLEL_RELOCATIONS = 8;
@@ -198,22 +198,28 @@ export class VisitRegistry implements Visits {
     const { clock, log, nodes } = this.#options;
     const isDraining = () =>
       nodes.linked().some(({ nodeId, state }) => nodeId === node && state === 'draining');
-    const left = () => [...this.#actors.values()].filter(({ media }) => media?.node === node);
     // Others may come meanwhile: of a gateway that died, or that placed them a moment ago.
     while (!this.#stopped && isDraining()) {
-      const moved = left().length > 0 ? await this.relocate(node) : 0;
+      const moved = this.#visitsAt(node).length > 0 ? await this.relocate(node) : 0;
       if (moved > 0)
-        log.info({ node, moved, left: left().length }, 'visits of a draining node moved');
+        log.info(
+          { node, moved, left: this.#visitsAt(node).length },
+          'visits of a draining node moved',
+        );
       // Those that could not go may later; visits that begin to end need a moment.
       await new Promise<void>((resolve) => clock.after(DRAIN_RETRY_MS, resolve));
     }
     this.#draining.delete(node);
   }
 
+  #visitsAt(node: NodeId): VisitActor[] {
+    return [...this.#actors.values()].filter(({ media }) => media?.node === node);
+  }
+
   /** Has the visits of a node go elsewhere while they go on, some at a time. Resolves with how many went. */
   async relocate(node: NodeId): Promise<number> {
     let moved = 0;
-    const visits = [...this.#actors.values()].filter(({ media }) => media?.node === node);
+    const visits = this.#visitsAt(node);
     await inParallel(
       visits,
       async (actor) => {

@@ -35,16 +35,16 @@ export interface RelocationHost {
 
 /**
  * A visit's way to another node: none, or one. Pages open a second pair of transports there, and the old
- * ones end once all who are connected play what comes from there.
+ * ones end once all play what comes from there.
  */
 export class Relocation {
   readonly #host: RelocationHost;
   #arrival: Arrival | undefined;
   #ended: (moved: boolean) => void = () => {};
-  /** Ids of producers from before the last one to those of now: a page may not know the new ones yet. */
-  /** Pages may follow. */
+  /** It is on record, so pages may follow. */
   #isOpen = false;
-  #renamed = new Map<ProducerId, ProducerId>();
+  /** Ids of producers from before the last one to those of now: a page may not know the new ones yet. */
+  readonly #renamed = new Map<ProducerId, ProducerId>();
 
   constructor(host: RelocationHost) {
     this.#host = host;
@@ -262,7 +262,7 @@ export class Relocation {
   }
 
   #required(): Arrival {
-    if (!this.#arrival) throw new BedsideError('not-found');
+    if (!this.#arrival || !this.#isOpen) throw new BedsideError('not-found');
     return this.#arrival;
   }
 }

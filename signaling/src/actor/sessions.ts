@@ -1,7 +1,7 @@
 import type { ClientEventPayload, ParticipantId } from '@bedside/protocol';
+import type { Clock } from '@bedside/service';
 import type { ClientLink } from '../ports.ts';
 import type { Person } from '../visit/state.ts';
-import type { Clock } from './clock.ts';
 import type { Outbox } from './outbox.ts';
 import type { RequestMemory } from './requests.ts';
 

@@ -1,5 +1,5 @@
+import type { Clock } from '@bedside/service';
 import type { Redis } from 'ioredis';
-import type { Clock } from '../actor/clock.ts';
 
 /** A connection that is dead and does not know it is found out after this long, milliseconds. */
 const PING_MS = 5_000;

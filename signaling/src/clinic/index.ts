@@ -1,7 +1,6 @@
-import { RedisCalls, redisFault } from '@bedside/service';
+import { type Clock, RedisCalls, redisFault, systemClock } from '@bedside/service';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { type Clock, systemClock } from '../actor/clock.ts';
 import type { CallDesk, ClinicDoor, Clinics, ClinicTelemetry, GuestTokens } from '../ports.ts';
 import { Bus } from './bus.ts';
 import { StaffConnection } from './connection.ts';

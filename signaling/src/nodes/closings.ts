@@ -1,5 +1,5 @@
 import { type ControlRequest, toBedsideError, type VisitKey } from '@bedside/protocol';
-import type { Clock } from '../actor/clock.ts';
+import type { Clock } from '@bedside/service';
 import type { Media } from '../visit/state.ts';
 import type { NodeClient } from './client.ts';
 

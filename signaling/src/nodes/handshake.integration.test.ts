@@ -5,14 +5,13 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { CONTROL_AUDIENCE, type GatewayId, type NodeId } from '@bedside/protocol';
-import { type ControlSettings, nameOf } from '@bedside/service';
+import { type ControlSettings, nameOf, systemClock } from '@bedside/service';
 import { jwtVerify } from 'jose';
 import { pino } from 'pino';
 import { Server } from 'socket.io';
 import { afterEach, expect, test } from 'vitest';
 import { Authority } from '../../../load-tests/lib/authority.ts';
 import { Counts } from '../../test/telemetry.ts';
-import { systemClock } from '../actor/clock.ts';
 import { Nodes } from './nodes.ts';
 
 const soon = { timeout: 20_000 };

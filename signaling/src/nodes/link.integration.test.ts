@@ -1,4 +1,5 @@
 /** What the log says of a node that the gateway does not get to. */
+
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
@@ -7,11 +8,11 @@ import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GatewayId } from '@bedside/protocol';
+import { systemClock } from '@bedside/service';
 import { pino } from 'pino';
 import { Server as SocketServer } from 'socket.io';
 import { afterEach, expect, test, vi } from 'vitest';
 import { makeCertificate } from '../../test/certificate.ts';
-import { systemClock } from '../actor/clock.ts';
 import { ControlCredentials } from './handshake.ts';
 import { NodeLink } from './link.ts';
 

@@ -14,9 +14,9 @@ import {
   parse,
   unwrap,
 } from '@bedside/protocol';
+import type { Clock } from '@bedside/service';
 import type { Logger } from 'pino';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
-import type { Clock } from '../actor/clock.ts';
 import type { ControlCredentials } from './handshake.ts';
 
 /** A node that has not answered a call by then may have died. */

@@ -11,12 +11,12 @@ import {
   SUPPORTED_VERSIONS,
   type VisitKey,
 } from '@bedside/protocol';
+import { systemClock } from '@bedside/service';
 import { jwtVerify } from 'jose';
 import { pino } from 'pino';
 import { Server, type Socket } from 'socket.io';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Counts } from '../../test/telemetry.ts';
-import { systemClock } from '../actor/clock.ts';
 import type { NodeReport } from './client.ts';
 import { Nodes } from './nodes.ts';
 

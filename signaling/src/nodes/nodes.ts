@@ -9,9 +9,8 @@ import {
   toBedsideError,
   type VisitKey,
 } from '@bedside/protocol';
-import type { ControlSettings, View } from '@bedside/service';
+import type { Clock, ControlSettings, View } from '@bedside/service';
 import type { Logger } from 'pino';
-import type { Clock } from '../actor/clock.ts';
 import type { VisitTelemetry } from '../ports.ts';
 import type { Media } from '../visit/state.ts';
 import type { NodeClient, NodeReport } from './client.ts';

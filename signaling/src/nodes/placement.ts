@@ -1,4 +1,5 @@
 import type { ControlEventPayload, NodeId } from '@bedside/protocol';
+import { cpuOfAVisit } from '@bedside/service';
 
 /** A node that a gateway is linked to. */
 export interface LinkedNode {
@@ -16,9 +17,6 @@ export interface LinkedNode {
 const SOFT_LIMIT = 0.85;
 /** Share of a worker up to which a cluster is filled on purpose: a node that dies leaves its visits to the others. */
 const TARGET = 0.6;
-/** CPU share of a visit, while there is none to measure it by: four participants with pictures. */
-const CPU_OF_A_VISIT = 0.03;
-
 export type Placement =
   | { ok: true; node: LinkedNode }
   | { ok: false; code: 'capacity' | 'media-unavailable' };
@@ -72,15 +70,9 @@ export function burden({ load: { workers, limits }, pending }: LinkedNode): numb
       limits ? Math.max(cpu, consumers / limits.consumersPerWorker) : cpu,
     ),
   );
-  return least + (pending * cpuOfAVisit(workers)) / workers.length;
-}
-
-/** As measured, where there are visits. */
-function cpuOfAVisit(workers: LinkedNode['load']['workers']): number {
-  const visits = workers.reduce((sum, { routers }) => sum + routers, 0);
-  const cpu = workers.reduce((sum, worker) => sum + worker.cpu, 0);
-  // A few visits that begin say little of what they will need.
-  return visits < 10 ? CPU_OF_A_VISIT : Math.max(cpu / visits, CPU_OF_A_VISIT / 10);
+  const visits = sum(workers.map(({ routers }) => routers));
+  const cpu = sum(workers.map((worker) => worker.cpu));
+  return least + (pending * cpuOfAVisit(cpu, visits)) / workers.length;
 }
 
 /**
@@ -89,12 +81,11 @@ function cpuOfAVisit(workers: LinkedNode['load']['workers']): number {
  */
 export function desiredNodes(nodes: readonly LinkedNode[], region: string): number {
   const near = nodes.filter((node) => node.region === region && node.load.workers.length > 0);
-  const workers = near.reduce((sum, { load }) => sum + load.workers.length, 0);
+  const workers = sum(near.map(({ load }) => load.workers.length));
   if (workers === 0) return 1;
-  const busy = near.reduce(
-    (sum, { load }) => sum + load.workers.reduce((cpu, worker) => cpu + worker.cpu, 0),
-    0,
-  );
+  const busy = sum(near.flatMap(({ load }) => load.workers.map(({ cpu }) => cpu)));
   const perNode = workers / near.length;
   return Math.max(1, Math.ceil(busy / TARGET / perNode) + (near.length > 1 ? 1 : 0));
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0);

@@ -9,6 +9,7 @@ import {
   Membership,
   RedisCalls,
   readRedisSettings,
+  systemClock,
 } from '@bedside/service';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -19,7 +20,6 @@ import { memberOf } from '../../test/member.ts';
 import { Page } from '../../test/page.ts';
 import { CLINIC, entryOf, keyOfVisit } from '../../test/queue-entries.ts';
 import { type RedisGateway, startRedisGateway, watchQueue } from '../../test/redis-gateway.ts';
-import { systemClock } from '../actor/clock.ts';
 import { clinicKey, clinicKeys } from '../clinic/keys.ts';
 import { DEADLINE_EPOCHS, DEADLINES, gatewayKeys, visitKeys } from './keys.ts';
 

@@ -1,5 +1,5 @@
 import { type GatewayId, LIMITS, type ParticipantId, type VisitKey } from '@bedside/protocol';
-import { MEMBERSHIP_KEYS, REDIS_OPTIONS } from '@bedside/service';
+import { type Clock, MEMBERSHIP_KEYS, REDIS_OPTIONS, systemClock } from '@bedside/service';
 import * as fc from 'fast-check';
 import { Cluster, Redis } from 'ioredis';
 import { pino } from 'pino';
@@ -9,7 +9,6 @@ import { TcpProxy } from '../../../load-tests/lib/tcp-proxy.ts';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { memberOf } from '../../test/member.ts';
 import { Counts } from '../../test/telemetry.ts';
-import { type Clock, systemClock } from '../actor/clock.ts';
 import { emptyVisit } from '../visit/arbitrary.ts';
 import type { Said } from '../visit/state.ts';
 import { gatewayKeys, visitKeys } from './keys.ts';

@@ -1,5 +1,6 @@
 import { BedsideError, type GatewayId, LIMITS, type VisitKey } from '@bedside/protocol';
 import {
+  type Clock,
   type Member,
   Membership,
   nameOf,
@@ -10,7 +11,6 @@ import {
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import * as z from 'zod/mini';
-import type { Clock } from '../actor/clock.ts';
 import type { VisitTelemetry } from '../ports.ts';
 import { nextDeadline } from '../visit/deadlines.ts';
 import { isProof } from '../visit/ledger.ts';

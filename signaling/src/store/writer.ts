@@ -1,5 +1,5 @@
 import { BedsideError, LIMITS, toBedsideError, type VisitKey } from '@bedside/protocol';
-import type { Clock } from '../actor/clock.ts';
+import type { Clock } from '@bedside/service';
 import { latest } from '../visit/ledger.ts';
 import type { LedgerEvent, Said, Visit } from '../visit/state.ts';
 import type { VisitStore } from './store.ts';

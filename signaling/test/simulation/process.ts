@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/actor/clock.ts';
+import type { Clock } from '@bedside/service';
 import type { World } from './world.ts';
 
 /**

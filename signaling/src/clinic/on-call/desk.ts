@@ -1,5 +1,5 @@
 import type { CallId, ClinicId, RingEndReason, VisitKey } from '@bedside/protocol';
-import type { Clock } from '../../actor/clock.ts';
+import type { Clock } from '@bedside/service';
 import type { CallDesk } from '../../ports.ts';
 import type { Call } from '../../visit/call.ts';
 import type { Bus } from '../bus.ts';

@@ -1,5 +1,5 @@
 import type { CallId, ParticipantId, RingEndReason, VisitKey } from '@bedside/protocol';
-import type { Clock } from '../../actor/clock.ts';
+import type { Clock } from '@bedside/service';
 import type { CallDesk } from '../../ports.ts';
 import type { Bus } from '../bus.ts';
 import type { ClinicKey } from '../keys.ts';

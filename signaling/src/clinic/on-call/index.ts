@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { RedisCalls } from '@bedside/service';
+import type { Clock, RedisCalls } from '@bedside/service';
 import type { Cluster, Redis } from 'ioredis';
-import type { Clock } from '../../actor/clock.ts';
 import type { CallDesk, ClinicLink, ClinicTelemetry, GuestTokens, Staff } from '../../ports.ts';
 import type { Bus } from '../bus.ts';
 import { RedisCallDesk } from './desk.ts';

@@ -1,5 +1,5 @@
 import type { ParticipantId, RingEndReason, VisitId, VisitKind } from '@bedside/protocol';
-import type { Clock } from '../../actor/clock.ts';
+import type { Clock } from '@bedside/service';
 import type { CallDesk } from '../../ports.ts';
 import type { Call } from '../../visit/call.ts';
 import type { ClinicKey } from '../keys.ts';

@@ -7,7 +7,7 @@ import {
   type InviteId,
   type RingEndReason,
 } from '@bedside/protocol';
-import type { Clock } from '../../actor/clock.ts';
+import type { Clock } from '@bedside/service';
 import type { ClinicLink, GuestTokens, Staff } from '../../ports.ts';
 import { type ClinicKey, clinicKey } from '../keys.ts';
 import type { Floors, OnCallSocket, RingMessage } from './floor.ts';

@@ -1,5 +1,5 @@
 import { compareEntries, type QueueEntry, type VisitKey } from '@bedside/protocol';
-import type { Clock } from '../../actor/clock.ts';
+import type { Clock } from '@bedside/service';
 import type { ClinicKey } from '../keys.ts';
 import type { QueueStore } from './store.ts';
 

@@ -1,5 +1,5 @@
 import type { VisitKey } from '@bedside/protocol';
-import type { Clock } from '../../actor/clock.ts';
+import type { Clock } from '@bedside/service';
 import type { Clinics, ClinicTelemetry } from '../../ports.ts';
 import { type ClinicKey, clinicKey } from '../keys.ts';
 import type { QueueStore } from './store.ts';
