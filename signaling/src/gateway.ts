@@ -23,6 +23,7 @@ import type { ClinicDoor, GuestTokens, Visits } from './ports.ts';
 import { createRest } from './rest/routes.ts';
 import { withDeadline } from './sockets/deadline.ts';
 import { createSocketServer } from './sockets/server.ts';
+import { JOIN_SCRIPTS } from './store/scripts.ts';
 
 /** Where the gateway listens. */
 export interface GatewayAddress {
@@ -193,6 +194,7 @@ function ownCore(
     settings: config.redis,
     log,
     onReconnected: () => visits.reconnected(),
+    scripts: JOIN_SCRIPTS,
   });
   const subscriber = connectSubscriber({
     settings: config.redis,

@@ -90,13 +90,14 @@ export function createMetrics(): GatewayMetrics {
   const histogram = <Label extends string>(
     name: string,
     help: string,
-    labelNames: readonly Label[],
+    labelNames: readonly Label[] = [],
+    buckets: readonly number[] = SECONDS,
   ) =>
     new Histogram<Label>({
       name: `${METRIC_PREFIX}${name}`,
       help,
       labelNames: [...labelNames],
-      buckets: SECONDS,
+      buckets: [...buckets],
       registers,
     });
 
@@ -144,6 +145,12 @@ export function createMetrics(): GatewayMetrics {
     'join_phase_seconds',
     'Time of the phases of a join: load, decide, node, commit, total.',
     ['phase'],
+  );
+  const joinRoundTrips = histogram(
+    'join_redis_round_trips',
+    'Round trips to Redis that a join waited for, from its connection to its answer; calls sent at once are one. Two at most but where a visit is taken over.',
+    [],
+    [0, 1, 2, 3, 5],
   );
   const redisSeconds = histogram('redis_duration_seconds', 'Time of Redis operations.', [
     'operation',
@@ -206,6 +213,7 @@ export function createMetrics(): GatewayMetrics {
     visits: {
       command,
       joinPhase: (phase, seconds) => joinPhases.observe({ phase }, seconds),
+      joined: (roundTrips) => joinRoundTrips.observe(roundTrips),
       redis,
       nodeCall(command, outcome, seconds) {
         nodeCalls.inc({ command, outcome });

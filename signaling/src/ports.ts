@@ -173,6 +173,8 @@ export interface Visits {
 export interface VisitTelemetry {
   command(name: VisitCommandName, outcome: 'ok' | string, seconds: number): void;
   joinPhase(phase: 'load' | 'decide' | 'node' | 'commit' | 'total', seconds: number): void;
+  /** To Redis and back, one after the other, from the page's connection to the answer. */
+  joined(redisRoundTrips: number): void;
   redis(operation: string, outcome: 'ok' | 'error', seconds: number): void;
   nodeCall(command: string, outcome: 'ok' | string, seconds: number): void;
   nodeLink(state: 'connected' | 'disconnected', count: number): void;

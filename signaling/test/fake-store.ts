@@ -62,6 +62,7 @@ export class FakeStore implements VisitStore {
       epoch: this.takeOver(key),
       visit: this.snapshots.get(key),
       messages: this.said.get(key) ?? [],
+      roundTrips: 1,
     };
   }
 
@@ -70,8 +71,12 @@ export class FakeStore implements VisitStore {
     return this.snapshots.get(key);
   }
 
-  async commit(key: VisitKey, commit: Commit): Promise<'written' | 'stale' | 'gap'> {
-    await this.before('commit');
+  async commit(
+    key: VisitKey,
+    commit: Commit,
+    onRoundTrip: () => void = () => {},
+  ): Promise<'written' | 'stale' | 'gap'> {
+    await this.before('commit').finally(onRoundTrip);
     if ((this.leases.get(key) ?? 0) > commit.epoch) return 'stale';
     const seen = this.#seen.get(key);
     const number = seen?.epoch === commit.epoch ? seen.number : 0;

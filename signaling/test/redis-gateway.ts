@@ -18,6 +18,7 @@ import { VisitRegistry } from '../src/actor/registry.ts';
 import { GuestKeys } from '../src/auth/guest-tokens.ts';
 import { type ClinicService, createClinics } from '../src/clinic/index.ts';
 import { createMetrics } from '../src/metrics.ts';
+import { JOIN_SCRIPTS } from '../src/store/scripts.ts';
 import { RedisStore } from '../src/store/store.ts';
 import { FakeNode } from './fake-node.ts';
 import { memberOf } from './member.ts';
@@ -48,7 +49,12 @@ export async function startRedisGateway(
   if (!settings || problems.length > 0) throw new Error(problems.join('\n'));
   const lines: string[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
-  const commands = connectCommands({ settings, log, onReconnected: () => store.reconnected() });
+  const commands = connectCommands({
+    settings,
+    log,
+    onReconnected: () => store.reconnected(),
+    scripts: JOIN_SCRIPTS,
+  });
   const subscriber = connectSubscriber({ settings, log });
   await Promise.all([commands.open(), subscriber.open()]);
   const connectionError = () => commands.error;

@@ -9,11 +9,15 @@ export class Counts implements VisitTelemetry {
   readonly links = new Map<string, number>();
   readonly commands: string[] = [];
   readonly redisCalls: string[] = [];
+  readonly joinRoundTrips: number[] = [];
 
   command(name: string, outcome: string): void {
     this.commands.push(`${name} ${outcome}`);
   }
   joinPhase(): void {}
+  joined(redisRoundTrips: number): void {
+    this.joinRoundTrips.push(redisRoundTrips);
+  }
   redis(operation: string, outcome: string): void {
     this.redisCalls.push(`${operation} ${outcome}`);
   }

@@ -29,20 +29,31 @@ export class RedisCalls {
     this.#options = options;
   }
 
-  /** The script's reply, its texts as bytes: not all that is stored is text. */
+  /**
+   * The script's reply, its texts as bytes: not all that is stored is text. `onRoundTrip` is called
+   * after each way to Redis and back.
+   */
   run(
     operation: string,
     script: Script,
     keys: readonly string[],
     args: readonly (string | number | Buffer)[],
+    onRoundTrip: () => void = () => {},
   ): Promise<unknown> {
     const { redis } = this.#options;
+    const ask = async (command: 'evalsha' | 'eval', which: string) => {
+      try {
+        return await redis.callBuffer(command, which, keys.length, ...keys, ...args);
+      } finally {
+        onRoundTrip();
+      }
+    };
     return this.call(operation, async () => {
       try {
-        return await redis.callBuffer('evalsha', script.sha1, keys.length, ...keys, ...args);
+        return await ask('evalsha', script.sha1);
       } catch (error) {
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-        return await redis.callBuffer('eval', script.source, keys.length, ...keys, ...args);
+        return await ask('eval', script.source);
       }
     });
   }

@@ -4,6 +4,7 @@ import { readTls } from '../certificate.ts';
 import { lastGood } from '../last-good.ts';
 import { readSecret } from '../secrets.ts';
 import { redisFault } from './fault.ts';
+import type { Script } from './script.ts';
 import type { RedisSettings } from './settings.ts';
 
 /** While Redis is away it is connected to again after these delays, with jitter. */
@@ -53,6 +54,8 @@ export interface RedisConnectionOptions {
   log: Logger;
   /** There again: possibly another server, or without its last data. Not for the first time. */
   onReconnected?: () => void;
+  /** Known to each server from the first moment, so that nobody's call has to bring them. */
+  scripts?: readonly Script[];
 }
 
 /** For commands. */
@@ -75,7 +78,10 @@ export function connectCommands(options: RedisConnectionOptions): RedisConnectio
     dnsLookup: (address, callback) => callback(null, address),
     redisOptions: redisOptions satisfies ClusterOptions['redisOptions'],
   });
-  cluster.on('+node', (node: Redis) => Object.assign(node.options, access()));
+  cluster.on('+node', (node: Redis) => {
+    Object.assign(node.options, access());
+    bringing(node, options);
+  });
   // A node is gone and the others are known anew: who has its slots now may lack its last data.
   let isShort = false;
   cluster.on('-node', () => {
@@ -160,6 +166,7 @@ function connected(
 ): RedisConnection<Redis> {
   // Told before the delay of the next try.
   redis.on('reconnecting', () => Object.assign(redis.options, access()));
+  bringing(redis, options);
   const { settings } = options;
   const watchers =
     settings.kind === 'sentinel' ? settings.hosts.map((host) => watch(host, access)) : [];
@@ -179,6 +186,13 @@ function connected(
     return isReplica;
   };
   return connection;
+}
+
+/** Where a user may not load scripts, the first call of each brings it. */
+function bringing(redis: Redis, { scripts = [] }: RedisConnectionOptions): void {
+  redis.on('ready', () => {
+    for (const { source } of scripts) redis.script('LOAD', source).catch(() => {});
+  });
 }
 
 /**

@@ -204,6 +204,7 @@ export class VisitActor {
         now: () => this.#now(),
         decide: (command, request) => this.#decide(command, request),
         commit: (decision) => this.#answer(decision),
+        roundTrips: () => this.#writer.roundTrips,
         turnOf: (session, task) => this.#turnOf(session, task),
         mediaLost: () => this.#mediaLost(),
       }),
@@ -220,6 +221,11 @@ export class VisitActor {
   /** No new work is taken: await `closed` and open the visit anew. */
   get closing(): boolean {
     return this.#closing;
+  }
+
+  /** Round trips to Redis. */
+  get openedIn(): number {
+    return this.#options.lease.roundTrips;
   }
 
   /** Where the media runs, if it does. */
@@ -282,10 +288,18 @@ export class VisitActor {
     return resourceOf(visit);
   }
 
-  connect(identity: Identity, link: ClientLink, sessionId?: SessionId): Promise<VisitConnection> {
+  /** `roundTrips`: to Redis, that the page has waited for so far. */
+  connect(
+    identity: Identity,
+    link: ClientLink,
+    sessionId?: SessionId,
+    roundTrips = 0,
+  ): Promise<VisitConnection> {
     if (identity.attendant) return this.#turn(() => this.#attend(identity));
     const outbox = new Outbox(link);
-    return outbox.behind(() => this.#turn(() => this.#connect(identity, link, outbox, sessionId)));
+    return outbox.behind(() =>
+      this.#turn(() => this.#connect(identity, link, outbox, sessionId, roundTrips)),
+    );
   }
 
   /** The link with a node is up, for the first time or again. Resolves once the node's part is in line, or will be tried again. */
@@ -373,6 +387,7 @@ export class VisitActor {
     link: ClientLink,
     outbox: Outbox,
     sessionId: SessionId | undefined,
+    roundTrips: number,
   ): Promise<VisitConnection> {
     const rtpCapabilities = this.#options.nodes.rtpCapabilities();
     if (!rtpCapabilities) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
@@ -413,11 +428,13 @@ export class VisitActor {
             reconciled: false,
             speaker: null,
             requests: new RequestMemory(),
+            roundTrips,
           };
     session.person = person;
     session.outbox = outbox;
     session.reconciled = false;
     session.speaker = null;
+    session.roundTrips = roundTrips;
     this.#sessions.set(person.id, session);
 
     return {
@@ -630,7 +647,7 @@ export class VisitActor {
     const visit = newVisit(tenant, id, this.#now(), as);
     this.#visit = visit;
     this.#options.census.moved(undefined, visit);
-    this.#writer.write(visit, [{ type: 'visit-created', at: visit.createdAt }]).catch(() => {});
+    this.#writer.defer(visit, [{ type: 'visit-created', at: visit.createdAt }]);
     this.#setAlarm();
     return visit;
   }
@@ -799,9 +816,10 @@ export class VisitActor {
   }
 
   #unloadWhenEmpty(): void {
-    if (this.#closing || !this.#queue.idle || !this.#writer.clean) return;
+    if (this.#closing || !this.#queue.idle) return;
     if (this.#sessions.size > 0 || (this.#visit && present(this.#visit).length > 0)) return;
-    void this.#close();
+    if (this.#writer.clean) void this.#close();
+    else this.#writer.hurry();
   }
 
   async #close(): Promise<void> {

@@ -36,6 +36,8 @@ export interface CommandHost {
   /** @throws BedsideError */
   decide(command: Command, request?: string): Decided;
   commit(decision: Decided): { visit: Visit; committed: Promise<unknown> };
+  /** To Redis and back with what was committed, up to now. */
+  roundTrips(): number;
   /** A page's turn. @throws BedsideError where it speaks for its participant no more */
   turnOf<Result>(session: Session, task: () => Result | Promise<Result>): Promise<Result>;
   /** Nothing is at the node any more. */
@@ -76,9 +78,13 @@ export function createPageCommands(host: CommandHost): PageCommands {
   return {
     join: async (session, request) => {
       const started = performance.now();
-      const { committed, response } = await turnOf(session, () => join(host, session, request));
+      const { committed, response, roundTrips } = await turnOf(session, () =>
+        join(host, session, request),
+      );
       const joined = performance.now();
       await committed;
+      telemetry.joined(session.roundTrips + host.roundTrips() - roundTrips);
+      session.roundTrips = 0;
       telemetry.joinPhase('commit', (performance.now() - joined) / 1000);
       telemetry.joinPhase('total', (performance.now() - started) / 1000);
       return response;
@@ -241,6 +247,7 @@ async function joinAt(
 
   // Where the visit is new the node may still have something of it: an owner before could not reach it.
   if (!before.media) media.doubtNode();
+  const roundTrips = host.roundTrips();
   const { committed, visit } = host.commit(decision);
   media.told(id);
   session.reconciled = true;
@@ -248,6 +255,7 @@ async function joinAt(
   news.tellLevels(session);
   return {
     committed,
+    roundTrips,
     response: {
       ...opened,
       visit: viewOf(visit, id),

@@ -54,6 +54,14 @@ describe('opening a visit', () => {
     expect(at.counts.people).toBe(1);
   });
 
+  test('has a first join wait for Redis twice, and for what else it is told never', async () => {
+    at.store.before = async (call) =>
+      call === 'acquire' || call === 'commit' ? undefined : new Promise(() => {});
+    await enter('ana');
+    await enter('ben');
+    expect(at.counts.joinRoundTrips).toEqual([2, 1]);
+  });
+
   test('waits for one that is closing, and finds what that one wrote', async () => {
     const ana = await enter('ana');
     const released = Promise.withResolvers<void>();

@@ -69,8 +69,8 @@ export class VisitRegistry implements Visits {
   }
 
   connect(identity: Identity, link: ClientLink, sessionId?: SessionId): Promise<VisitConnection> {
-    return this.#with(visitKey(identity.tenant, identity.visit), (actor) =>
-      actor.connect(identity, link, sessionId),
+    return this.#with(visitKey(identity.tenant, identity.visit), (actor, roundTrips) =>
+      actor.connect(identity, link, sessionId, roundTrips),
     );
   }
 
@@ -235,12 +235,21 @@ export class VisitRegistry implements Visits {
     if (this.#mustRecover && !this.#stopped) await this.recover();
   }
 
-  /** Runs with the visit's actor; `use` must take its place in the queue before it awaits anything. */
-  async #with<Result>(key: VisitKey, use: (actor: VisitActor) => Promise<Result>): Promise<Result> {
+  /**
+   * Runs with the visit's actor, and with how many round trips to Redis it took to open it; `use` must take
+   * its place in the queue before it awaits anything.
+   */
+  async #with<Result>(
+    key: VisitKey,
+    use: (actor: VisitActor, roundTrips: number) => Promise<Result>,
+  ): Promise<Result> {
+    let roundTrips = 0;
     for (;;) {
       if (this.#stopped) throw new BedsideError('shutting-down');
-      const actor = this.#actors.get(key) ?? (await this.#open(key));
-      if (!actor.closing) return use(actor);
+      const open = this.#actors.get(key);
+      const actor = open ?? (await this.#open(key));
+      if (!open) roundTrips += actor.openedIn;
+      if (!actor.closing) return use(actor, roundTrips);
       await actor.closed;
     }
   }

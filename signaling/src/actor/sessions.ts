@@ -19,6 +19,8 @@ export interface Session {
   /** Who the page was told speaks. */
   speaker: ParticipantId | null;
   readonly requests: RequestMemory;
+  /** To Redis, that the page has waited for since it came, or since its last `join`. */
+  roundTrips: number;
 }
 
 /** The pages of one visit, one a participant, and the grace time of those whose socket is gone. */

@@ -108,3 +108,6 @@ if redis.call('EXISTS', KEYS[2]) == 0 then return redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], 'gateway', '', 'boot', '')
 return 1
 `);
+
+/** On the way of who joins. */
+export const JOIN_SCRIPTS = [ACQUIRE, COMMIT];

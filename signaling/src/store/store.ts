@@ -36,6 +36,8 @@ export interface Lease {
   visit: Visit | undefined;
   /** What was written in it so far. */
   messages: readonly Said[];
+  /** To Redis and back, one after the other, until the visit was taken. */
+  roundTrips: number;
 }
 
 export interface Commit {
@@ -62,9 +64,13 @@ export interface VisitStore {
   events(key: VisitKey): Promise<LedgerEvent[]>;
   /**
    * `stale`: a higher epoch exists, so this gateway doesn't own the visit any more. `gap`: Redis has lost
-   * what was written before; nothing was written.
+   * what was written before; nothing was written. `onRoundTrip` is called after each way to Redis and back.
    */
-  commit(key: VisitKey, commit: Commit): Promise<'written' | 'stale' | 'gap'>;
+  commit(
+    key: VisitKey,
+    commit: Commit,
+    onRoundTrip?: () => void,
+  ): Promise<'written' | 'stale' | 'gap'>;
   /** Where Redis is away it is released on its return. */
   release(key: VisitKey, epoch: number): Promise<void>;
   /** When somebody must look at the visit, milliseconds since 1970, whoever has it then; undefined for never. The word of the highest epoch stands. */
@@ -173,12 +179,16 @@ export class RedisStore implements VisitStore {
   }
 
   async #take(key: VisitKey): Promise<Lease> {
-    let reply = await this.#tryAcquire(key, '');
+    let roundTrips = 0;
+    const count = () => {
+      roundTrips += 1;
+    };
+    let reply = await this.#tryAcquire(key, '', count);
     if (reply[0] === 'owned') {
       const [, gateway, boot, epoch] = reply;
-      if (await this.#isLive(gateway, boot)) throw movedTo(gateway);
+      if (await this.#isLive(gateway, boot, count)) throw movedTo(gateway);
       this.#options.log.warn({ gateway }, 'a visit is taken over from a gateway that is gone');
-      reply = await this.#tryAcquire(key, epoch);
+      reply = await this.#tryAcquire(key, epoch, count);
       if (reply[0] === 'owned') throw movedTo(reply[1]);
     }
     const [, epoch, snapshot, said] = reply;
@@ -191,16 +201,19 @@ export class RedisStore implements VisitStore {
       throw error;
     }
     const messages = said.flatMap((each) => this.#parseSaid(each) ?? []);
-    return { epoch: Number(epoch), visit, messages };
+    return { epoch: Number(epoch), visit, messages, roundTrips };
   }
 
   /**
    * Whether that boot of a gateway lives. Who is not in the view may be new; who is may have died since,
    * and a dead host does not refuse. A mistake costs a redirect: epochs keep two owners apart.
    */
-  async #isLive(gateway: string, boot: string): Promise<boolean> {
+  async #isLive(gateway: string, boot: string, onRoundTrip: () => void): Promise<boolean> {
     const find = () => this.#membership.view.get(nameOf({ kind: 'gateway', id: gateway }));
-    if (find()?.boot !== boot) await this.#membership.beat();
+    if (find()?.boot !== boot) {
+      await this.#membership.beat();
+      onRoundTrip();
+    }
     const owner = find();
     return owner?.boot === boot && (await this.#options.answers(owner.address));
   }
@@ -214,6 +227,7 @@ export class RedisStore implements VisitStore {
   async commit(
     key: VisitKey,
     { epoch, number, after, visit, events, messages: said }: Commit,
+    onRoundTrip?: () => void,
   ): Promise<'written' | 'stale' | 'gap'> {
     const { lease, snapshot, ledger, messages, activity } = visitKeys(key);
     const { gatewayId, boot } = this.#options;
@@ -239,6 +253,7 @@ export class RedisStore implements VisitStore {
         after ?? '',
         ...[...said, ...proof, ...rest].map((each) => JSON.stringify(each)),
       ],
+      onRoundTrip,
     );
     const outcome = String(reply);
     return outcome === 'stale' || outcome === 'gap' ? outcome : 'written';
@@ -295,7 +310,11 @@ export class RedisStore implements VisitStore {
     return keys as VisitKey[];
   }
 
-  async #tryAcquire(key: VisitKey, abandonedEpoch: string): Promise<z.infer<typeof AcquireReply>> {
+  async #tryAcquire(
+    key: VisitKey,
+    abandonedEpoch: string,
+    onRoundTrip: () => void,
+  ): Promise<z.infer<typeof AcquireReply>> {
     const { lease, snapshot, messages } = visitKeys(key);
     const { gatewayId, boot, clock } = this.#options;
     const reply = await this.#calls.run(
@@ -303,6 +322,7 @@ export class RedisStore implements VisitStore {
       ACQUIRE,
       [lease, snapshot, messages],
       [gatewayId, boot, clock.now(), abandonedEpoch, VISIT_TTL_MS],
+      onRoundTrip,
     );
     return AcquireReply.parse(reply);
   }

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { FakeStore } from '../../test/fake-store.ts';
+import { settled } from '../../test/visits.ts';
 import { emptyVisit } from '../visit/arbitrary.ts';
 import type { LedgerEvent } from '../visit/state.ts';
 import { VisitWriter } from './writer.ts';
@@ -72,6 +73,61 @@ describe('while Redis answers', () => {
     ]);
     expect(unwritten).toBe(0);
   });
+});
+
+describe('what is deferred', () => {
+  test('goes with the next change, in one commit', async () => {
+    writer.defer(visitAt(1), [event(1)]);
+    expect([store.commits, unwritten, writer.clean]).toEqual([[], 1, false]);
+    expect(await writer.write(visitAt(2), [event(2)])).toBe('written');
+    expect(store.commits.map(({ visit, events }) => [visit.seq, events])).toEqual([
+      [2, [event(1), event(2)]],
+    ]);
+    expect([writer.roundTrips, unwritten, clock.pending]).toEqual([1, 0, 0]);
+  });
+
+  test('is written after a moment where nothing else comes', async () => {
+    writer.defer(visitAt(1), [event(1)]);
+    clock.advance(60_000);
+    await settled();
+    expect(store.ledger).toEqual([event(1)]);
+    expect(log).toEqual(['clean']);
+  });
+
+  test('is written at once for who is about to close', async () => {
+    writer.defer(visitAt(1), [event(1)]);
+    writer.hurry();
+    await settled();
+    expect(store.ledger).toEqual([event(1)]);
+  });
+
+  test('is kept while Redis is away, and written on its return', async () => {
+    store.goAway();
+    writer.defer(visitAt(1), [event(1)]);
+    clock.advance(60_000);
+    expect([unwritten, clock.pending]).toEqual([1, 0]);
+    store.comeBack();
+    await writer.write(visitAt(1), []);
+    expect(store.ledger).toEqual([event(1)]);
+  });
+
+  test('is not written by who has lost the visit', async () => {
+    writer.defer(visitAt(1), [event(1)]);
+    writer.discard();
+    expect([unwritten, clock.pending]).toEqual([0, 0]);
+    await writer.flush();
+    expect(store.commits).toEqual([]);
+  });
+});
+
+test('a round trip that was under way is one that a later change waits for', async () => {
+  const letGo = holdCommit();
+  void writer.write(visitAt(1), [event(1)]);
+  const before = writer.roundTrips;
+  const written = writer.write(visitAt(2), [event(2)]);
+  letGo();
+  await written;
+  expect(writer.roundTrips - before).toBe(2);
 });
 
 describe('while Redis is away', () => {

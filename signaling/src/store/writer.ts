@@ -8,12 +8,14 @@ import type { VisitStore } from './store.ts';
 const EVENTS_KEPT = 1_000;
 /** What was written so long ago a failover does not lose: replicas follow within seconds. Milliseconds. */
 const LOSABLE_MS = 60_000;
+/** So long a change that nobody waits for may wait for one that somebody does, milliseconds. */
+const DEFER_MS = 1_000;
 
 export interface WriterOptions {
   store: VisitStore;
   key: VisitKey;
   epoch: number;
-  clock: Pick<Clock, 'now'>;
+  clock: Pick<Clock, 'now' | 'after'>;
   /** By how many the count of unwritten changes grew or fell. */
   onUnwritten: (difference: number) => void;
   /** Another gateway owns the visit now; nothing is written any more. */
@@ -58,10 +60,17 @@ export class VisitWriter {
   #written: Written[] = [];
   #lost: Written[] = [];
   #flushing: Promise<void> | undefined;
+  #cancelDeferred: (() => void) | undefined;
+  #roundTrips = 0;
   #stale = false;
 
   constructor(options: WriterOptions) {
     this.#options = options;
+  }
+
+  /** To Redis and back, up to now. */
+  get roundTrips(): number {
+    return this.#roundTrips;
   }
 
   /** Nothing is left to write. */
@@ -79,6 +88,33 @@ export class VisitWriter {
     messages: readonly Said[] = [],
   ): Promise<'written' | 'kept'> {
     if (this.#stale) return Promise.reject(new BedsideError('moved'));
+    const batch = this.#add(visit, events, messages);
+    if (!this.#options.store.available) return Promise.resolve('kept');
+    return new Promise((resolve, reject) => {
+      batch.waiting.push({ resolve, reject });
+      void this.flush();
+    });
+  }
+
+  /** Is written with the next change, or after a moment. */
+  defer(visit: Visit, events: readonly LedgerEvent[]): void {
+    this.#add(visit, events, []);
+    this.#cancelDeferred ??= this.#options.clock.after(DEFER_MS, () => this.hurry());
+  }
+
+  /** What was deferred is written now. */
+  hurry(): void {
+    if (this.#endDeferral() && this.#options.store.available) void this.flush();
+  }
+
+  #endDeferral(): boolean {
+    const isDeferred = this.#cancelDeferred !== undefined;
+    this.#cancelDeferred?.();
+    this.#cancelDeferred = undefined;
+    return isDeferred;
+  }
+
+  #add(visit: Visit, events: readonly LedgerEvent[], messages: readonly Said[]): Batch {
     this.#next ??= {
       number: ++this.#number,
       visit,
@@ -97,11 +133,7 @@ export class VisitWriter {
       batch.events = latest(batch.events, EVENTS_KEPT);
     }
     this.#options.onUnwritten(1);
-    if (!this.#options.store.available) return Promise.resolve('kept');
-    return new Promise((resolve, reject) => {
-      batch.waiting.push({ resolve, reject });
-      void this.flush();
-    });
+    return batch;
   }
 
   /**
@@ -116,6 +148,7 @@ export class VisitWriter {
 
   /** Writes what is unwritten, until all is or Redis is away. */
   flush(): Promise<void> {
+    this.#endDeferral();
     if (!this.#flushing && !this.clean) this.#flushing = this.#writeAll();
     return this.#flushing ?? Promise.resolve();
   }
@@ -148,15 +181,18 @@ export class VisitWriter {
   async #commit(batch: Batch): Promise<void> {
     const { store, key, epoch, clock, onUnwritten } = this.#options;
     const { number, visit, events, messages } = batch;
+    const count = () => {
+      this.#roundTrips += 1;
+    };
     for (let lost = this.#lost[0]; lost; lost = this.#lost[0]) {
-      const outcome = await store.commit(key, { ...lost.commit, epoch, visit });
+      const outcome = await store.commit(key, { ...lost.commit, epoch, visit }, count);
       if (this.#isOver(batch, outcome)) return;
       lost.at = clock.now();
       this.#lost.shift();
     }
     const commit = { number, events, messages };
     const after = this.#written.at(-1)?.commit.number;
-    const outcome = await store.commit(key, { ...commit, epoch, after, visit });
+    const outcome = await store.commit(key, { ...commit, epoch, after, visit }, count);
     if (this.#isOver(batch, outcome)) return;
     if (outcome === 'gap') {
       this.#lost = [...this.#written];
@@ -192,6 +228,7 @@ export class VisitWriter {
   /** Gives up: the visit is another gateway's. */
   discard(): void {
     this.#stale = true;
+    this.#endDeferral();
     for (const batch of [this.#inFlight, this.#next]) {
       if (!batch) continue;
       this.#options.onUnwritten(-batch.changes);
