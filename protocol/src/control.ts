@@ -269,6 +269,26 @@ export const controlCommands = {
     }),
     errors: [],
   }),
+  /**
+   * Hold for the next owner what Redis lacks of the visit while it is away, in place of what was held before;
+   * without `changes` nothing is held any more. It outlives the visit here, and its gateway; the node can not read it.
+   */
+  'keep-changes': defineCommand({
+    request: z.object({
+      ...scope,
+      changes: z.optional(z.string().check(z.maxLength(LIMITS.keptChangesLength))),
+    }),
+    response: Empty,
+    errors: ['capacity'],
+  }),
+  /** What is held so, for a gateway that takes the visit over; raises the epoch: an owner before can keep no more. */
+  'kept-changes': defineCommand({
+    request: z.object({ ...scope }),
+    response: z.object({
+      changes: z.optional(z.string().check(z.maxLength(LIMITS.keptChangesLength))),
+    }),
+    errors: [],
+  }),
 };
 
 /** What concerns a node as a whole, from a gateway or from who runs the cluster. */

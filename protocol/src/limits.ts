@@ -4,6 +4,8 @@ export const LIMITS = {
   clientMessageBytes: 64 * 1024,
   /** Bytes of one packet on the control link; it carries a plan for a whole visit. */
   controlMessageBytes: 1024 * 1024,
+  /** Characters, base64, of what a node holds of one visit while Redis is away. */
+  keptChangesLength: 512 * 1024,
   /** Characters of an opaque id (visit, participant, request). */
   idLength: 128,
   /** Characters of a name that other participants see. */

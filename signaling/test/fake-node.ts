@@ -30,6 +30,8 @@ interface FakePeer {
 interface FakeVisit {
   epoch: number;
   peers: Map<PeerId, FakePeer>;
+  /** For the next owner. */
+  held?: string | undefined;
 }
 
 type Handlers = {
@@ -181,6 +183,11 @@ export class FakeNode implements NodeClient {
       visit.peers.clear();
       return {};
     },
+    'keep-changes': (visit, { changes }) => {
+      visit.held = changes;
+      return {};
+    },
+    'kept-changes': ({ held }) => (held === undefined ? {} : { changes: held }),
     'describe-visit': (visit) => ({
       peers: [...visit.peers].map(([id, peer]) => ({
         peer: id,

@@ -33,6 +33,11 @@ type LostReason = ControlEventPayload<'visits-lost'>['reason'];
 /** Commands of one visit that may wait: more mean that its worker does not follow. */
 const LANE_LIMIT = 256;
 
+/** Characters of what Redis lacks that are held for one gateway. */
+const HELD_MAX = 64 * 1024 * 1024;
+/** For how long that is held where nobody asks for it, milliseconds: as long as Redis has a visit. */
+const HELD_MS = 24 * 60 * 60 * 1000;
+
 /** What the node keeps of a visit, also before its router is open and for a while after. */
 interface VisitRecord {
   readonly key: VisitKey;
@@ -41,6 +46,8 @@ interface VisitRecord {
   /** Whose epoch it is; gets the visit's events. */
   owner: GatewayId;
   visit: Visit | undefined;
+  /** What Redis lacks of it, sealed by the gateways. */
+  held: string | undefined;
   /** Why the visit was lost, while its owner is away and could not be told. */
   untold: LostReason | undefined;
   /** Since when it has had no peer, or no gateway; on the clock of performance.now(). */
@@ -52,6 +59,8 @@ interface Holdings {
   /** Records, also of visits that are closed. */
   visits: number;
   peers: number;
+  /** Characters that are held for the next owner. */
+  held: number;
 }
 
 /**
@@ -160,9 +169,12 @@ export class Visits {
       if (record.visit && (emptyMs >= emptyVisitMs || unlinkedMs >= orphanMs)) {
         this.#log.info({ emptyMs, unlinkedMs }, 'abandoned visit closed');
         this.#close(record);
-      } else if (!record.visit && emptyMs >= emptyVisitMs + orphanMs) {
+      } else if (
+        !record.visit &&
+        emptyMs >= (record.held === undefined ? emptyVisitMs + orphanMs : HELD_MS)
+      ) {
         this.#records.delete(record.key);
-        this.#count(record.owner, -1, 0);
+        this.#count(record.owner, { visits: -1, held: -lengthOf(record.held) });
       }
     }
   }
@@ -186,12 +198,13 @@ export class Visits {
         epoch: request.epoch,
         owner: gatewayId,
         visit: undefined,
+        held: undefined,
         untold: undefined,
         emptySince: undefined,
         unlinkedSince: undefined,
       };
       this.#records.set(request.visit, record);
-      this.#count(gatewayId, 1, 0);
+      this.#count(gatewayId, { visits: 1 });
     }
     // Of two gateways that were given the same epoch, the first has it.
     if (request.epoch === record.epoch && gatewayId !== record.owner) throw this.#stale();
@@ -204,19 +217,25 @@ export class Visits {
   /** Never refused: the visit is here already. */
   #handOver(record: VisitRecord, to: GatewayId): void {
     const peers = record.visit?.size ?? 0;
-    this.#count(record.owner, -1, -peers);
-    this.#count(to, 1, peers);
+    const held = lengthOf(record.held);
+    this.#count(record.owner, { visits: -1, peers: -peers, held: -held });
+    this.#count(to, { visits: 1, peers, held });
     record.owner = to;
     record.untold = undefined;
   }
 
   #holdingsOf(gateway: GatewayId): Readonly<Holdings> {
-    return this.#holdings.get(gateway) ?? { visits: 0, peers: 0 };
+    return this.#holdings.get(gateway) ?? { visits: 0, peers: 0, held: 0 };
   }
 
-  #count(gateway: GatewayId, visits: number, peers: number): void {
+  #count(gateway: GatewayId, difference: Partial<Holdings>): void {
     const before = this.#holdingsOf(gateway);
-    const now = { visits: before.visits + visits, peers: before.peers + peers };
+    const { visits = 0, peers = 0, held = 0 } = difference;
+    const now = {
+      visits: before.visits + visits,
+      peers: before.peers + peers,
+      held: before.held + held,
+    };
     if (now.visits > 0) this.#holdings.set(gateway, now);
     else this.#holdings.delete(gateway);
   }
@@ -276,6 +295,11 @@ export class Visits {
       return {};
     },
     'describe-visit': async (record) => record.visit?.describe() ?? { peers: [] },
+    'keep-changes': async (record, { changes }) => {
+      this.#hold(record, changes);
+      return {};
+    },
+    'kept-changes': async ({ held }) => (held === undefined ? {} : { changes: held }),
   };
 
   async #open(record: VisitRecord, consumers: number): Promise<Visit> {
@@ -290,7 +314,7 @@ export class Visits {
         capabilities: this.#capabilities,
         room: () => this.#pool.room(worker),
         mayOpenPeer: () => this.#holdingsOf(record.owner).peers < this.#config.perGateway.peers,
-        onPeers: (difference) => this.#count(record.owner, 0, difference),
+        onPeers: (peers) => this.#count(record.owner, { peers }),
         onTransportState: (payload) =>
           this.#links.get(record.owner)?.send('transport-state', payload),
         onSpeaker: (payload) => this.#links.get(record.owner)?.send('speaker', payload),
@@ -306,6 +330,15 @@ export class Visits {
       worker.leave();
       throw error;
     }
+  }
+
+  /** @throws BedsideError `capacity`: what was held before still is */
+  #hold(record: VisitRecord, changes: string | undefined): void {
+    const held = lengthOf(changes) - lengthOf(record.held);
+    if (held > 0 && this.#holdingsOf(record.owner).held + held > HELD_MAX)
+      throw new BedsideError('capacity');
+    record.held = changes;
+    this.#count(record.owner, { held });
   }
 
   #close(record: VisitRecord): void {
@@ -338,6 +371,8 @@ type Handlers = {
     request: ControlRequest<Name>,
   ) => Promise<ControlResponse<Name>>;
 };
+
+const lengthOf = (held: string | undefined): number => held?.length ?? 0;
 
 /** @throws BedsideError `not-found` */
 function present(record: VisitRecord): Visit {
