@@ -11,7 +11,16 @@ import {
   VersionRange,
 } from './contract.ts';
 import type { ErrorCode } from './errors.ts';
-import { ConsumerId, GatewayId, NodeId, PeerId, ProducerId, TransportId, VisitKey } from './ids.ts';
+import {
+  ConsumerId,
+  GatewayId,
+  NodeId,
+  PeerId,
+  PipeId,
+  ProducerId,
+  TransportId,
+  VisitKey,
+} from './ids.ts';
 import { LIMITS } from './limits.ts';
 import {
   ConsumerPreference,
@@ -104,6 +113,34 @@ export const PeerPlanResult = z.object({
   refused,
 });
 export type PeerPlanResult = z.infer<typeof PeerPlanResult>;
+
+/** One end of a pipe between two nodes: where it listens, and the key of what it sends. */
+export const PipeEnd = z.object({
+  /** The other node connects to no address that its operators have not allowed. */
+  ip: z.string().check(z.minLength(2), z.maxLength(LIMITS.textLength)),
+  port: z.int().check(z.minimum(1), z.maximum(65_535)),
+  srtp: z.object({
+    cryptoSuite: z.string().check(z.maxLength(64)),
+    keyBase64: z.string().check(z.maxLength(LIMITS.textLength)),
+  }),
+});
+export type PipeEnd = z.infer<typeof PipeEnd>;
+
+/** A producer as it leaves the node that it was opened at, and as it is opened at another under the same id. */
+export const PipedProducer = z.object({
+  producerId: ProducerId,
+  kind: MediaKind,
+  rtpParameters: RtpParameters,
+  paused: z.boolean(),
+  /** Whether active speaker detection listens to it. */
+  observed: z.boolean(),
+});
+export type PipedProducer = z.infer<typeof PipedProducer>;
+const pipedProducers = z.array(PipedProducer).check(z.maxLength(LIMITS.pipedProducers));
+const pipedProducerIds = z.array(ProducerId).check(z.maxLength(LIMITS.pipedProducers));
+const pipes = z
+  .array(z.object({ pipe: PipeId, producers: pipedProducerIds }))
+  .check(z.maxLength(LIMITS.nodesPerVisit * 2));
 
 /** How busy a node is, worker by worker. */
 export const NodeLoad = z.object({
@@ -241,10 +278,55 @@ export const controlCommands = {
     response: Empty,
     errors: [],
   }),
-  /** What the node has of a visit, for a gateway that takes it over; raises the epoch. */
+  /**
+   * Make what this node sends through the pipe to another node of the same visit equal to these
+   * producers; opens the pipe where it is not open. The answer leaves out what is not there.
+   */
+  'send-pipe': defineCommand({
+    request: z.object({ ...scope, pipe: PipeId, producers: pipedProducerIds }),
+    response: z.object({ end: PipeEnd, producers: pipedProducers }),
+    errors: ['not-found', 'capacity'],
+  }),
+  /**
+   * The other half: make what this node has from that pipe equal to these producers, under their
+   * ids; opens this end where it is not open. `end` is the sender’s; `forbidden` where its address is
+   * not allowed, `conflict` where it was another one before: that takes a new pipe. A producer that is
+   * here from elsewhere is an `invalid-request`.
+   */
+  'receive-pipe': defineCommand({
+    request: z.object({ ...scope, pipe: PipeId, end: PipeEnd, producers: pipedProducers }),
+    response: z.object({ end: PipeEnd }),
+    errors: ['capacity', 'conflict', 'forbidden', 'media-unsupported'],
+  }),
+  /** Tell the sender of a pipe where the receiver is. A repeat with the same end changes nothing; with another one it is a `conflict`. */
+  'connect-pipe': defineCommand({
+    request: z.object({ ...scope, pipe: PipeId, end: PipeEnd }),
+    response: Empty,
+    errors: ['not-found', 'conflict', 'forbidden'],
+  }),
+  /** Close this node’s end of a pipe and all that goes through it. One that is not there is closed already. */
+  'close-pipe': defineCommand({
+    request: z.object({ ...scope, pipe: PipeId }),
+    response: Empty,
+    errors: [],
+  }),
+  /**
+   * What the node has of a visit, for a gateway that takes it over; raises the epoch. A visit with many
+   * consumers takes several pages: the next one is asked for with `from` as `next` says.
+   */
   'describe-visit': defineCommand({
-    request: z.object({ ...scope }),
+    request: z.object({
+      ...scope,
+      /** Peers to pass over. */
+      from: z.optional(count),
+    }),
     response: z.object({
+      /** Where the next page begins; absent on the last one. */
+      next: z.optional(count),
+      /** Pipes that this node is the sender of; on the first page. */
+      sends: z.optional(pipes),
+      /** Pipes that this node is the receiver of; on the first page. */
+      receives: z.optional(pipes),
       peers: z
         .array(
           z.object({
@@ -357,6 +439,13 @@ export const controlEvents = {
   /** The dominant speaker’s producer, or null for silence. */
   speaker: defineEvent({
     payload: z.object({ visit: VisitKey, producerId: z.nullable(ProducerId) }),
+  }),
+  /** A worker is gone and the visit has others: these peers of it are lost, and what they sent. */
+  'peers-lost': defineEvent({
+    payload: z.object({
+      visit: VisitKey,
+      peers: z.array(PeerId).check(z.maxLength(LIMITS.peersPerVisit)),
+    }),
   }),
   /** The media of these visits is gone. */
   'visits-lost': defineEvent({

@@ -67,6 +67,10 @@ export type VisitKey = Id<'VisitKey'>;
 export const PeerId = opaqueId<'PeerId'>();
 export type PeerId = Id<'PeerId'>;
 
+/** A one-way pipe of a visit's media from one node to another: random, new where it is opened anew. */
+export const PipeId = opaqueId<'PipeId'>();
+export type PipeId = Id<'PipeId'>;
+
 /** A node, as operators have named it. */
 export const NodeId = opaqueId<'NodeId'>();
 export type NodeId = Id<'NodeId'>;

@@ -64,6 +64,12 @@ export const LIMITS = {
   peersPerVisit: 128,
   /** Producers of one peer at a node: more than a participant may open, as some are about to be closed. */
   producersPerPeer: 32,
+  /** Producers of one visit that one node has from another. */
+  pipedProducers: 512,
+  /** Nodes that carry one visit. */
+  nodesPerVisit: 16,
+  /** Consumers in one answer that describes a visit: each takes about 1 KB of the control link's message. */
+  consumersPerPage: 512,
   /** Workers of one node. */
   workersPerNode: 256,
   /** Visits in one `visits-lost`; a node that lost more says so in several. */

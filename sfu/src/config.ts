@@ -12,6 +12,7 @@ import {
   readRedisSettings,
 } from '@bedside/service';
 import * as z from 'zod/mini';
+import { AddressList } from './media/addresses.ts';
 
 /** Everything a node can be told, from its environment. Times in milliseconds. */
 export interface Config {
@@ -31,6 +32,7 @@ export interface Config {
   /** Worker i listens on `mediaPort + i`, UDP and TCP; 0 lets each pick free ones. */
   readonly mediaPort: number;
   readonly mediaAddresses: readonly MediaAddress[];
+  readonly pipes: PipeSettings;
   readonly workers: number;
   readonly workerBin: string | undefined;
   readonly maxConsumersPerWorker: number;
@@ -67,6 +69,13 @@ export interface MediaAddress {
   readonly announced: string | undefined;
 }
 
+/** Where this node's ends of pipes to other nodes listen, and where the other ends may be. */
+export interface PipeSettings extends MediaAddress {
+  /** Undefined: any that is free. */
+  readonly ports: { readonly min: number; readonly max: number } | undefined;
+  readonly peers: AddressList;
+}
+
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -75,6 +84,7 @@ const WILDCARDS = ['0.0.0.0', '::'];
 const HOSTNAME =
   /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
 const MAX_PORT = 65_535;
+const LOOPBACK = '127.0.0.0/8,::1';
 
 /** Every wrong variable of an environment, one line each; never a value, which may be a secret. */
 export class ConfigError extends Error {
@@ -172,6 +182,24 @@ export const NodeEnvironment = z.object({
   BEDSIDE_MEDIA_ANNOUNCED_ADDRESS: optional(
     'Addresses or host names at which browsers reach those, separated by commas and as many. Needed where they are not the same: behind NAT, in a container, with 0.0.0.0.',
     text,
+  ),
+  BEDSIDE_PIPE_LISTEN_IP: withDefault(
+    'Address that pipes to other nodes listen on: a large visit is carried by several nodes.',
+    text,
+    '127.0.0.1',
+  ),
+  BEDSIDE_PIPE_ANNOUNCED_ADDRESS: optional(
+    'IP address at which other nodes reach that. Needed where it is not the same: behind NAT, in a container, with 0.0.0.0.',
+    text,
+  ),
+  BEDSIDE_PIPE_PORTS: optional(
+    'UDP ports of pipes, as first-last: two nodes that share a visit take two at each. Any free ones where it is not set.',
+    text,
+  ),
+  BEDSIDE_PIPE_PEERS: withDefault(
+    'Addresses of the other nodes, as IP addresses and CIDR ranges separated by commas: a pipe to any other is `forbidden`.',
+    text,
+    LOOPBACK,
   ),
   BEDSIDE_WORKERS: optional(
     'mediasoup workers, 1 to 256. One a core where it is not set.',
@@ -288,6 +316,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const redis = readRedisSettings(present);
   problems.push(...redis.problems);
   const mediaAddresses = readMediaAddresses(present, problems);
+  const pipes = readPipes(present, problems);
   const mediaPort = Number(present.BEDSIDE_MEDIA_PORT ?? 0);
   const workers = Number(present.BEDSIDE_WORKERS ?? availableParallelism());
   if (mediaPort <= MAX_PORT && mediaPort + workers - 1 > MAX_PORT) {
@@ -309,6 +338,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       certFile && keyFile ? { certFile, keyFile, ...(caFile ? { caFile } : {}) } : undefined,
     mediaPort: data.BEDSIDE_MEDIA_PORT,
     mediaAddresses,
+    pipes,
     workers: data.BEDSIDE_WORKERS ?? availableParallelism(),
     workerBin: data.MEDIASOUP_WORKER_BIN,
     maxConsumersPerWorker: data.BEDSIDE_MAX_CONSUMERS_PER_WORKER,
@@ -373,4 +403,33 @@ function readMediaAddresses(env: Present, problems: string[]): readonly MediaAdd
   return Object.freeze(
     ips.map((ip, index) => Object.freeze({ ip, announced: announced?.[index] })),
   );
+}
+
+function readPipes(env: Present, problems: string[]): PipeSettings {
+  const ip = env.BEDSIDE_PIPE_LISTEN_IP ?? '127.0.0.1';
+  const announced = env.BEDSIDE_PIPE_ANNOUNCED_ADDRESS;
+  if (isIP(ip) === 0) problems.push('BEDSIDE_PIPE_LISTEN_IP must be an IP address');
+  if (announced !== undefined && isIP(announced) === 0) {
+    problems.push('BEDSIDE_PIPE_ANNOUNCED_ADDRESS must be an IP address');
+  }
+  if (announced === undefined && WILDCARDS.includes(ip)) {
+    problems.push(
+      'BEDSIDE_PIPE_ANNOUNCED_ADDRESS must be set where BEDSIDE_PIPE_LISTEN_IP is every interface',
+    );
+  }
+  const [, first, last] = /^(\d{1,5})-(\d{1,5})$/.exec(env.BEDSIDE_PIPE_PORTS ?? '1-1') ?? [];
+  const [min, max] = [Number(first), Number(last)];
+  if (!(min >= 1 && min <= max && max <= MAX_PORT)) {
+    problems.push(`BEDSIDE_PIPE_PORTS must be two ports up to ${MAX_PORT} as first-last`);
+  }
+  const peers = AddressList.read(env.BEDSIDE_PIPE_PEERS ?? LOOPBACK);
+  if (!peers) {
+    problems.push('BEDSIDE_PIPE_PEERS must be IP addresses or CIDR ranges, separated by commas');
+  }
+  return Object.freeze({
+    ip,
+    announced,
+    ports: env.BEDSIDE_PIPE_PORTS === undefined ? undefined : Object.freeze({ min, max }),
+    peers: peers ?? AddressList.none,
+  });
 }

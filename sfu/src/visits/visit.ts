@@ -8,17 +8,21 @@ import {
   type IceParameters,
   LIMITS,
   type PeerId,
+  type PipedProducer,
+  type PipeId,
   ProducerId,
   TransportId,
   type VisitKey,
 } from '@bedside/protocol';
 import type { types } from 'mediasoup';
+import type { PipeSettings } from '../config.ts';
 import { blame, call } from '../media/call.ts';
 import type { CapabilitySets } from '../media/capabilities.ts';
 import { ROUTER_CODECS } from '../media/codecs.ts';
 import { MAX_INCOMING_BITRATE, transportOptions } from '../media/transports.ts';
 import type { MediaWorker } from '../workers/media-worker.ts';
 import { Peer } from './peer.ts';
+import { type PipeOptions, ReceivingPipe, SendingPipe } from './pipe.ts';
 import { ScoreBook } from './scores.ts';
 import { hear, NOBODY_SPEAKS, type SpeakerEvent, speakerOf } from './speaker.ts';
 
@@ -34,6 +38,7 @@ export interface VisitOptions {
   worker: MediaWorker;
   deadlineMs: number;
   capabilities: CapabilitySets;
+  pipes: PipeSettings;
   /** Consumers that the worker still has room for. */
   room: () => number;
   /** Whether who commands the visit may have one more peer. */
@@ -48,9 +53,14 @@ export interface VisitOptions {
 type Args<Name extends ControlCommandName> = Omit<ControlRequest<Name>, 'visit' | 'epoch'>;
 
 interface Source {
-  producer: types.Producer;
-  peer: Peer;
+  readonly producer: types.Producer;
+  /** Where it comes from. */
+  readonly from: Peer | ReceivingPipe;
+  readonly observed: boolean;
 }
+
+/** A node has one end of each pipe; while they are replaced there are twice as many. */
+const PIPES_OF_A_KIND = LIMITS.nodesPerVisit * 2;
 
 /**
  * One visit's router and all in it. Knows nothing of gateways and epochs; its caller runs one method
@@ -66,6 +76,8 @@ export class Visit {
   readonly #levels: types.AudioLevelObserver;
   readonly #peers = new Map<PeerId, Peer>();
   readonly #sources = new Map<ProducerId, Source>();
+  readonly #sending = new Map<PipeId, SendingPipe>();
+  readonly #receiving = new Map<PipeId, ReceivingPipe>();
   #speaker = NOBODY_SPEAKS;
   #closed = false;
 
@@ -162,20 +174,15 @@ export class Visit {
     const peer = this.#peer(request.peer);
     const { producerId } = request;
     const present = this.#sources.get(producerId);
-    if (present?.peer === peer) return;
+    if (present?.from === peer) return;
     if (present) throw new BedsideError('invalid-request', { field: 'producerId' });
 
     const producer = await peer.produce(request);
-    this.#sources.set(producerId, { producer, peer });
     producer.on('score', (scores) =>
       this.scores.producer(producerId, Math.max(0, ...scores.map(({ score }) => score))),
     );
-    producer.observer.once('close', () => {
-      this.#sources.delete(producerId);
-      this.scores.forgetProducer(producerId);
-      this.#hear({ type: 'closed', producerId });
-    });
-    if (request.observed && request.kind === 'audio') await this.#observe(producer);
+    producer.observer.once('close', () => this.scores.forgetProducer(producerId));
+    await this.#addSource(producerId, { producer, from: peer, observed: request.observed });
   }
 
   /** @throws BedsideError `not-found`, `media-unavailable` */
@@ -222,8 +229,78 @@ export class Visit {
     peer.close();
   }
 
-  describe(): ControlResponse<'describe-visit'> {
-    return { peers: [...this.#peers.values()].map((peer) => peer.describe()) };
+  /** @throws BedsideError `invalid-request`, `capacity`, `media-unavailable` */
+  async sendPipe({ pipe, producers }: Args<'send-pipe'>): Promise<ControlResponse<'send-pipe'>> {
+    if (this.#receiving.has(pipe)) throw new BedsideError('invalid-request', { field: 'pipe' });
+    const outgoing = new Map<ProducerId, Source>();
+    for (const id of producers) {
+      const source = this.#sources.get(id);
+      if (source) outgoing.set(id, source);
+    }
+    let sending = this.#sending.get(pipe);
+    const added = outgoing.size - (sending?.producerIds.length ?? 0);
+    if (added > this.#options.room()) throw new BedsideError('capacity');
+    if (!sending) {
+      if (this.#sending.size >= PIPES_OF_A_KIND) throw new BedsideError('capacity');
+      sending = await SendingPipe.open(this.#pipeOptions);
+      this.#sending.set(pipe, sending);
+    }
+    return { end: sending.end, producers: await sending.carry(outgoing) };
+  }
+
+  /** @throws BedsideError `invalid-request`, `conflict`, `forbidden`, `capacity`, `media-unavailable` */
+  async receivePipe(request: Args<'receive-pipe'>): Promise<ControlResponse<'receive-pipe'>> {
+    const { pipe, end, producers } = request;
+    if (this.#sending.has(pipe)) throw new BedsideError('invalid-request', { field: 'pipe' });
+    let receiving = this.#receiving.get(pipe);
+    for (const { producerId } of producers) {
+      const present = this.#sources.get(producerId);
+      if (present && present.from !== receiving) {
+        throw new BedsideError('invalid-request', { field: 'producers' });
+      }
+    }
+    if (receiving) await receiving.connect(end);
+    else {
+      if (this.#receiving.size >= PIPES_OF_A_KIND) throw new BedsideError('capacity');
+      receiving = await ReceivingPipe.open(end, this.#pipeOptions);
+      this.#receiving.set(pipe, receiving);
+    }
+    receiving.retain(producers);
+    for (const piped of new Map(producers.map((one) => [one.producerId, one])).values()) {
+      await this.#receive(receiving, piped);
+    }
+    return { end: receiving.end };
+  }
+
+  /** @throws BedsideError `not-found`, `conflict`, `forbidden`, `invalid-request`, `media-unavailable` */
+  async connectPipe({ pipe, end }: Args<'connect-pipe'>): Promise<void> {
+    const sending = this.#sending.get(pipe);
+    if (!sending) throw new BedsideError('not-found', { field: 'pipe' });
+    await sending.connect(end);
+  }
+
+  closePipe(pipe: PipeId): void {
+    this.#sending.get(pipe)?.close();
+    this.#sending.delete(pipe);
+    this.#receiving.get(pipe)?.close();
+    this.#receiving.delete(pipe);
+  }
+
+  /** @param from peers to pass over; a page ends before the consumers are too many for one message */
+  describe(from = 0): ControlResponse<'describe-visit'> {
+    const peers: ControlResponse<'describe-visit'>['peers'] = [];
+    let consumers = 0;
+    let next = from;
+    for (const peer of [...this.#peers.values()].slice(from)) {
+      const described = peer.describe();
+      consumers += described.consumers.length;
+      if (peers.length > 0 && consumers > LIMITS.consumersPerPage) break;
+      peers.push(described);
+      next += 1;
+    }
+    const rest = next < this.#peers.size ? { next } : {};
+    if (from > 0) return { ...rest, peers };
+    return { ...rest, sends: listed(this.#sending), receives: listed(this.#receiving), peers };
   }
 
   /** Idempotent; also right after the worker died. */
@@ -234,6 +311,31 @@ export class Visit {
     this.#options.onPeers(-this.#peers.size);
     this.#peers.clear();
     this.#sources.clear();
+    this.#sending.clear();
+    this.#receiving.clear();
+  }
+
+  get #pipeOptions(): PipeOptions {
+    const { pipes, deadlineMs } = this.#options;
+    return { router: this.#router, settings: pipes, deadlineMs };
+  }
+
+  async #receive(receiving: ReceivingPipe, piped: PipedProducer): Promise<void> {
+    const { producerId, paused, observed } = piped;
+    if (this.#sources.has(producerId)) return this.pauseProducer({ producerId, paused });
+    const producer = await receiving.produce(piped);
+    await this.#addSource(producerId, { producer, from: receiving, observed });
+  }
+
+  /** Where it throws, the producer is closed again: the repeat has to do it all. */
+  async #addSource(producerId: ProducerId, source: Source): Promise<void> {
+    const { producer, observed } = source;
+    this.#sources.set(producerId, source);
+    producer.observer.once('close', () => {
+      this.#sources.delete(producerId);
+      this.#hear({ type: 'closed', producerId });
+    });
+    if (observed && producer.kind === 'audio') await this.#observe(producer);
   }
 
   #peer(id: PeerId): Peer {
@@ -317,7 +419,6 @@ export class Visit {
         this.#options.deadlineMs,
       );
     } catch (error) {
-      // Not observed is not produced: the repeat that follows has to do both.
       producer.close();
       throw blame(error, 'producerId');
     }
@@ -332,3 +433,6 @@ export class Visit {
     }
   }
 }
+
+const listed = (pipes: ReadonlyMap<PipeId, SendingPipe | ReceivingPipe>) =>
+  [...pipes].map(([pipe, { producerIds }]) => ({ pipe, producers: producerIds }));

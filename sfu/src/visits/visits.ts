@@ -294,7 +294,21 @@ export class Visits {
       this.#close(record);
       return {};
     },
-    'describe-visit': async (record) => record.visit?.describe() ?? { peers: [] },
+    'send-pipe': (record, request) => present(record).sendPipe(request),
+    'receive-pipe': async (record, request) => {
+      const visit = record.visit ?? (await this.#open(record, 0));
+      return visit.receivePipe(request);
+    },
+    'connect-pipe': async (record, request) => {
+      await present(record).connectPipe(request);
+      return {};
+    },
+    'close-pipe': async (record, request) => {
+      record.visit?.closePipe(request.pipe);
+      return {};
+    },
+    'describe-visit': async (record, request) =>
+      record.visit?.describe(request.from) ?? { peers: [] },
     'keep-changes': async (record, { changes }) => {
       this.#hold(record, changes);
       return {};
@@ -312,6 +326,7 @@ export class Visits {
         worker,
         deadlineMs: this.#config.mediaDeadlineMs,
         capabilities: this.#capabilities,
+        pipes: this.#config.pipes,
         room: () => this.#pool.room(worker),
         mayOpenPeer: () => this.#holdingsOf(record.owner).peers < this.#config.perGateway.peers,
         onPeers: (peers) => this.#count(record.owner, { peers }),
@@ -324,6 +339,7 @@ export class Visits {
         throw new BedsideError('media-unavailable');
       }
       record.visit = visit;
+      record.emptySince = undefined;
       record.untold = undefined;
       return visit;
     } catch (error) {
