@@ -9,6 +9,7 @@ import {
   type NodeId,
   type PeerId,
   type PeerPlanResult,
+  type PipeId,
   type ProducerId,
   type RtpCapabilities,
   type TransportId,
@@ -30,6 +31,8 @@ interface FakePeer {
 interface FakeVisit {
   epoch: number;
   peers: Map<PeerId, FakePeer>;
+  sends: Map<PipeId, ProducerId[]>;
+  receives: Map<PipeId, FakePeer['producers']>;
   /** For the next owner. */
   held?: string | undefined;
 }
@@ -119,7 +122,7 @@ export class FakeNode implements NodeClient {
     name: Name,
     request: ControlRequest<Name>,
   ): ControlResponse<Name> {
-    const visit = this.visits.get(request.visit) ?? { epoch: 0, peers: new Map() };
+    const visit = this.visits.get(request.visit) ?? newVisit();
     this.visits.set(request.visit, visit);
     if (request.epoch < visit.epoch) throw new BedsideError('stale-epoch');
     visit.epoch = request.epoch;
@@ -181,6 +184,8 @@ export class FakeNode implements NodeClient {
     },
     'close-visit': (visit) => {
       visit.peers.clear();
+      visit.sends.clear();
+      visit.receives.clear();
       return {};
     },
     'keep-changes': (visit, { changes }) => {
@@ -188,7 +193,43 @@ export class FakeNode implements NodeClient {
       return {};
     },
     'kept-changes': ({ held }) => (held === undefined ? {} : { changes: held }),
+    'send-pipe': (visit, { pipe, producers }) => {
+      const there = producers.filter((id) => producerOf(visit, id));
+      visit.sends.set(pipe, there);
+      return {
+        end: pipeEnd,
+        producers: there.flatMap((producerId) => {
+          const producer = producerOf(visit, producerId);
+          const rest = { rtpParameters: { codecs: [] }, observed: producer?.kind === 'audio' };
+          return producer ? [{ producerId, ...producer, ...rest }] : [];
+        }),
+      };
+    },
+    'receive-pipe': (visit, { pipe, producers }) => {
+      const received = new Map(
+        producers.map(({ producerId, kind, paused }) => [producerId, { kind, paused }]),
+      );
+      for (const id of visit.receives.get(pipe)?.keys() ?? [])
+        if (!received.has(id)) closeProducer(visit, id);
+      visit.receives.set(pipe, received);
+      return { end: pipeEnd };
+    },
+    'connect-pipe': (visit, { pipe }) => {
+      if (!visit.sends.has(pipe)) throw new BedsideError('not-found', { field: 'pipe' });
+      return {};
+    },
+    'close-pipe': (visit, { pipe }) => {
+      for (const id of visit.receives.get(pipe)?.keys() ?? []) closeProducer(visit, id);
+      visit.sends.delete(pipe);
+      visit.receives.delete(pipe);
+      return {};
+    },
     'describe-visit': (visit) => ({
+      sends: [...visit.sends].map(([pipe, producers]) => ({ pipe, producers })),
+      receives: [...visit.receives].map(([pipe, producers]) => ({
+        pipe,
+        producers: [...producers.keys()],
+      })),
       peers: [...visit.peers].map(([id, peer]) => ({
         peer: id,
         sendTransportId: `send-${id}` as TransportId,
@@ -272,14 +313,26 @@ export class FakeNodes implements NodeClient {
   }
 }
 
+const newVisit = (): FakeVisit => ({
+  epoch: 0,
+  peers: new Map(),
+  sends: new Map(),
+  receives: new Map(),
+});
+
+const pipeEnd = {
+  ip: '127.0.0.1',
+  port: 7_300,
+  srtp: { cryptoSuite: 'AEAD_AES_256_GCM', keyBase64: '' },
+};
+
 function producerOf(visit: FakeVisit, id: ProducerId) {
-  for (const { producers } of visit.peers.values()) {
-    const producer = producers.get(id);
-    if (producer) return producer;
-  }
+  const owned = [...visit.peers.values()].map(({ producers }) => producers);
+  return [...owned, ...visit.receives.values()].find((producers) => producers.has(id))?.get(id);
 }
 
 function closeProducer(visit: FakeVisit, id: ProducerId): void {
+  for (const piped of visit.receives.values()) piped.delete(id);
   for (const peer of visit.peers.values()) {
     peer.producers.delete(id);
     const consumer = peer.consumers.get(id);
