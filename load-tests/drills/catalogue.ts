@@ -1,5 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Cluster, DrillGateway, DrillNode } from './cluster.ts';
+import { until } from '../lib/wait.ts';
+import type { Cluster, DrillGateway, DrillNode, DrillOptions } from './cluster.ts';
+
+// biome-ignore lint/suspicious/noConfusingVoidType: most have nothing to say.
+type Said = string | void;
 
 /** Whose visits the fault is at: those carried by a node, those owned by a gateway, or all. */
 export type Scope = 'node' | 'gateway' | 'all';
@@ -9,6 +13,8 @@ export interface Scene {
   readonly cluster: Cluster;
   readonly node: DrillNode;
   readonly gateway: DrillGateway;
+  /** The checkout of an earlier commit; this one where none was asked for. */
+  readonly earlier: string | undefined;
 }
 
 export interface Drill {
@@ -17,13 +23,40 @@ export interface Drill {
   readonly scope: Scope;
   /** Milliseconds from the fault until it is mended. */
   readonly lastsMs: number;
-  strike(scene: Scene): Promise<void> | void;
+  /** Gives what is to be said of its course. */
+  strike(scene: Scene): Promise<Said> | Said;
   /** What was struck comes back. */
-  mend?(scene: Scene): Promise<void> | void;
+  mend?(scene: Scene): Promise<Said> | Said;
+  /** Of the cluster, beside two gateways and two nodes. */
+  readonly needs?: DrillOptions;
+  /** Nodes and gateways run an earlier commit at first. */
+  readonly startsEarlier?: boolean;
   /** Where the command line does not say. */
   readonly visits?: number;
   /** Packets of sound and picture come this far apart, where there are many. */
   readonly everyMs?: number;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Drains the node; resolves once nothing is there. */
+async function emptied(cluster: Cluster, node: DrillNode): Promise<string> {
+  const startedAt = performance.now();
+  await cluster.drain(node, true);
+  await until(
+    'the node to be empty',
+    () => node.counts(),
+    ({ transports }) => transports === 0,
+    120_000,
+  );
+  return `The node was empty after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s.`;
+}
+
+/** Ends in order, and starts as what that checkout, or this one, has. */
+async function renewed(victim: DrillNode | DrillGateway, root?: string): Promise<void> {
+  await victim.terminate();
+  victim.runFrom(root);
+  await victim.start();
 }
 
 /** Every drill, by name. */
@@ -124,6 +157,86 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
       await delay(1_000);
     },
     mend: ({ gateway }) => gateway.start(),
+  },
+  drain: {
+    what: 'A node is drained, as by `bedside drain`, until it is empty, and takes visits again after that',
+    scope: 'node',
+    lastsMs: 5_000,
+    visits: 40,
+    everyMs: 40,
+    strike: ({ cluster, node }) => emptied(cluster, node),
+    mend: ({ cluster, node }) => cluster.drain(node, false),
+  },
+  'rolling-upgrade': {
+    what: 'Every node and gateway, one after another, is told to end (SIGTERM) and started with this version in place of an earlier one; then one of each goes back to that',
+    scope: 'all',
+    lastsMs: 0,
+    visits: 20,
+    everyMs: 40,
+    startsEarlier: true,
+    async strike({ cluster, earlier }) {
+      const startedAt = performance.now();
+      const { nodes, gateways } = cluster;
+      for (const victim of [...nodes, ...gateways]) await renewed(victim);
+      for (const victim of [nodes[0], gateways[0]]) if (victim) await renewed(victim, earlier);
+      return `${nodes.length + gateways.length} processes were upgraded and two set back within ${Math.round((performance.now() - startedAt) / 1_000)} s.`;
+    },
+  },
+  'cut-clients-node': {
+    what: 'No participant gets through to a node for 15 s, which has Redis and the gateways',
+    scope: 'node',
+    lastsMs: 15_000,
+    needs: { ways: ['media'] },
+    strike: ({ node }) => node.mediaWay.cut(),
+    mend: ({ node }) => node.mediaWay.heal(),
+  },
+  'cut-all-node': {
+    what: 'Nobody gets through to a node for 10 s: no gateway, no participant, and it not to Redis',
+    scope: 'node',
+    lastsMs: 10_000,
+    needs: { ways: ['media'] },
+    strike({ node }) {
+      node.mediaWay.cut();
+      node.way.partition();
+      node.redisWay.partition();
+    },
+    mend({ node }) {
+      node.mediaWay.heal();
+      node.way.heal();
+      node.redisWay.heal();
+    },
+  },
+  'cut-one-gateway-node': {
+    what: 'One gateway does not get through to a node for 10 s, while the other does',
+    scope: 'node',
+    lastsMs: 10_000,
+    strike: ({ node, gateway }) => node.way.partition((port) => gateway.owns(port)),
+    mend: ({ node }) => node.way.heal(),
+  },
+  'cut-gateways': {
+    what: 'The balancer does not get through to a gateway for 15 s, which has Redis, the nodes and the other gateway',
+    scope: 'gateway',
+    lastsMs: 15_000,
+    needs: { ways: ['clients'] },
+    strike({ gateway }) {
+      for (const way of gateway.clientWays) way.partition();
+    },
+    mend({ gateway }) {
+      for (const way of gateway.clientWays) way.heal();
+    },
+  },
+  'clock-jump': {
+    what: 'The wall clock of a gateway, then of a node, then of Redis jumps an hour ahead, two back, and one ahead',
+    scope: 'all',
+    lastsMs: 0,
+    needs: { clocks: true },
+    async strike({ cluster, gateway, node }) {
+      for (const id of [gateway.id, node.id, 'redis'])
+        for (const shiftMs of [HOUR_MS, -HOUR_MS, 0]) {
+          cluster.shiftClock(id, shiftMs);
+          await delay(4_000);
+        }
+    },
   },
   mass: {
     what: 'A node is killed with many visits on it',

@@ -16,19 +16,26 @@ import { SignJWT } from 'jose';
 import { io } from 'socket.io-client';
 import {
   type ClusterMember,
+  type ClusterNode,
   type ClusterOptions,
   type RunningCluster,
   startCluster,
 } from '../../scripts/lib/cluster.mjs';
 import type { StackProcess } from '../../scripts/lib/stack.mjs';
+import { Clocks } from '../lib/clocks.ts';
 import { scrape, sum } from '../lib/metrics.ts';
-import { childrenOf } from '../lib/processes.ts';
-import { redisCommand } from '../lib/redis.ts';
+import { childrenOf, tcpPortsOf } from '../lib/processes.ts';
+import { redisCommand, redisKeys } from '../lib/redis.ts';
 import { ONE_SOURCE } from '../lib/target.ts';
 import { TcpProxy } from '../lib/tcp-proxy.ts';
 import { type Bearer, mintClinicToken, mintToken, type StaffBearer } from '../lib/token.ts';
+import { UdpRelay } from '../lib/udp-relay.ts';
+import type { Detour } from '../native/call-path.ts';
 import { QueueWatcher } from './queue-watcher.ts';
 import { Visitor } from './visitor.ts';
+
+/** A node that is emptied first may take so long. */
+const TERMINATED_DEADLINE_MS = 60_000;
 
 /** A process that a drill does something to. */
 export class Victim {
@@ -45,7 +52,16 @@ export class Victim {
 
   /** In order, as by a supervisor that is told to; it stays away until `start`. */
   terminate(): Promise<void> {
-    return this.#process.stop({ deadline: 30_000 });
+    return this.#process.stop({ deadline: TERMINATED_DEADLINE_MS });
+  }
+
+  get isRunning(): boolean {
+    return this.#process.pid !== undefined;
+  }
+
+  /** What it says of itself is in there, if it is not told to say it elsewhere. */
+  get logFile(): string {
+    return this.#process.logFile;
   }
 
   /** Resolves when it is ready. */
@@ -63,7 +79,7 @@ export class Victim {
     this.#process.kill('SIGCONT');
   }
 
-  protected get pid(): number {
+  get pid(): number {
     const { pid, name } = this.#process;
     if (pid === undefined) throw new Error(`${name} does not run`);
     return pid;
@@ -75,12 +91,41 @@ export class DrillGateway extends Victim {
   readonly url: string;
   /** Its way to Redis. */
   readonly redisWay: TcpProxy;
+  /** The balancer's ways to it, of clients and of checks; none where they are direct. */
+  readonly clientWays: readonly TcpProxy[];
+  readonly #member: ClusterMember;
 
-  constructor({ id, url, process }: ClusterMember, redisWay: TcpProxy) {
-    super(process);
-    this.id = id;
-    this.url = url;
+  constructor(
+    member: ClusterMember,
+    { redisWay, clientWays }: { redisWay: TcpProxy; clientWays: readonly TcpProxy[] },
+  ) {
+    super(member.process);
+    this.id = member.id;
+    this.url = member.url;
     this.redisWay = redisWay;
+    this.clientWays = clientWays;
+    this.#member = member;
+  }
+
+  /** From its next start on it runs that checkout, or this one. */
+  runFrom(root?: string): void {
+    this.#member.runFrom(root);
+  }
+
+  /** Whether the connection from that port is its own. */
+  owns(port: number): boolean {
+    return tcpPortsOf(this.pid).has(port);
+  }
+
+  /** What of its sockets, visits and participants is there. */
+  async holds(): Promise<Record<'sockets' | 'visits' | 'participants', number>> {
+    const samples = await scrape(this.#member.opsUrl);
+    const count = (what: string) => sum(samples, `bedside_gateway_${what}`);
+    return {
+      sockets: count('sockets'),
+      visits: count('visits'),
+      participants: count('participants'),
+    };
   }
 }
 
@@ -96,19 +141,32 @@ export class DrillNode extends Victim {
   readonly way: TcpProxy;
   /** Its way to Redis. */
   readonly redisWay: TcpProxy;
-  readonly #opsUrl: string;
+  readonly #member: ClusterNode;
+  readonly #mediaWay: UdpRelay | undefined;
 
   constructor(
-    { id, url, opsUrl, process }: ClusterMember,
-    ways: { way: TcpProxy; redisWay: TcpProxy },
+    member: ClusterNode,
+    ways: { way: TcpProxy; redisWay: TcpProxy; mediaWay: UdpRelay | undefined },
   ) {
-    super(process);
-    this.id = id;
-    this.url = url;
-    this.host = new URL(url).hostname;
+    super(member.process);
+    this.id = member.id;
+    this.url = member.url;
+    this.host = new URL(member.url).hostname;
     this.way = ways.way;
     this.redisWay = ways.redisWay;
-    this.#opsUrl = opsUrl;
+    this.#mediaWay = ways.mediaWay;
+    this.#member = member;
+  }
+
+  /** The way of media to it. @throws Error where that is direct, see DrillOptions */
+  get mediaWay(): UdpRelay {
+    if (!this.#mediaWay) throw new Error('media has no way of its own');
+    return this.#mediaWay;
+  }
+
+  /** From its next start on it runs that checkout, or this one. */
+  runFrom(root?: string): void {
+    this.#member.runFrom(root);
   }
 
   override async kill(): Promise<void> {
@@ -136,7 +194,7 @@ export class DrillNode extends Victim {
 
   /** What it has now. */
   async counts(): Promise<Counts> {
-    const samples = await scrape(this.#opsUrl);
+    const samples = await scrape(this.#member.opsUrl);
     const count = (what: string) => sum(samples, `bedside_node_${what}`);
     return {
       transports: count('transports'),
@@ -158,9 +216,16 @@ const PORTS = {
 };
 
 export interface DrillOptions
-  extends Pick<ClusterOptions, 'nodes' | 'gateways' | 'env' | 'log' | 'detail'> {
+  extends Pick<
+    ClusterOptions,
+    'nodes' | 'gateways' | 'env' | 'root' | 'output' | 'log' | 'detail'
+  > {
   /** In front of the gateways; false where there are none. */
   balancer?: boolean;
+  /** Beside those between gateways, nodes and Redis: of media to a node, and of the balancer to a gateway. */
+  ways?: readonly ('media' | 'clients')[];
+  /** Whether clocks can be shifted. */
+  clocks?: boolean;
 }
 
 /**
@@ -171,6 +236,8 @@ export interface DrillOptions
 export class Cluster {
   readonly #running: RunningCluster;
   readonly #ways: ReadonlyMap<string, TcpProxy>;
+  readonly #relays: readonly UdpRelay[];
+  readonly #clocks: Clocks | undefined;
   readonly redis: Victim;
   readonly nodes: readonly DrillNode[];
   /** Those behind the balancer. */
@@ -178,15 +245,23 @@ export class Cluster {
   /** Closed at the end, last first. */
   readonly #open: (() => unknown)[] = [];
 
-  private constructor(running: RunningCluster, ways: ReadonlyMap<string, TcpProxy>) {
+  private constructor(
+    running: RunningCluster,
+    ways: ReadonlyMap<string, TcpProxy>,
+    relays: readonly UdpRelay[],
+    clocks: Clocks | undefined,
+  ) {
     this.#running = running;
     this.#ways = ways;
+    this.#relays = relays;
+    this.#clocks = clocks;
     this.redis = new Victim(running.redis);
     this.nodes = running.nodes.map(
-      (node) =>
+      (node, index) =>
         new DrillNode(node, {
           way: this.#wayOf('gateways', node.id),
           redisWay: this.#wayOf(node.id, 'redis'),
+          mediaWay: relays[index],
         }),
     );
     this.gateways = running.gateways.map((gateway) => this.#gatewayOf(gateway));
@@ -198,12 +273,15 @@ export class Cluster {
     gateways = 0,
     balancer = gateways > 0,
     env,
+    ways: wanted = [],
+    clocks: withClocks = false,
     ...more
   }: DrillOptions = {}): Promise<Cluster> {
     const workerBin = process.env.MEDIASOUP_WORKER_BIN;
     if (!workerBin)
       throw new Error('MEDIASOUP_WORKER_BIN is not set; run this through `npm test`.');
     const ways = new Map<string, TcpProxy>();
+    const clocks = withClocks ? new Clocks() : undefined;
     const logDir = mkdtempSync(join(tmpdir(), 'bedside-drill-'));
     const running = await startCluster({
       node22: process.execPath,
@@ -213,11 +291,16 @@ export class Cluster {
       withBalancer: balancer,
       withPortal: false,
       ports: PORTS,
-      env: { ...env, gateway: { ...ONE_SOURCE, ...env?.gateway } },
+      env: {
+        gateway: { ...ONE_SOURCE, ...clocks?.serviceEnv, ...env?.gateway },
+        node: { ...clocks?.serviceEnv, ...env?.node },
+        redis: { ...clocks?.redisEnv },
+      },
       // What a drill kills stays dead until it is started.
       restart: false,
       logDir,
       async way(from, to, address) {
+        if (from === 'balancer' && !wanted.includes('clients')) return address;
         const way = await TcpProxy.to(address.port, address.host);
         ways.set(`${from} ${to}`, way);
         return { host: '127.0.0.1', port: way.port };
@@ -225,11 +308,21 @@ export class Cluster {
       ...more,
     }).catch(async (error) => {
       for (const way of ways.values()) await way.close();
+      clocks?.close();
       throw error;
     });
-    const cluster = new Cluster(running, ways);
+    const relays = wanted.includes('media')
+      ? await Promise.all(
+          running.nodes.map(({ url, mediaPort }) => UdpRelay.to(new URL(url).hostname, mediaPort)),
+        )
+      : [];
+    const cluster = new Cluster(running, ways, relays, clocks);
     cluster.#open.push(
       () => rmSync(logDir, { recursive: true, force: true }),
+      () => clocks?.close(),
+      () => {
+        for (const relay of relays) relay.close();
+      },
       () => Promise.all([...ways.values()].map((way) => way.close())),
       () => running.stop(),
     );
@@ -240,6 +333,18 @@ export class Cluster {
     // What stands still can not be stopped in order.
     for (const victim of [...this.nodes, ...this.gateways, this.redis]) victim.thaw();
     for (const close of this.#open.splice(0).reverse()) await close();
+  }
+
+  /** How clients come to nodes. */
+  get detour(): Detour {
+    return (address, port) =>
+      this.#relays.find((relay) => relay.isTo(address, port))?.address ?? { address, port };
+  }
+
+  /** From now on the wall clock of a gateway, a node, or `redis`, is ahead of the machine's by so many ms. */
+  shiftClock(id: string, ms: number): void {
+    if (!this.#clocks) throw new Error('clocks can not be shifted here');
+    this.#clocks.shift(id, ms);
   }
 
   /** The balancer. */
@@ -345,6 +450,20 @@ export class Cluster {
     return gateway === null ? undefined : { gateway, epoch: Number(epoch) };
   }
 
+  /** Leases of visits that are held, and keys of Redis that do not expire. */
+  async keysLeft(): Promise<string[]> {
+    const keys = await redisKeys(this.redisUrl);
+    const left = await Promise.all(
+      keys.map(async (key) => {
+        if (key.endsWith(':lease') && (await redisCommand(this.redisUrl, 'HGET', key, 'gateway')))
+          return key;
+        const isForEver = (await redisCommand(this.redisUrl, 'PTTL', key)) === -1;
+        return isForEver ? key : undefined;
+      }),
+    );
+    return left.filter((key) => key !== undefined);
+  }
+
   /** What a node does for a visit, peer by peer, in its own words. */
   async describe(
     visit: string,
@@ -406,7 +525,13 @@ export class Cluster {
   }
 
   #gatewayOf(gateway: ClusterMember): DrillGateway {
-    return new DrillGateway(gateway, this.#wayOf(gateway.id, 'redis'));
+    const clientWays = [gateway.id, `${gateway.id} ops`].flatMap(
+      (to) => this.#ways.get(`balancer ${to}`) ?? [],
+    );
+    return new DrillGateway(gateway, {
+      redisWay: this.#wayOf(gateway.id, 'redis'),
+      clientWays,
+    });
   }
 
   #wayOf(from: string, to: string): TcpProxy {

@@ -5,6 +5,7 @@ import type { Drill, Scene } from './catalogue.ts';
 import type { Cluster, Counts } from './cluster.ts';
 import { CountedCommands, numberIn } from './counted-commands.ts';
 import { Gaps } from './gaps.ts';
+import { Losses } from './losses.ts';
 
 /** Silence of a flow that a participant notices. */
 const NOTICED_MS = 200;
@@ -45,6 +46,12 @@ export interface Report {
   readonly mended: Felt;
   /** The longest time for which the process that measures stood still itself, from the fault on: no gap is known better. */
   readonly ownMs: number;
+  /** What the drill itself says of its course. */
+  readonly notes: readonly string[];
+  /** Visits that are at another node in the end. */
+  readonly moved: number;
+  /** Packets of sound that did not come to their listeners while they were at what was struck, and of how many. */
+  readonly packets: { readonly lost: number; readonly sent: number };
   /** Flows that had not come back within a minute. */
   readonly notBack: number;
   /** Participants who set up their media anew. */
@@ -59,6 +66,9 @@ export interface Report {
   /** What the nodes have beyond what the participants use, after up to 60 s; and when all have left. */
   readonly leaks: Counts;
   readonly leftBehind: Counts;
+  /** Of those who have left, at the gateways: sockets, visits and participants; and keys in Redis that do not go by themselves. */
+  readonly leftAtGateways: number;
+  readonly keysLeft: number;
 }
 
 interface LiveVisit {
@@ -67,14 +77,35 @@ interface LiveVisit {
   readonly commands: CountedCommands;
 }
 
-/** Runs one drill on a cluster that nobody else uses. @throws Error where the visits can not begin */
+export interface RunOptions {
+  readonly visits: number;
+  /** The checkout of an earlier commit. */
+  readonly earlier?: string | undefined;
+  readonly say?: (text: string) => void;
+}
+
+/** Runs one drill on a cluster that nobody else uses. @throws Error where the visits can not begin, or the fault can not be made */
 export async function runDrill(
   cluster: Cluster,
   drill: Drill,
-  visitCount: number,
-  say: (text: string) => void = () => {},
+  options: RunOptions,
+): Promise<Report> {
+  const entered: Caller[] = [];
+  try {
+    return await run(cluster, drill, options, entered);
+  } finally {
+    for (const caller of entered) void caller.leave().catch(() => {});
+  }
+}
+
+async function run(
+  cluster: Cluster,
+  drill: Drill,
+  { visits: visitCount, earlier, say = () => {} }: RunOptions,
+  entered: Caller[],
 ): Promise<Report> {
   const gaps = new Gaps();
+  const losses = new Losses();
   const own = new Gaps();
   const pulse = setInterval(() => own.arrived('own', performance.now()), PULSE_MS).unref();
   let rejoined = 0;
@@ -84,15 +115,22 @@ export async function runDrill(
   const enter = async (visit: string, participant: string): Promise<Caller> => {
     const token = await cluster.token({ visit, participant, role: 'provider' });
     const { everyMs } = drill;
-    return Caller.enter({
+    const caller = await Caller.enter({
       url: cluster.url,
       token,
       ...(everyMs === undefined ? {} : { soundMs: everyMs, pictureMs: everyMs }),
-      onArrival: (from, source, at) => gaps.arrived(nameOf(visit, participant, from, source), at),
+      detour: cluster.detour,
+      onArrival(from, source, at, number) {
+        const flow = nameOf(visit, participant, from, source);
+        gaps.arrived(flow, at);
+        losses.arrived(flow, number);
+      },
       onMediaLost: () => {
         rejoined += 1;
       },
     });
+    entered.push(caller);
+    return caller;
   };
 
   say(`${visitCount} visits of two begin`);
@@ -138,17 +176,21 @@ export async function runDrill(
 
   await heard();
   gaps.begin();
+  losses.begin();
   await delay(BEFORE_MS);
   const before = felt(visits);
-  const { scene, struck } = await setScene(cluster, drill, visits);
+  const nodeOf = ({ callers }: LiveVisit) => callers[0]?.node;
+  const places = visits.map(nodeOf);
+  const { scene, struck } = await setScene(cluster, drill, visits, earlier);
   const others = visits.filter((visit) => !struck.includes(visit));
 
   say(`the fault: ${struck.length} visits are there`);
   for (const { commands } of visits) commands.begin();
   gaps.begin();
+  losses.begin();
   own.begin();
   const struckAt = performance.now();
-  await drill.strike(scene);
+  const notes = [await drill.strike(scene)];
   await delay(Math.max(0, drill.lastsMs - (performance.now() - struckAt)));
   const notBack = await heard().then(
     () => 0,
@@ -156,6 +198,14 @@ export async function runDrill(
   );
   if (notBack > 0) say(`${notBack} flows are not back: ${states()}`);
   const atFault = felt(struck);
+  const packets = {
+    lost: struck
+      .flatMap((visit) => flowsOf(visit, 'microphone'))
+      .reduce((sum, flow) => sum + losses.lost(flow), 0),
+    sent: struck
+      .flatMap((visit) => flowsOf(visit, 'microphone'))
+      .reduce((sum, flow) => sum + losses.numbered(flow), 0),
+  };
   const ownMs = own.longest('own', performance.now());
   clearInterval(pulse);
   const elsewhere = felt(others);
@@ -168,7 +218,7 @@ export async function runDrill(
 
   gaps.begin();
   if (drill.mend) say('what was struck comes back');
-  await drill.mend?.(scene);
+  notes.push(await drill.mend?.(scene));
   await delay(BEFORE_MS);
   if (notBack === 0) await heard();
   const mended = felt(visits);
@@ -183,6 +233,7 @@ export async function runDrill(
     for (const caller of callers) await caller.leave();
   });
   const leftBehind = await excess(cluster, { transports: 0, producers: 0, consumers: 0 });
+  const { atGateways: leftAtGateways, keys: keysLeft } = await left(cluster);
   return {
     visits: visitCount,
     struck: struck.length,
@@ -192,6 +243,9 @@ export async function runDrill(
     elsewhere,
     mended,
     ownMs,
+    notes: notes.filter((note) => typeof note === 'string'),
+    moved: visits.filter((visit, index) => nodeOf(visit) !== places[index]).length,
+    packets,
     notBack,
     rejoined,
     commands: {
@@ -202,6 +256,8 @@ export async function runDrill(
     },
     leaks,
     leftBehind,
+    leftAtGateways,
+    keysLeft,
   };
 }
 
@@ -209,6 +265,7 @@ async function setScene(
   cluster: Cluster,
   { scope }: Drill,
   visits: readonly LiveVisit[],
+  earlier: string | undefined,
 ): Promise<{ scene: Scene; struck: LiveVisit[] }> {
   const leases = await Promise.all(visits.map(({ id }) => cluster.lease(id)));
   const carriedBy = ({ host }: Scene['node']) =>
@@ -218,7 +275,7 @@ async function setScene(
   const node = busiest(cluster.nodes, carriedBy);
   const gateway = busiest(cluster.gateways, ownedBy);
   const struck = { node: carriedBy(node), gateway: ownedBy(gateway), all: [...visits] }[scope];
-  return { scene: { cluster, node, gateway }, struck };
+  return { scene: { cluster, node, gateway, earlier }, struck };
 }
 
 function busiest<Member>(members: readonly Member[], visitsOf: (member: Member) => unknown[]) {
@@ -228,7 +285,7 @@ function busiest<Member>(members: readonly Member[], visitsOf: (member: Member) 
 }
 
 /** What the nodes have beyond this, once that does not change any more or a minute is over. */
-async function excess(cluster: Cluster, used: Counts): Promise<Counts> {
+function excess(cluster: Cluster, used: Counts): Promise<Counts> {
   const ask = async (): Promise<Counts> => {
     const counts = await Promise.all(cluster.nodes.map((node) => node.counts()));
     const total = (what: keyof Counts) =>
@@ -239,6 +296,25 @@ async function excess(cluster: Cluster, used: Counts): Promise<Counts> {
       consumers: total('consumers'),
     };
   };
+  return settled(ask);
+}
+
+/** What is left of visits in which nobody is any more. */
+function left(cluster: Cluster): Promise<{ atGateways: number; keys: number }> {
+  return settled(async () => {
+    const held = await Promise.all(cluster.gateways.map((gateway) => gateway.holds()));
+    const keys = await cluster.keysLeft();
+    return {
+      atGateways: held.flatMap((each) => Object.values(each)).reduce((sum, each) => sum + each, 0),
+      keys: keys.length,
+    };
+  });
+}
+
+/** Asks until all of it is 0, or a minute is over. */
+async function settled<Counted extends Record<string, number>>(
+  ask: () => Promise<Counted>,
+): Promise<Counted> {
   const end = performance.now() + LEAK_DEADLINE_MS;
   for (;;) {
     const counts = await ask();

@@ -15,7 +15,7 @@ export class Gaps {
       return;
     }
     flow.longestMs = Math.max(flow.longestMs, at - flow.lastAt);
-    flow.lastAt = at;
+    flow.lastAt = Math.max(flow.lastAt, at);
   }
 
   /** From here on: a silence that has begun before counts in full. */

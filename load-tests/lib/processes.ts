@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Resident memory of a process in bytes, from /proc. */
@@ -23,6 +23,29 @@ function parentOf(pid: number): number | undefined {
   } catch {
     // It ended meanwhile.
     return undefined;
+  }
+}
+
+/** The local ports of a process's TCP connections over IPv4, from /proc. */
+export function tcpPortsOf(pid: number): Set<number> {
+  const inodes = new Set(
+    readdirSync(`/proc/${pid}/fd`).map((fd) => /^socket:\[(\d+)\]$/.exec(linkOf(pid, fd))?.[1]),
+  );
+  const ports = new Set<number>();
+  for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1)) {
+    const fields = line.trim().split(/\s+/);
+    if (fields[9] && inodes.has(fields[9]))
+      ports.add(Number.parseInt(fields[1]?.split(':')[1] ?? '', 16));
+  }
+  return ports;
+}
+
+function linkOf(pid: number, fd: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    // It was closed meanwhile.
+    return '';
   }
 }
 

@@ -7,6 +7,7 @@ interface Pair {
   readonly client: Socket;
   readonly server: Socket;
   swallowed: boolean;
+  isPartitioned: boolean;
 }
 
 /** A TCP connection's way between two processes, which a test can cut, slow down or swallow. */
@@ -20,6 +21,7 @@ export class TcpProxy {
   #refusing = false;
   /** Connections that came while the way is partitioned. */
   #waiting: Socket[] | undefined;
+  #isPartitionedFor: (clientPort: number) => boolean = () => true;
   #delayMs = 0;
   #heldAnswers: (() => void)[] | undefined;
 
@@ -97,12 +99,18 @@ export class TcpProxy {
     for (const pair of this.#pairs) pair.swallowed = true;
   }
 
-  /** From now on nothing gets through, new connections neither, and nobody is told, as where packets are lost. */
-  partition(): void {
+  /**
+   * From now on nothing gets through, new connections neither, and nobody is told, as where packets are lost;
+   * for these clients, or for all.
+   */
+  partition(concerns: (clientPort: number) => boolean = () => true): void {
     this.#waiting ??= [];
-    for (const { client, server } of this.#pairs) {
-      client.pause();
-      server.pause();
+    this.#isPartitionedFor = concerns;
+    for (const pair of this.#pairs) {
+      if (!concerns(pair.client.remotePort ?? 0)) continue;
+      pair.isPartitioned = true;
+      pair.client.pause();
+      pair.server.pause();
     }
   }
 
@@ -111,6 +119,7 @@ export class TcpProxy {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     for (const pair of this.#pairs) {
+      pair.isPartitioned = false;
       if (pair.client.destroyed || pair.server.destroyed) this.#end(pair);
       pair.client.resume();
       pair.server.resume();
@@ -131,17 +140,17 @@ export class TcpProxy {
       client.destroy();
       return;
     }
-    if (this.#waiting) {
+    if (this.#waiting && this.#isPartitionedFor(client.remotePort ?? 0)) {
       client.on('error', () => {});
       this.#waiting.push(client);
       return;
     }
     const server = connect(this.#target, this.#targetHost);
-    const pair: Pair = { client, server, swallowed: false };
+    const pair: Pair = { client, server, swallowed: false, isPartitioned: false };
     this.#pairs.add(pair);
     for (const socket of [client, server]) {
       // In a partition the other end does not hear of it.
-      const end = () => (this.#waiting ? socket.destroy() : this.#end(pair));
+      const end = () => (pair.isPartitioned ? socket.destroy() : this.#end(pair));
       socket.on('error', end);
       socket.on('close', end);
     }

@@ -1,21 +1,23 @@
-import { randomInt } from 'node:crypto';
 import type {
   ClientCommandName,
   ClientCommands,
   ClientEventMap,
   ClientResponse,
-  ConsumerId,
   ConsumerParameters,
   ParticipantId,
   ParticipantView,
+  TransportId,
 } from '@bedside/protocol';
 import { Connection } from '../../sdk/src/connection.ts';
+import { FlowWatch } from '../../sdk/src/media/flow-watch.ts';
+import { keyOf, Relocation } from '../../sdk/src/media/relocation.ts';
 import { Session } from '../../sdk/src/session/session.ts';
 import { type RequestBody, visitWire, type Welcome } from '../../sdk/src/signal.ts';
 import { visitOfToken } from '../../sdk/src/token.ts';
 import { plainCapabilities, sendParameters } from '../shared/capabilities.ts';
-import { MediaTransport } from './media-transport.ts';
-import { asksForKeyFrame, readRtp, writeRtp } from './rtp.ts';
+import { CallPath, type CallSource, type Detour } from './call-path.ts';
+import type { MediaTransport } from './media-transport.ts';
+import { Track } from './track.ts';
 
 export interface CallerOptions {
   /** The balancer, or a gateway. */
@@ -24,52 +26,54 @@ export interface CallerOptions {
   /** Milliseconds between two packets of sound, and between two of the picture. */
   soundMs?: number;
   pictureMs?: number;
-  /** A packet of what somebody sends has arrived; `at` in milliseconds of performance.now(). */
-  onArrival?: (from: ParticipantId, source: ConsumerParameters['source'], at: number) => void;
+  /** A packet of what somebody sends has arrived and is played; `at` in milliseconds of performance.now(). */
+  onArrival?: (
+    from: ParticipantId,
+    source: ConsumerParameters['source'],
+    at: number,
+    number: number,
+  ) => void;
   /** The media was lost, and is set up anew. */
   onMediaLost?: () => void;
+  /** All packets go that way. */
+  detour?: Detour;
 }
 
-type Source = 'microphone' | 'camera';
-const SOURCES: readonly Source[] = ['microphone', 'camera'];
 const DEADLINE_MS = 8_000;
 /** Between two looks at what is due to be sent. */
 const TICK_MS = 5;
 
-/** One track that is sent, over all transports that it lived on. */
-interface Track {
-  readonly ssrc: number;
-  readonly everyMs: number;
-  readonly ticks: number;
-  payloadType: number;
-  sequenceNumber: number;
-  timestamp: number;
-  dueAt: number;
-}
+/** What arrives so shortly before it is switched to waits in the listener's jitter buffer, and is played. */
+const JITTER_MS = 60;
+/** As the SDK leaves a path: what is under way on it still counts. */
+const LEAVE_PATH_MS = 1_000;
 
-/** The transports of one join, with what was agreed on them. */
-interface Path {
-  readonly send: MediaTransport;
-  readonly recv: MediaTransport;
-  readonly consumers: Map<ConsumerId, ConsumerParameters>;
-  readonly bySsrc: Map<number, ConsumerParameters>;
-  readonly producers: Map<Source, ClientResponse<'produce'>['producerId']>;
+interface Held {
+  readonly consumer: ConsumerParameters;
+  readonly at: number;
+  readonly number: number;
 }
 
 /**
  * A participant without a browser who does as the SDK does: its session and its control connection are the
- * SDK's own, so they come back, follow to another gateway and join again as a page would. Sound and picture
- * are packets of RTP at a steady pace, through libdatachannel; each sends a key frame when it is asked for one.
+ * SDK's own, so they come back, follow to another gateway and join again as a page would; so is how a
+ * relocation is followed and how silence is noticed. Sound and picture are packets of RTP at a steady pace,
+ * through libdatachannel; each sends a key frame when it is asked for one.
  */
 export class Caller {
   readonly #options: Required<CallerOptions>;
   readonly #signal: Connection<ClientCommands, ClientEventMap>;
   readonly #session: Session;
-  readonly #tracks = new Map<Source, Track>();
+  readonly #tracks: ReadonlyMap<CallSource, Track>;
   readonly #watchers = new Set<() => void>();
   #welcome: Welcome | undefined;
-  #path: Path | undefined;
-  #keyFrameAsked = true;
+  #path: CallPath | undefined;
+  #relocation: Relocation<CallPath, undefined> | undefined;
+  /** The last one that was asked for. */
+  #relocating: object | undefined;
+  /** What came by the path that is not played yet, the last of it. */
+  readonly #held: Held[] = [];
+  #flow: FlowWatch | undefined;
   #muted = false;
   #self: ParticipantView | undefined;
   #node: string | undefined;
@@ -90,11 +94,25 @@ export class Caller {
       pictureMs: 40,
       onArrival: () => {},
       onMediaLost: () => {},
+      detour: (address, port) => ({ address, port }),
       ...options,
     };
-    const lost = () => this.#session.dispatch({ type: 'socket-lost', ...this.#session.moment() });
+    this.#tracks = new Map([
+      ['microphone', new Track('audio', this.#options.soundMs)],
+      ['camera', new Track('video', this.#options.pictureMs)],
+    ]);
+    const lost = () => {
+      this.#relocated(false);
+      this.#session.dispatch({ type: 'socket-lost', ...this.#session.moment() });
+    };
     this.#signal = new Connection(options.url, visitWire, {
-      consumers: ({ added, removed }) => this.#told(added, removed),
+      consumers: ({ added, removed, recvTransportId }) => {
+        for (const path of this.#paths)
+          if ((recvTransportId ?? this.#path?.recvTransportId) === path.recvTransportId)
+            path.told(added, removed);
+      },
+      relocating: () => void this.#relocate(),
+      'relocation-ended': ({ moved }) => this.#relocated(moved),
       'media-lost': () => this.#path && this.#mediaFailed(),
       closing: ({ reason, retryAfterMs }) =>
         this.#session.dispatch({
@@ -198,29 +216,32 @@ export class Caller {
     this.#signal.ready();
     this.#closeMedia();
     this.#view(answer.visit);
-    this.#node = answer.recvTransport.iceCandidates[0]?.address;
-    const path: Path = {
-      send: new MediaTransport(answer.sendTransport),
-      recv: new MediaTransport(answer.recvTransport),
-      consumers: new Map(),
-      bySsrc: new Map(),
-      producers: new Map(),
-    };
+    const path = this.#openPath(answer);
     this.#path = path;
-    this.#told(answer.consumers, []);
-    path.recv.onPacket((packet) => this.#received(path, packet));
-    path.send.onPacket((packet) => {
-      if (asksForKeyFrame(packet)) this.#keyFrameAsked = true;
-    });
-    // As the SDK does, none of these waits for another; what fails shows as lost media.
-    void Promise.all([
-      this.#connect(path.send),
-      this.#connect(path.recv),
-      ...SOURCES.map((source) => this.#produce(path, source)),
-    ]).catch(() => {
+    this.#node = path.node;
+    // As the SDK does, nothing of it waits for the rest; what fails shows as lost media.
+    this.#setUp(path).catch(() => {
       if (this.#path === path) this.#mediaFailed();
     });
+    this.#watchFlow(path);
     this.#timer ??= setInterval(() => this.#send(performance.now()), TICK_MS);
+  }
+
+  #openPath({
+    sendTransport,
+    recvTransport,
+    consumers,
+  }: Pick<ClientResponse<'join'>, 'sendTransport' | 'recvTransport' | 'consumers'>): CallPath {
+    const path: CallPath = new CallPath(sendTransport, recvTransport, this.#options.detour, {
+      arrived: (consumer, number) => this.#arrived(path, consumer, number),
+    });
+    path.told(consumers, []);
+    return path;
+  }
+
+  /** Resolves once both transports are connected and all that is sent is known there. */
+  async #setUp(path: CallPath): Promise<void> {
+    await Promise.all([this.#connect(path.send), this.#connect(path.recv), this.#produceAll(path)]);
   }
 
   async #connect(transport: MediaTransport): Promise<void> {
@@ -234,13 +255,16 @@ export class Caller {
     ]);
   }
 
-  async #produce(path: Path, source: Source): Promise<void> {
-    const track = this.#trackOf(source);
+  async #produceAll(path: CallPath): Promise<void> {
+    await Promise.all(
+      [...this.#tracks].map(([source, track]) => this.#produce(path, source, track)),
+    );
+  }
+
+  async #produce(path: CallPath, source: CallSource, track: Track): Promise<void> {
     const kind = source === 'microphone' ? 'audio' : 'video';
     const { rtpCapabilities } = this.#welcome as Welcome;
     const rtpParameters = sendParameters(rtpCapabilities, kind, track.ssrc);
-    // The encoder of a new sender starts with one.
-    if (source === 'camera') this.#keyFrameAsked = true;
     track.payloadType = rtpParameters.codecs[0]?.payloadType ?? 0;
     const { producerId } = await this.#signal.request('produce', {
       transportId: path.send.id,
@@ -248,84 +272,122 @@ export class Caller {
       rtpParameters,
       paused: source === 'microphone' && this.#muted,
     } as RequestBody<'produce'>);
-    path.producers.set(source, producerId);
-  }
-
-  #trackOf(source: Source): Track {
-    const known = this.#tracks.get(source);
-    if (known) return known;
-    const { soundMs, pictureMs } = this.#options;
-    const everyMs = source === 'microphone' ? soundMs : pictureMs;
-    const track: Track = {
-      ssrc: randomInt(1, 0xffff_ffff),
-      everyMs,
-      ticks: everyMs * (source === 'microphone' ? 48 : 90),
-      payloadType: 0,
-      sequenceNumber: randomInt(0x1_0000),
-      timestamp: randomInt(0xffff_ffff),
-      dueAt: 0,
-    };
-    this.#tracks.set(source, track);
-    return track;
+    path.produced(source, producerId);
   }
 
   async #resume(current: () => boolean): Promise<void> {
     const path = this.#path;
     const answer = await this.#signal.request(
       'resume',
-      { consumerIds: [...(path?.consumers.keys() ?? [])] },
+      {
+        consumerIds: path?.consumerIds ?? [],
+        ...(path && { recvTransportId: path.recvTransportId }),
+      },
       { immediate: true, deadlineMs: DEADLINE_MS },
     );
     if (!current()) return;
     this.#signal.ready();
     this.#view(answer.visit);
-    this.#told(answer.added, answer.removed);
+    path?.told(answer.added, answer.removed);
+  }
+
+  /** Opens a second path, to where the visit goes, and plays that once it brings all that the first does. */
+  async #relocate(): Promise<void> {
+    this.#relocated(false);
+    const relocating = {};
+    this.#relocating = relocating;
+    const { rtpCapabilities } = this.#welcome as Welcome;
+    const answer = await this.#signal
+      .request('relocate', {
+        rtpCapabilities: plainCapabilities(rtpCapabilities),
+      } as RequestBody<'relocate'>)
+      // It is over already, or the gateway begins again.
+      .catch(() => undefined);
+    const old = this.#path;
+    if (!answer || !old || this.#relocating !== relocating) return;
+    const next = this.#openPath(answer);
+    const sent = this.#setUp(next);
+    sent.catch(() => {
+      if (this.#relocation?.next === next) this.#relocated(false);
+    });
+    this.#relocation = new Relocation<CallPath, undefined>(old, next, sent, {
+      take: (consumer) => this.#take(consumer),
+      switched: () => {
+        this.#signal.request('relocated', {}, { immediate: true }).catch(() => {});
+      },
+    });
+  }
+
+  /** Only one of two paths is left. */
+  #relocated(moved: boolean): void {
+    this.#relocating = undefined;
+    const { old, next } = this.#relocation ?? {};
+    if (!old || !next) return;
+    this.#relocation?.close();
+    this.#relocation = undefined;
+    const [path, left] = moved ? [next, old] : [old, next];
+    this.#path = path;
+    this.#node = path.node;
+    for (const [consumer] of path.received) this.#take(consumer);
+    this.#watchFlow(path);
+    setTimeout(() => left.close(), LEAVE_PATH_MS);
+  }
+
+  get #paths(): CallPath[] {
+    const { old, next } = this.#relocation ?? { old: this.#path, next: undefined };
+    return [old, next].filter((path) => path !== undefined);
   }
 
   #view({ participants }: ClientResponse<'join'>['visit']): void {
     this.#self = participants.find(({ participantId }) => participantId === this.id);
   }
 
-  #told(added: readonly ConsumerParameters[], removed: readonly ConsumerId[]): void {
-    const path = this.#path;
-    if (!path) return;
-    for (const id of removed) path.consumers.delete(id);
-    for (const consumer of added) path.consumers.set(consumer.consumerId, consumer);
-    path.bySsrc.clear();
-    for (const consumer of path.consumers.values()) {
-      const ssrc = consumer.rtpParameters.encodings?.[0]?.ssrc;
-      if (ssrc !== undefined) path.bySsrc.set(ssrc, consumer);
-    }
+  #arrived(path: CallPath, consumer: ConsumerParameters, number: number): void {
+    const arrival = { consumer, at: performance.now(), number };
+    const isPlayed = this.#relocation
+      ? this.#relocation.plays(path, consumer)
+      : path === this.#path;
+    if (isPlayed) this.#play(arrival);
+    else if (path === this.#relocation?.next) this.#hold(arrival);
   }
 
-  #received(path: Path, packet: Buffer): void {
-    const rtp = readRtp(packet);
-    const consumer = rtp && path.bySsrc.get(rtp.ssrc);
-    if (consumer)
-      this.#options.onArrival(consumer.participantId, consumer.source, performance.now());
+  #hold(arrival: Held): void {
+    while (this.#held[0] && arrival.at - this.#held[0].at > JITTER_MS) this.#held.shift();
+    this.#held.push(arrival);
+  }
+
+  /** From now on what comes by the other path is played. */
+  #take(consumer: ConsumerParameters): void {
+    const now = performance.now();
+    for (const arrival of this.#held)
+      if (keyOf(arrival.consumer) === keyOf(consumer) && now - arrival.at <= JITTER_MS)
+        this.#play(arrival);
+  }
+
+  #play({ consumer: { participantId, source }, at, number }: Held): void {
+    this.#options.onArrival(participantId, source, at, number);
   }
 
   #send(now: number): void {
-    const path = this.#path;
-    if (!path) return;
-    for (const [source, track] of this.#tracks) {
-      if (!path.producers.has(source) || now < track.dueAt) continue;
-      // A late tick does not put the next ones off, but what was missed is not made up for.
-      track.dueAt = Math.max(track.dueAt + track.everyMs, now - track.everyMs);
-      const payload = source === 'camera' ? this.#frame() : Buffer.alloc(40, 7);
-      path.send.send(writeRtp({ ...track, payload }));
-      track.sequenceNumber = (track.sequenceNumber + 1) & 0xffff;
-      track.timestamp = (track.timestamp + track.ticks) >>> 0;
-    }
+    for (const [source, track] of this.#tracks)
+      if (track.isDue(now)) for (const path of this.#paths) path.write(source, track);
   }
 
-  /** A VP8 payload: descriptor (start of the first partition), then the frame's first byte, whose lowest bit is 0 in a key frame. */
-  #frame(): Buffer {
-    const frame = Buffer.alloc(200, 7);
-    frame[0] = 0x10;
-    frame[1] = this.#keyFrameAsked ? 0 : 1;
-    this.#keyFrameAsked = false;
-    return frame;
+  #watchFlow(path: CallPath): void {
+    this.#flow?.close();
+    this.#flow = new FlowWatch({
+      isExpected: () => path.isConnected && path.received.length > 0,
+      arrived: async () => ({ media: path.bytes, answers: 0 }),
+      restart: async () => {
+        const transportId: TransportId = path.recvTransportId;
+        // libdatachannel can not restart ICE: it goes on with what it has, which the node accepts once more.
+        await this.#signal.request('restart-ice', { transportId }).catch(() => {});
+        return this.#signal.isReady;
+      },
+      giveUp: () => {
+        if (path === this.#path) this.#mediaFailed();
+      },
+    });
   }
 
   #mediaFailed(): void {
@@ -334,10 +396,12 @@ export class Caller {
   }
 
   #closeMedia(): void {
-    const path = this.#path;
-    this.#path = undefined;
-    path?.send.close();
-    path?.recv.close();
+    this.#relocating = undefined;
+    this.#relocation?.close();
+    const paths = this.#paths;
+    this.#path = this.#relocation = undefined;
+    this.#flow?.close();
+    for (const path of paths) path.close();
   }
 
   #release(): void {

@@ -15,6 +15,7 @@ export class MediaTransport {
   readonly #peer: PeerConnection;
   readonly #track: Track;
   readonly #parameters: TransportParameters;
+  #isConnected = false;
 
   constructor(parameters: TransportParameters) {
     this.id = parameters.transportId;
@@ -52,9 +53,15 @@ export class MediaTransport {
     });
     try {
       await Promise.race([opened, deadline]);
+      this.#isConnected = true;
     } finally {
       timer.abort();
     }
+  }
+
+  /** It was; that packets still pass is not said. */
+  get isConnected(): boolean {
+    return this.#isConnected;
   }
 
   /** False where the packet could not be sent: not connected, or closed. */

@@ -21,13 +21,18 @@ export interface ClusterOptions {
   readonly withPortal?: boolean;
   /** Where to look for free ports from, in place of the defaults. */
   readonly ports?: Partial<Ports>;
-  /** More environment of every gateway, and of every node. */
-  readonly env?: Partial<Record<'gateway' | 'node', Record<string, string>>>;
+  /** More environment of every gateway, of every node, and of Redis. */
+  readonly env?: Partial<Record<'gateway' | 'node' | 'redis', Record<string, string>>>;
   /**
    * The address at which `from` is to reach `to`, which is at `address`: for a way that can be cut. From a
-   * gateway or node to `redis`, and from `gateways`, all of them, to a node.
+   * gateway or node to `redis`, from `gateways`, all of them, to a node, and from `balancer` to a gateway and
+   * to what it is checked by, "gateway-1 ops".
    */
   readonly way?: (from: string, to: string, address: Address) => Promise<Address>;
+  /** Of the checkout that nodes and gateways run; this one by default. */
+  readonly root?: string;
+  /** A file for what a node or gateway writes to its standard output, in place of `logDir`. */
+  readonly output?: (id: string) => string | undefined;
   /** Gets lines for a person: errors, deaths, restarts. */
   readonly log?: (line: string) => void;
   /** Is told who is waited for while it starts. */
@@ -49,6 +54,13 @@ export interface ClusterMember {
   readonly url: string;
   readonly opsUrl: string;
   readonly process: StackProcess;
+  /** From its next start on it runs that checkout; this one where none is named. */
+  runFrom(root?: string): void;
+}
+
+/** A node; its first worker's port of media, the others' follow. */
+export interface ClusterNode extends ClusterMember {
+  readonly mediaPort: number;
 }
 
 export interface RunningCluster {
@@ -56,7 +68,7 @@ export interface RunningCluster {
   readonly urls: { readonly gateway: string; readonly redis: string; readonly portal: string };
   readonly secrets: Secrets;
   readonly redis: StackProcess;
-  readonly nodes: readonly ClusterMember[];
+  readonly nodes: readonly ClusterNode[];
   readonly gateways: readonly ClusterMember[];
   readonly balancer: StackProcess;
   readonly portal: StackProcess;

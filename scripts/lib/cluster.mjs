@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fleet } from './fleet.mjs';
-import { root, stateDir } from './paths.mjs';
+import { root as here, stateDir } from './paths.mjs';
 import { freePort } from './ports.mjs';
 import * as processes from './processes.mjs';
 import { answers, host, randomSecrets, redisAnswers } from './processes.mjs';
@@ -36,6 +36,8 @@ export async function startCluster({
   ports: wanted = {},
   env = {},
   way = async (_from, _to, address) => address,
+  root,
+  output = () => undefined,
   log = () => {},
   detail,
   logDir = join(stateDir, 'logs-cluster'),
@@ -74,20 +76,34 @@ export async function startCluster({
     const reached = await way('gateways', id, { host: at, port: ports.node });
     const url = `ws://${at}:${ports.node}`;
     const opsUrl = `http://${at}:${ports.nodeOps}`;
-    const spec = processes.node({
-      node22,
-      id,
-      host: at,
-      ports,
-      url: `ws://${reached.host}:${reached.port}`,
-      redisUrl: await redisUrlFor(id),
-      secrets,
-      workerBin,
-      workers,
-      logLevel,
-    });
+    const redisUrl = await redisUrlFor(id);
+    const specOf = (root) =>
+      into(
+        output(id),
+        processes.node({
+          root,
+          node22,
+          id,
+          host: at,
+          ports,
+          url: `ws://${reached.host}:${reached.port}`,
+          redisUrl,
+          secrets,
+          workerBin,
+          workers,
+          logLevel,
+        }),
+      );
     const ready = () => answers(`${opsUrl}/readyz`);
-    return { id, url, opsUrl, process: fleet.add(1, id, spec, ready, env.node) };
+    const child = fleet.add(1, id, specOf(root), ready, env.node);
+    return {
+      id,
+      url,
+      opsUrl,
+      mediaPort: ports.media,
+      process: child,
+      runFrom: (other) => child.change(specOf(other)),
+    };
   };
   let gatewayHosts = 0;
   const addGateway = async (id, more = {}) => {
@@ -101,18 +117,24 @@ export async function startCluster({
     };
     const address = `${at}:${ports.gateway}`;
     const opsUrl = `http://${at}:${ports.gatewayOps}`;
-    const spec = processes.gateway({
-      node22,
-      id,
-      host: at,
-      ports,
-      redisUrl: await redisUrlFor(id),
-      secrets,
-      balanced: true,
-      origins: process.env.BEDSIDE_ALLOWED_ORIGINS,
-      logLevel,
-    });
-    const child = fleet.add(2, id, spec, () => answers(`${opsUrl}/readyz`), {
+    const redisUrl = await redisUrlFor(id);
+    const specOf = (root) =>
+      into(
+        output(id),
+        processes.gateway({
+          root,
+          node22,
+          id,
+          host: at,
+          ports,
+          redisUrl,
+          secrets,
+          balanced: true,
+          origins: process.env.BEDSIDE_ALLOWED_ORIGINS,
+          logLevel,
+        }),
+      );
+    const child = fleet.add(2, id, specOf(root), () => answers(`${opsUrl}/readyz`), {
       ...env.gateway,
       ...more,
     });
@@ -120,16 +142,20 @@ export async function startCluster({
       id,
       url: `http://${address}`,
       opsUrl,
-      opsPort: ports.gatewayOps,
-      address,
+      listens: { host: at, port: ports.gateway, opsPort: ports.gatewayOps },
       process: child,
+      runFrom: (other) => child.change(specOf(other)),
     };
   };
 
   const redisPort = await take(host, 'redis');
   const portalPort = await take(host, 'portal');
-  const redis = fleet.add(0, 'redis', processes.redis({ redisDir: dir, port: redisPort }), () =>
-    redisAnswers(redisPort),
+  const redis = fleet.add(
+    0,
+    'redis',
+    processes.redis({ redisDir: dir, port: redisPort }),
+    () => redisAnswers(redisPort),
+    env.redis,
   );
   const nodes = [];
   for (let index = 0; index < nodeCount; index += 1) nodes.push(await addNode(index));
@@ -137,11 +163,23 @@ export async function startCluster({
   for (let index = 0; index < gatewayCount; index += 1)
     gateways.push(await addGateway(`gateway-${index + 1}`));
   const url = `http://${host}:${await take(host, 'gateway')}`;
+  const balanced = await Promise.all(
+    gateways.map(async ({ id, listens: { host: at, port, opsPort } }) => {
+      const clients = await way('balancer', id, { host: at, port });
+      const ops = await way('balancer', `${id} ops`, { host: at, port: opsPort });
+      return {
+        id,
+        address: `${clients.host}:${clients.port}`,
+        opsHost: ops.host,
+        opsPort: ops.port,
+      };
+    }),
+  );
   const configFile = join(dir, 'haproxy.cfg');
-  const shipped = readFileSync(join(root, 'deploy', 'haproxy', 'haproxy.cfg'), 'utf8');
+  const shipped = readFileSync(join(here, 'deploy', 'haproxy', 'haproxy.cfg'), 'utf8');
   writeFileSync(
     configFile,
-    processes.balancerConfig(shipped, { listen: new URL(url).host, gateways }),
+    processes.balancerConfig(shipped, { listen: new URL(url).host, gateways: balanced }),
   );
   // Ready once it has seen a gateway, which answers that it knows no such page.
   const balancer = fleet.add(
@@ -194,6 +232,16 @@ export async function startCluster({
     },
   };
 }
+
+/** The same, with its standard output in a file, where one is named. */
+const into = (file, spec) =>
+  file === undefined
+    ? spec
+    : {
+        ...spec,
+        command: 'sh',
+        args: ['-c', 'exec "$@" >>"$0"', file, spec.command, ...spec.args],
+      };
 
 /** Whether a gateway answers there, whatever it says. */
 async function reaches(url) {

@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { root } from './paths.mjs';
+import { root as here } from './paths.mjs';
 
 export const host = '127.0.0.1';
 
@@ -47,8 +47,9 @@ export function redis({ redisServer = 'redis-server', redisDir, host: at = host,
   };
 }
 
-/** @returns {Spec} `url`: where gateways reach it, if not at its own address. */
+/** @returns {Spec} `url`: where gateways reach it, if not at its own address. `root`: of the checkout that it runs. */
 export function node({
+  root = here,
   node22,
   id = 'node-1',
   host: at = host,
@@ -82,9 +83,11 @@ export function node({
 
 /**
  * @returns {Spec} The id is the same after a restart, so that it takes its visits up again at once.
- *   `balanced`: clients come through a balancer on this machine. `origins`: more that may connect, with commas.
+ *   `balanced`: clients come through a balancer on this machine. `origins`: more that may connect, with commas. `root`: of
+ *   the checkout that it runs.
  */
 export function gateway({
+  root = here,
   node22,
   id = 'gateway-1',
   host: at = host,
@@ -127,7 +130,7 @@ export function gateway({
 export function portal({ node22, port, gatewayUrl, secrets, logLevel }) {
   return {
     command: node22,
-    args: [join(root, 'examples', 'portal', 'server.ts')],
+    args: [join(here, 'examples', 'portal', 'server.ts')],
     env: {
       ...development(logLevel),
       PORTAL_HOST: host,
@@ -152,14 +155,14 @@ const SERVER = /^ {4}server .*\n/m;
  * deploy/haproxy/haproxy.cfg with other addresses. Pure.
  *
  * @param {string} shipped its text
- * @param {{ listen: string, gateways: { id: string, address: string, opsPort: number }[] }} here
- *   addresses as "host:port"
+ * @param {{ listen: string, gateways: { id: string, address: string, opsHost?: string, opsPort: number }[] }} here
+ *   addresses as "host:port"; `opsHost` where each is not checked at its own
  */
 export function balancerConfig(shipped, { listen, gateways }) {
   const servers = gateways
     .map(
-      ({ id, address, opsPort }, index) =>
-        `    server ${id} ${address} id ${index + 1} check port ${opsPort}\n`,
+      ({ id, address, opsHost, opsPort }, index) =>
+        `    server ${id} ${address} id ${index + 1} check${opsHost ? ` addr ${opsHost}` : ''} port ${opsPort}\n`,
     )
     .join('');
   // The first server of each list stands for the list.

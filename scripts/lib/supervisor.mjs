@@ -69,6 +69,15 @@ export class Supervised {
     return this.#spec.logFile;
   }
 
+  /**
+   * Runs this from its next start on.
+   *
+   * @param {{ command: string, args: string[], env?: Record<string, string> }} spec `env`: more than before
+   */
+  change({ command, args, env = {} }) {
+    this.#spec = { ...this.#spec, command, args, env: { ...this.#spec.env, ...env } };
+  }
+
   start() {
     if (this.#child) return;
     clearTimeout(this.#timer);

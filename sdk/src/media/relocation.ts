@@ -6,17 +6,17 @@ const LOOK_MS = 250;
 const GIVE_UP_MS = 12_000;
 
 /** Of a path, what is looked at here. */
-export interface WatchedPath {
+export interface WatchedPath<Track = MediaStreamTrack> {
   /** Whether what it has to connect is connected. */
   readonly isConnected: boolean;
   /** What it receives, with its tracks. */
-  readonly received: readonly (readonly [ConsumerParameters, MediaStreamTrack])[];
+  readonly received: readonly (readonly [ConsumerParameters, Track])[];
   snapshot(): Promise<Snapshot>;
 }
 
-export interface RelocationHandlers {
+export interface RelocationHandlers<Track = MediaStreamTrack> {
   /** The new path's is the one to play, from now on. */
-  take(parameters: ConsumerParameters, track: MediaStreamTrack): void;
+  take(parameters: ConsumerParameters, track: Track): void;
   /** All that flows is taken. */
   switched(): void;
 }
@@ -33,10 +33,10 @@ export const keyOf = ({
  * Two paths that bring the same, until one of them is closed: plays the old one until the new one brings
  * all that flows steadily, then that; what comes later goes over one by one. Owns neither.
  */
-export class Relocation<Path extends WatchedPath> {
+export class Relocation<Path extends WatchedPath<Track>, Track = MediaStreamTrack> {
   readonly old: Path;
   readonly next: Path;
-  readonly #handlers: RelocationHandlers;
+  readonly #handlers: RelocationHandlers<Track>;
   readonly #steadiness = new Steadiness();
   readonly #taken = new Set<string>();
   readonly #startedAt = performance.now();
@@ -45,7 +45,7 @@ export class Relocation<Path extends WatchedPath> {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** `sent`: resolves once what this page sends has reached the new path. */
-  constructor(old: Path, next: Path, sent: Promise<unknown>, handlers: RelocationHandlers) {
+  constructor(old: Path, next: Path, sent: Promise<unknown>, handlers: RelocationHandlers<Track>) {
     this.old = old;
     this.next = next;
     this.#handlers = handlers;
