@@ -440,11 +440,15 @@ export const controlEvents = {
   speaker: defineEvent({
     payload: z.object({ visit: VisitKey, producerId: z.nullable(ProducerId) }),
   }),
-  /** A worker is gone and the visit has others: these peers of it are lost, and what they sent. */
+  /**
+   * A worker is gone and the visit has others: these peers of it are lost, with what they sent, and so
+   * are this node’s ends of these pipes, with what came by them.
+   */
   'peers-lost': defineEvent({
     payload: z.object({
       visit: VisitKey,
       peers: z.array(PeerId).check(z.maxLength(LIMITS.peersPerVisit)),
+      pipes: z.array(PipeId).check(z.maxLength(LIMITS.nodesPerVisit * 4)),
     }),
   }),
   /** The media of these visits is gone. */
