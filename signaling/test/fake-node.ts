@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   BedsideError,
   type ConsumerId,
@@ -9,6 +10,7 @@ import {
   type NodeId,
   type PeerId,
   type PeerPlanResult,
+  type PipeEnd,
   type PipeId,
   type ProducerId,
   type RtpCapabilities,
@@ -28,11 +30,23 @@ interface FakePeer {
   gone: ConsumerId[];
 }
 
+interface FakeSender {
+  end: PipeEnd;
+  producers: ProducerId[];
+  receiver?: PipeEnd;
+}
+
+interface FakeReceiver {
+  end: PipeEnd;
+  sender: PipeEnd;
+  producers: Map<ProducerId, { kind: Kind; paused: boolean }>;
+}
+
 interface FakeVisit {
   epoch: number;
   peers: Map<PeerId, FakePeer>;
-  sends: Map<PipeId, ProducerId[]>;
-  receives: Map<PipeId, FakePeer['producers']>;
+  sends: Map<PipeId, FakeSender>;
+  receives: Map<PipeId, FakeReceiver>;
   /** For the next owner. */
   held?: string | undefined;
 }
@@ -53,12 +67,15 @@ export class FakeNode implements NodeClient {
   readonly visits = new Map<VisitKey, FakeVisit>();
   readonly calls: ControlCommandName[] = [];
   up = true;
+  /** Takes nobody more. */
+  full = false;
   bootId = 'boot-1';
   fate: (name: ControlCommandName) => Fate = () => 'done';
   /** Awaited before a call is carried out. */
   before: (name: ControlCommandName) => Promise<void> = async () => {};
   readonly region = 'here';
   #ids = 0;
+  #ports = 0;
 
   constructor(id = 'node-1') {
     this.id = id as NodeId;
@@ -101,7 +118,7 @@ export class FakeNode implements NodeClient {
 
   /** Everything is gone: its worker died. */
   lose(): void {
-    for (const visit of this.visits.values()) visit.peers.clear();
+    for (const visit of this.visits.values()) empty(visit);
   }
 
   /** A new process at the same address. */
@@ -122,7 +139,12 @@ export class FakeNode implements NodeClient {
     name: Name,
     request: ControlRequest<Name>,
   ): ControlResponse<Name> {
-    const visit = this.visits.get(request.visit) ?? newVisit();
+    const visit = this.visits.get(request.visit) ?? {
+      epoch: 0,
+      peers: new Map(),
+      sends: new Map(),
+      receives: new Map(),
+    };
     this.visits.set(request.visit, visit);
     if (request.epoch < visit.epoch) throw new BedsideError('stale-epoch');
     visit.epoch = request.epoch;
@@ -131,6 +153,7 @@ export class FakeNode implements NodeClient {
 
   readonly #handlers: Handlers = {
     'open-peer': (visit, { peer: id, flows }) => {
+      if (this.full && !visit.peers.has(id)) throw new BedsideError('capacity');
       const peer = visit.peers.get(id) ?? { producers: new Map(), consumers: new Map(), gone: [] };
       visit.peers.set(id, peer);
       const { refused } = this.#plan(visit, id, peer, flows);
@@ -183,9 +206,52 @@ export class FakeNode implements NodeClient {
       return {};
     },
     'close-visit': (visit) => {
-      visit.peers.clear();
-      visit.sends.clear();
-      visit.receives.clear();
+      empty(visit);
+      return {};
+    },
+    'send-pipe': (visit, { pipe, producers }) => {
+      if (!this.#isOpen(visit)) throw new BedsideError('not-found');
+      const there = producers.filter((id) => sourceOf(visit, id));
+      const sender = visit.sends.get(pipe) ?? { end: this.#end(), producers: [] };
+      visit.sends.set(pipe, { ...sender, producers: there });
+      return {
+        end: sender.end,
+        producers: there.map((producerId) => ({
+          producerId,
+          ...(sourceOf(visit, producerId) as { kind: Kind; paused: boolean }),
+          rtpParameters: { codecs: [] },
+          observed: false,
+        })),
+      };
+    },
+    'receive-pipe': (visit, { pipe, end: sender, producers }) => {
+      const known = visit.receives.get(pipe);
+      if (known && !isDeepStrictEqual(known.sender, sender)) throw new BedsideError('conflict');
+      const others = [...visit.receives].filter(([id]) => id !== pipe);
+      const taken = ({ producerId }: { producerId: ProducerId }) =>
+        sourceOf(visit, producerId) ??
+        others.find(([, receiver]) => receiver.producers.has(producerId));
+      if (producers.some(taken)) throw new BedsideError('invalid-request', { field: 'producers' });
+      const end = known?.end ?? this.#end();
+      const opened = new Map(
+        producers.map(({ producerId, kind, paused }) => [producerId, { kind, paused }]),
+      );
+      for (const id of known?.producers.keys() ?? []) if (!opened.has(id)) unlisten(visit, id);
+      visit.receives.set(pipe, { end, sender, producers: opened });
+      return { end };
+    },
+    'connect-pipe': (visit, { pipe, end }) => {
+      const sender = visit.sends.get(pipe);
+      if (!sender) throw new BedsideError('not-found');
+      if (sender.receiver && !isDeepStrictEqual(sender.receiver, end))
+        throw new BedsideError('conflict');
+      sender.receiver = end;
+      return {};
+    },
+    'close-pipe': (visit, { pipe }) => {
+      for (const id of visit.receives.get(pipe)?.producers.keys() ?? []) unlisten(visit, id);
+      visit.receives.delete(pipe);
+      visit.sends.delete(pipe);
       return {};
     },
     'keep-changes': (visit, { changes }) => {
@@ -193,40 +259,9 @@ export class FakeNode implements NodeClient {
       return {};
     },
     'kept-changes': ({ held }) => (held === undefined ? {} : { changes: held }),
-    'send-pipe': (visit, { pipe, producers }) => {
-      const there = producers.filter((id) => producerOf(visit, id));
-      visit.sends.set(pipe, there);
-      return {
-        end: pipeEnd,
-        producers: there.flatMap((producerId) => {
-          const producer = producerOf(visit, producerId);
-          const rest = { rtpParameters: { codecs: [] }, observed: producer?.kind === 'audio' };
-          return producer ? [{ producerId, ...producer, ...rest }] : [];
-        }),
-      };
-    },
-    'receive-pipe': (visit, { pipe, producers }) => {
-      const received = new Map(
-        producers.map(({ producerId, kind, paused }) => [producerId, { kind, paused }]),
-      );
-      for (const id of visit.receives.get(pipe)?.keys() ?? [])
-        if (!received.has(id)) closeProducer(visit, id);
-      visit.receives.set(pipe, received);
-      return { end: pipeEnd };
-    },
-    'connect-pipe': (visit, { pipe }) => {
-      if (!visit.sends.has(pipe)) throw new BedsideError('not-found', { field: 'pipe' });
-      return {};
-    },
-    'close-pipe': (visit, { pipe }) => {
-      for (const id of visit.receives.get(pipe)?.keys() ?? []) closeProducer(visit, id);
-      visit.sends.delete(pipe);
-      visit.receives.delete(pipe);
-      return {};
-    },
     'describe-visit': (visit) => ({
-      sends: [...visit.sends].map(([pipe, producers]) => ({ pipe, producers })),
-      receives: [...visit.receives].map(([pipe, producers]) => ({
+      sends: [...visit.sends].map(([pipe, { producers }]) => ({ pipe, producers })),
+      receives: [...visit.receives].map(([pipe, { producers }]) => ({
         pipe,
         producers: [...producers.keys()],
       })),
@@ -242,6 +277,16 @@ export class FakeNode implements NodeClient {
       })),
     }),
   };
+
+  #isOpen({ peers, receives }: FakeVisit): boolean {
+    return peers.size > 0 || receives.size > 0;
+  }
+
+  #end(): PipeEnd {
+    this.#ports += 1;
+    const srtp = { cryptoSuite: 'suite', keyBase64: `key-${this.id}-${this.#ports}` };
+    return { ip: '127.0.0.1', port: this.#ports, srtp };
+  }
 
   #peer(visit: FakeVisit, id: PeerId): FakePeer {
     const peer = visit.peers.get(id);
@@ -313,28 +358,30 @@ export class FakeNodes implements NodeClient {
   }
 }
 
-const newVisit = (): FakeVisit => ({
-  epoch: 0,
-  peers: new Map(),
-  sends: new Map(),
-  receives: new Map(),
-});
+const producerOf = (visit: FakeVisit, id: ProducerId) =>
+  sourceOf(visit, id) ??
+  [...visit.receives.values()].flatMap(({ producers }) => producers.get(id) ?? [])[0];
 
-const pipeEnd = {
-  ip: '127.0.0.1',
-  port: 7_300,
-  srtp: { cryptoSuite: 'AEAD_AES_256_GCM', keyBase64: '' },
-};
+/** Of a peer that is here. */
+const sourceOf = (visit: FakeVisit, id: ProducerId) =>
+  [...visit.peers.values()].flatMap(({ producers }) => producers.get(id) ?? [])[0];
 
-function producerOf(visit: FakeVisit, id: ProducerId) {
-  const owned = [...visit.peers.values()].map(({ producers }) => producers);
-  return [...owned, ...visit.receives.values()].find((producers) => producers.has(id))?.get(id);
+function empty(visit: FakeVisit): void {
+  visit.peers.clear();
+  visit.sends.clear();
+  visit.receives.clear();
 }
 
 function closeProducer(visit: FakeVisit, id: ProducerId): void {
-  for (const piped of visit.receives.values()) piped.delete(id);
+  for (const peer of visit.peers.values()) peer.producers.delete(id);
+  for (const { producers } of visit.receives.values()) producers.delete(id);
+  for (const sender of visit.sends.values())
+    sender.producers = sender.producers.filter((each) => each !== id);
+  unlisten(visit, id);
+}
+
+function unlisten(visit: FakeVisit, id: ProducerId): void {
   for (const peer of visit.peers.values()) {
-    peer.producers.delete(id);
     const consumer = peer.consumers.get(id);
     peer.consumers.delete(id);
     if (consumer) peer.gone.push(consumer.id);

@@ -6,6 +6,8 @@ import {
   type Grant,
   type NodeId,
   type ParticipantId,
+  type PeerId,
+  type ProducerId,
   type RequestId,
   type SessionId,
   type TenantId,
@@ -35,6 +37,7 @@ import { VisitWriter } from '../store/writer.ts';
 import { nextDeadline, tickAt } from '../visit/deadlines.ts';
 import { type By, type Command, type Decision, decide, type Effect } from '../visit/decide.ts';
 import { grantsOf } from '../visit/grants.ts';
+import { isAt, nodeOfProducer, nodesOf } from '../visit/nodes.ts';
 import {
   findPresent,
   type Media,
@@ -170,12 +173,8 @@ export class VisitActor {
       isReconciled: (id) => this.#sessions.get(id)?.reconciled ?? false,
       sendConsumers: (id, payload, onActed) =>
         this.#sessions.get(id)?.outbox?.sendConsumers(payload, onActed),
-      mediaLost: () => this.#mediaLost(),
-      endpointsLost: (peers, producers) => {
-        const before = this.#state;
-        this.#apply({ type: 'endpoints-lost', now: this.#now(), peers, producers });
-        this.#tellMediaLost(before);
-      },
+      mediaLost: (node) => this.#mediaLost(node),
+      endpointsLost: (peers, producers) => this.#endpointsLost(peers, producers),
       stepDown: () => this.#stepDown(),
     };
     this.#media = new VisitMedia(mediaHost);
@@ -190,7 +189,9 @@ export class VisitActor {
       now: () => this.#now(),
       visit: () => this.#visit,
       apply: (command) => this.#apply(command),
-      mediaLost: () => this.#mediaLost(),
+      mediaLost: () => {
+        for (const { node } of this.#visit ? nodesOf(this.#visit) : []) this.#mediaLost(node);
+      },
       tellMediaLost: (before) => this.#tellMediaLost(before),
     });
     this.#handlers = {
@@ -206,7 +207,6 @@ export class VisitActor {
         commit: (decision) => this.#answer(decision),
         roundTrips: () => this.#writer.roundTrips,
         turnOf: (session, task) => this.#turnOf(session, task),
-        mediaLost: () => this.#mediaLost(),
       }),
       ...mapActs((name) => (session: Session, request) => {
         const by = { participant: session.person.id };
@@ -235,7 +235,12 @@ export class VisitActor {
 
   /** Whether the visit is at that node, or on its way there. */
   uses(node: NodeId): boolean {
-    return this.media?.node === node || this.#relocation.arrival?.to.node === node;
+    return this.isAt(node) || this.#relocation.arrival?.to.node === node;
+  }
+
+  /** Whether some of the visit is at that node. */
+  isAt(node: NodeId): boolean {
+    return this.#visit !== undefined && isAt(this.#visit, node);
   }
 
   /** The visit, where there is one, for what was measured of it. */
@@ -306,28 +311,33 @@ export class VisitActor {
   async nodeLinked({ nodeId, bootId }: LinkedNode): Promise<void> {
     if (this.#relocation.arrival?.to.node === nodeId)
       await this.#happen(() => this.#relocation.lost(nodeId, bootId));
-    if (this.#visit?.media?.node === nodeId) await this.#media.readopt();
+    if (this.isAt(nodeId)) await this.#media.readopt();
   }
 
   /** A node is lost: the visit goes on at another one, if it was there, and stays if it was on its way there. */
   async nodeLost(node: NodeId): Promise<void> {
     if (this.#relocation.arrival?.to.node === node)
       await this.#happen(() => this.#relocation.lost(node));
-    if (this.#visit?.media?.node === node) await this.#media.readopt();
+    if (this.isAt(node)) await this.#media.readopt();
   }
 
   /** What a node says of this visit. */
   report(report: Exclude<NodeReport, { type: 'linked' | 'lost' | 'draining' }>): void {
     if (this.#closing || !this.#visit) return;
     const { arrival } = this.#relocation;
-    const isHere = report.node === this.#visit.media?.node;
     switch (report.type) {
       case 'visits-lost':
         void this.#happen(() => {
           this.#relocation.lost(report.node);
           // In its turn: the visit may have come there, or gone from there, meanwhile.
-          if (report.node === this.#visit?.media?.node) this.#mediaLost();
+          this.#mediaLost(report.node);
         });
+        return;
+      case 'peers-lost':
+        void this.#happen(() => this.#endpointsLost(report.peers, []));
+        // What went with the worker besides is found by asking.
+        if (this.isAt(report.node)) void this.#media.readopt();
+        if (arrival?.to.node === report.node) void arrival.media.readopt();
         return;
       case 'transport-state': {
         const owner = this.#media.ownerOf(report.peer) ?? arrival?.media.ownerOf(report.peer);
@@ -336,12 +346,11 @@ export class VisitActor {
         return;
       }
       case 'scores':
-        if (!isHere) return;
-        this.#news.scored(report.producers);
-        this.#clinic.tellQueue(this.#visit);
+        this.#scored(report);
         return;
       case 'speaker':
-        if (isHere) this.#news.speaks(report.producerId);
+        // Who speaks elsewhere is heard at home, too.
+        if (report.node === this.#visit.media?.node) this.#news.speaks(report.producerId);
         return;
     }
   }
@@ -708,7 +717,7 @@ export class VisitActor {
     this.#clinic.follow(visit);
     this.#news.follow(before, visit);
     this.#media.changed(visit, replanned(before, visit));
-    if (before.media) this.#media.tidy(effects, before.media);
+    this.#media.tidy(effects, before);
     void this.#media.scheduleSync();
     this.#relocation.endIfReady();
     return { visit, committed };
@@ -770,14 +779,32 @@ export class VisitActor {
     });
   }
 
-  #mediaLost(): void {
-    if (this.#relocation.rescue()) return;
-    this.#media.forget();
-    if (this.#closing || !this.#visit) return;
-    const before = this.#visit;
-    this.#apply({ type: 'media-lost', now: this.#now() });
+  /** Of what the node says, what it gets from the pages themselves: pipes say nothing of a line. */
+  #scored({ node, producers }: Extract<NodeReport, { type: 'scores' }>): void {
+    const visit = this.#visit;
+    if (!visit || !this.isAt(node)) return;
+    this.#news.scored(
+      producers.filter(({ producerId }) => nodeOfProducer(visit, producerId)?.node === node),
+    );
+    this.#clinic.tellQueue(visit);
+  }
+
+  /** The node has nothing of the visit any more. */
+  #mediaLost(node: NodeId): void {
+    if (this.#closing || !this.isAt(node) || this.#relocation.rescue()) return;
+    const before = this.#state;
+    const isAll = nodesOf(before).every((media) => media.node === node);
+    if (isAll) this.#media.forget();
+    this.#apply({ type: 'media-lost', now: this.#now(), node });
     this.#tellMediaLost(before);
-    this.#news.speaks(null);
+    if (isAll) this.#news.speaks(null);
+  }
+
+  /** The nodes have the visit, but not these. */
+  #endpointsLost(peers: readonly PeerId[], producers: readonly ProducerId[]): void {
+    const before = this.#state;
+    this.#apply({ type: 'endpoints-lost', now: this.#now(), peers, producers });
+    this.#tellMediaLost(before);
   }
 
   #tellMediaLost(before: Visit): void {

@@ -8,7 +8,7 @@ import {
   type ProducerId,
   type TransportId,
 } from '@bedside/protocol';
-import { plan, replanned } from '../plan/plan.ts';
+import { replanned } from '../plan/plan.ts';
 import type { Effect } from '../visit/decide.ts';
 import { mayProduce } from '../visit/endpoint.ts';
 import { arriving } from '../visit/relocation.ts';
@@ -25,11 +25,13 @@ export class Arrival {
   readonly media: VisitMedia;
   readonly #endpoints = new Map<ParticipantId, Endpoint>();
   readonly #ready = new Set<ParticipantId>();
+  readonly #host: MediaHost;
   #settled = false;
 
   /** `host`: of the visit's media. `failed`: there is nothing at the new node any more. */
   constructor(to: Media, host: MediaHost, failed: () => void) {
     this.to = to;
+    this.#host = host;
     this.media = new VisitMedia({
       ...host,
       visit: () => {
@@ -42,7 +44,7 @@ export class Arrival {
         const named = this.#settled ? payload : { ...payload, recvTransportId };
         host.sendConsumers(id, named, onActed);
       },
-      mediaLost: () => (this.#settled ? host.mediaLost() : failed()),
+      mediaLost: (node) => (this.#settled ? host.mediaLost(node) : failed()),
       endpointsLost: (peers, producers) => {
         if (this.#settled) host.endpointsLost(peers, producers);
         else if (peers.length + producers.length > 0) failed();
@@ -88,9 +90,9 @@ export class Arrival {
         ? known
         : { peer: randomUUID() as PeerId, request: requestId, producers: [] };
     this.#endpoints.set(id, endpoint);
-    const flows = plan(this.of(visit)).get(id) ?? [];
     try {
-      const opened = await this.media.open(this.to, id, endpoint.peer, rtpCapabilities, flows);
+      const at = this.of(visit);
+      const opened = await this.media.open(this.to, id, endpoint.peer, rtpCapabilities, at);
       this.media.told(id);
       return opened;
     } catch (thrown) {
@@ -160,7 +162,8 @@ export class Arrival {
     if (!endpoint) return;
     this.#endpoints.delete(id);
     this.#ready.delete(id);
-    this.media.tidy([{ type: 'close-peer', peer: endpoint.peer }], this.to);
+    const visit = this.#host.visit();
+    if (visit) this.media.tidy([{ type: 'close-peer', peer: endpoint.peer }], this.of(visit));
   }
 
   /** The visit changed: what follows from it here follows there, too. */
@@ -171,7 +174,7 @@ export class Arrival {
     const effects = differences(was, is);
     for (const effect of effects)
       if (effect.type === 'close-producer') this.#forget(effect.producer);
-    this.media.tidy(effects, this.to);
+    this.media.tidy(effects, was);
     this.media.changed(is, replanned(was, is));
     void this.media.scheduleSync();
   }

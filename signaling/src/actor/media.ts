@@ -20,22 +20,53 @@ import type { Clock } from '@bedside/service';
 import type { Logger } from 'pino';
 import type { NodeClient } from '../nodes/client.ts';
 import { place } from '../nodes/placement.ts';
+import { pipesOf } from '../plan/pipes.ts';
 import { type PlannedFlow, plan } from '../plan/plan.ts';
 import type { Effect } from '../visit/decide.ts';
+import { nodeOfPeer, nodeOfProducer, nodesOf } from '../visit/nodes.ts';
 import { findPresent, type Media, type Visit } from '../visit/state.ts';
+import { type DescribedPipes, VisitPipes } from './pipes.ts';
 
 /** Listeners in one `apply-plan`: keeps the answer well below the control link's message limit. */
 const LISTENERS_PER_CALL = 16;
 /** What failed at the node is tried again after these delays, with jitter. */
 export const RESYNC_MIN_MS = 500;
 const RESYNC_MAX_MS = 8_000;
+/** A node that was too full for one more is not asked again for as long. */
+const FULL_MS = 5_000;
 
 /** What the node made for one endpoint. */
 interface Peer {
   readonly participant: ParticipantId;
+  readonly at: Media;
   readonly sendTransportId: TransportId;
   readonly recvTransportId: TransportId;
   readonly consumers: Map<ConsumerId, ConsumerParameters>;
+}
+
+/** Commands that concern one peer, or one producer. */
+type EndpointCommand =
+  | 'connect-transport'
+  | 'restart-ice'
+  | 'produce'
+  | 'pause-producer'
+  | 'close-producer'
+  | 'start-consumers'
+  | 'prefer-consumers'
+  | 'close-peer';
+
+interface PlannedListener {
+  readonly id: ParticipantId;
+  readonly peer: PeerId;
+  readonly at: Media;
+  readonly flows: readonly PlannedFlow[];
+}
+
+/** What one node has of the visit. */
+interface DescribedNode {
+  readonly media: Media;
+  readonly peers: ControlResponse<'describe-visit'>['peers'];
+  readonly pipes: DescribedPipes;
 }
 
 /** The actor, as its media sees it. */
@@ -61,16 +92,16 @@ export interface MediaHost {
     onActed: () => void,
   ): void;
   /** The node has nothing of the visit any more. */
-  mediaLost(): void;
-  /** The node has the visit, but not these. */
+  mediaLost(node: NodeId): void;
+  /** The nodes have the visit, but not these. */
   endpointsLost(peers: PeerId[], producers: ProducerId[]): void;
   /** The node knows of a newer owner. */
   stepDown(): void;
 }
 
 /**
- * The visit's part at its node: what was made there, and the work of keeping it equal to the plan. What
- * can't be done now, or may or may not have been done, is found by asking the node, and made good later.
+ * The visit's part at its nodes: what was made there, and the work of keeping it equal to the plan. What
+ * can't be done now, or may or may not have been done, is found by asking the nodes, and made good later.
  */
 export class VisitMedia {
   readonly #host: MediaHost;
@@ -81,15 +112,23 @@ export class VisitMedia {
   #stopped = false;
   #syncFailures = 0;
   #cancelResync: (() => void) | undefined;
-  /** `#peers` is what the node has. */
+  /** `#peers` and `#pipes` are what the nodes have. */
   #adopted = true;
   /** What the node was asked to close, until it answers or fails to. */
   readonly #tidying = new Set<Promise<void>>();
   /** Microphones that are being paused: nobody is to hear more of them than before until they are. */
   readonly #pausing = new Set<Promise<void>>();
+  readonly #pipes: VisitPipes;
+  /** Nodes that had no room, and until when they are not asked again. */
+  readonly #full = new Map<NodeId, number>();
 
   constructor(host: MediaHost) {
     this.#host = host;
+    this.#pipes = new VisitPipes({
+      scope: this.scope,
+      callAt: (media, name, request) => this.callAt(media, name, request),
+      isUp: (media) => this.#bootOf(media) === media.bootId,
+    });
   }
 
   /** What every command names. */
@@ -97,13 +136,27 @@ export class VisitMedia {
     return { visit: this.#host.key, epoch: this.#host.epoch };
   }
 
-  /** The node came back with nothing, and the news waits in the queue. */
-  get hasRebooted(): boolean {
-    const media = this.#host.visit()?.media;
-    return media !== undefined && (this.#bootOf(media) ?? media.bootId) !== media.bootId;
+  /** What nodes had that came back with nothing is lost, also while the news of it waits in the queue. */
+  leaveRebooted(): void {
+    for (const { node, bootId } of this.#nodes)
+      if ((this.#bootOf({ node, bootId }) ?? bootId) !== bootId) this.#host.mediaLost(node);
   }
 
-  /** Where a visit without media goes; not to `full` ones. @throws BedsideError `capacity`, `media-unavailable` */
+  /** Where one more endpoint goes: to the visit's home, or to another node that has room. @throws BedsideError as `place` */
+  placeEndpoint(full: readonly NodeId[]): Media {
+    const now = this.#host.clock.now();
+    for (const [node, until] of this.#full) if (until <= now) this.#full.delete(node);
+    const nodes = this.#nodes;
+    const roomy = nodes.find(({ node }) => !full.includes(node) && !this.#full.has(node));
+    return roomy ?? this.place([...full, ...nodes.map(({ node }) => node)]);
+  }
+
+  /** The node had no room for one more. */
+  isFull(node: NodeId): void {
+    this.#full.set(node, this.#host.clock.now() + FULL_MS);
+  }
+
+  /** Where a visit goes that is nowhere yet; not to `full` ones. @throws BedsideError `capacity`, `media-unavailable` */
   place(full: readonly NodeId[] = []): Media {
     const { nodes } = this.#host;
     const linked = nodes.linked();
@@ -119,15 +172,14 @@ export class VisitMedia {
   }
 
   /**
-   * The node is lost: the visit can begin anew at another one, where one takes it. What the lost one may
-   * still have is closed when it is heard of again. False where there is no other place, or no need.
+   * Nodes are lost: what the visit had there can begin anew at another one, where one takes it. What the lost
+   * one may still have is closed when it is heard of again. False where there is no other place, or no need.
    */
   leave(): boolean {
     const { nodes } = this.#host;
-    const media = this.#host.visit()?.media;
-    if (!media || !nodes.isLost(media.node)) return false;
-    if (!place(nodes.linked(), nodes.region, Math.random).ok) return false;
-    this.#host.mediaLost();
+    const lost = this.#nodes.filter(({ node }) => nodes.isLost(node));
+    if (lost.length === 0 || !place(nodes.linked(), nodes.region, Math.random).ok) return false;
+    for (const { node } of lost) this.#host.mediaLost(node);
     return true;
   }
 
@@ -161,37 +213,49 @@ export class VisitMedia {
     return { id: endpoint.peer, ...peer };
   }
 
-  /** Opens a participant's transports and consumers, for a visit that may be new to the node. */
+  /**
+   * Opens a participant's transports and consumers, for a visit that may be new to the node.
+   * @param visit as it is with them
+   */
   async open(
     media: Media,
     participant: ParticipantId,
     peer: PeerId,
     rtpCapabilities: RtpCapabilities,
-    flows: readonly PlannedFlow[],
+    visit: Visit,
   ) {
     this.#host.nodes.keepVisit(media, this.#host.key);
+    const planned = plan(visit);
+    const flows = planned.get(participant) ?? [];
+    // Without a pipe there are others to see and hear; it is tried again.
+    await this.#pipes.sync(pipesOf(visit, planned)).catch((thrown: unknown) => {
+      this.#unsynced.add(participant);
+      this.#resyncLater(toBedsideError(thrown));
+    });
     const { sendTransport, recvTransport, consumers } = await this.callAt(media, 'open-peer', {
       ...this.scope,
       peer,
       rtpCapabilities,
       flows: flows.map(({ flow }) => flow),
     });
-    const planned = consumers.flatMap((consumer) => consumerFor(flows, consumer));
+    const opened = consumers.flatMap((consumer) => consumerFor(flows, consumer));
     this.#peers.set(peer, {
       participant,
+      at: media,
       sendTransportId: sendTransport.transportId,
       recvTransportId: recvTransport.transportId,
-      consumers: new Map(planned.map((consumer) => [consumer.consumerId, consumer])),
+      consumers: new Map(opened.map((consumer) => [consumer.consumerId, consumer])),
     });
-    return { sendTransport, recvTransport, consumers: planned };
+    return { sendTransport, recvTransport, consumers: opened };
   }
 
-  /** At the node that carries the visit. @throws BedsideError `not-joined` where none does */
-  call<Name extends ControlCommandName>(
+  /** At the node of the peer, or of the producer, that the request names. @throws BedsideError `not-joined` where the visit is nowhere */
+  call<Name extends EndpointCommand>(
     name: Name,
     request: ControlRequest<Name>,
   ): Promise<ControlResponse<Name>> {
-    const media = this.#host.visit()?.media;
+    const visit = this.#host.visit();
+    const media = visit && nodeFor(visit, request);
     return media
       ? this.callAt(media, name, request)
       : Promise.reject(new BedsideError('not-joined'));
@@ -222,26 +286,35 @@ export class VisitMedia {
     }
   }
 
-  /** Closes at the node what the visit has no use for, and pauses what is to be silent. What fails is found again when the node is described. */
-  tidy(effects: readonly Effect[], media: Media): void {
+  /**
+   * Closes at the nodes what the visit has no use for, and pauses what is to be silent. What fails is found
+   * again when the nodes are described.
+   * @param visit that has what the effects name
+   */
+  tidy(effects: readonly Effect[], visit: Visit): void {
     for (const effect of effects) {
       if (effect.type === 'close-peer')
-        this.#tidies(this.callAt(media, 'close-peer', { ...this.scope, peer: effect.peer }));
+        this.#tidies(this.#callIn(visit, 'close-peer', { peer: effect.peer }));
       else if (effect.type === 'close-producer')
-        this.#tidies(
-          this.callAt(media, 'close-producer', { ...this.scope, producerId: effect.producer }),
-        );
-      else if (effect.type === 'pause-producer')
-        this.#tidies(
-          this.callAt(media, 'pause-producer', {
-            ...this.scope,
-            producerId: effect.producer,
-            paused: effect.paused,
-          }),
-          this.#pausing,
-        );
-      else if (effect.type === 'close-visit') this.#host.nodes.closeVisit(media, this.scope);
+        this.#tidies(this.#callIn(visit, 'close-producer', { producerId: effect.producer }));
+      else if (effect.type === 'pause-producer') {
+        const { producer: producerId, paused } = effect;
+        this.#tidies(this.#callIn(visit, 'pause-producer', { producerId, paused }), this.#pausing);
+      } else if (effect.type === 'close-visit') {
+        this.#pipes.drop(effect.media);
+        this.#host.nodes.closeVisit(effect.media, this.scope);
+      }
     }
+  }
+
+  async #callIn<Name extends EndpointCommand>(
+    visit: Visit,
+    name: Name,
+    request: Omit<ControlRequest<Name>, 'visit' | 'epoch'>,
+  ): Promise<unknown> {
+    const scoped = { ...this.scope, ...request } as ControlRequest<Name>;
+    const media = nodeFor(visit, scoped);
+    return media && this.callAt(media, name, scoped);
   }
 
   #tidies(call: Promise<unknown>, underWay = this.#tidying): void {
@@ -255,7 +328,8 @@ export class VisitMedia {
 
   /** Has who may differ from the plan looked at in a turn of its own. */
   async scheduleSync(): Promise<void> {
-    if (this.#syncQueued || this.#closing || (this.#unsynced.size === 0 && this.#adopted)) return;
+    const isInLine = this.#unsynced.size === 0 && this.#adopted && this.#pipes.isEmpty;
+    if (this.#syncQueued || this.#closing || isInLine) return;
     this.#syncQueued = true;
     // At the end of the queue: commands that wait already share one call.
     await this.#host.happen(async () => {
@@ -309,19 +383,40 @@ export class VisitMedia {
     const visit = this.#host.visit();
     if (!visit?.media) {
       this.#unsynced.clear();
+      this.#pipes.forget();
       return;
     }
     if (!this.#adopted) return this.#adopt();
     const planned = plan(visit);
+    // What one pipe lacks is no reason for others not to see and hear what is there.
+    const pipes = await this.#pipes.sync(pipesOf(visit, planned)).then(
+      () => undefined,
+      (thrown: unknown) => ({ thrown }),
+    );
     const listeners = [...this.#unsynced].flatMap((id) => {
       const peer = findPresent(visit, id)?.endpoint?.peer;
-      if (peer && this.#peers.has(peer)) return [{ id, peer, flows: planned.get(id) ?? [] }];
+      const at = peer && this.#peers.get(peer)?.at;
+      if (at) return [{ id, peer, at, flows: planned.get(id) ?? [] }];
       this.#unsynced.delete(id);
       return [];
     });
+    const nodes = [...Map.groupBy(listeners, ({ at }) => at.node).values()];
+    const outcomes = await Promise.allSettled(nodes.map((there) => this.#applyPlan(there)));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
+    if (!pipes) return;
+    // What the pipe is to bring was refused.
+    for (const { id } of listeners) this.#unsynced.add(id);
+    throw pipes.thrown;
+  }
+
+  /** @param listeners of one node */
+  async #applyPlan(listeners: readonly PlannedListener[]): Promise<void> {
     for (let start = 0; start < listeners.length; start += LISTENERS_PER_CALL) {
       const some = listeners.slice(start, start + LISTENERS_PER_CALL);
-      const { listeners: results } = await this.call('apply-plan', {
+      const [first] = some;
+      if (!first) return;
+      const { listeners: results } = await this.callAt(first.at, 'apply-plan', {
         ...this.scope,
         listeners: some.map(({ peer, flows }) => ({ peer, flows: flows.map(({ flow }) => flow) })),
       });
@@ -396,35 +491,50 @@ export class VisitMedia {
     await this.scheduleSync();
   }
 
-  /** Takes over what the node has of this visit; closes what the visit has not. */
+  /** Takes over what the nodes have of this visit; closes what the visit has not. */
   async #adopt(): Promise<void> {
-    const media = this.#host.visit()?.media;
-    if (!media) {
+    this.leave();
+    this.leaveRebooted();
+    const nodes = this.#nodes;
+    if (nodes.length === 0) {
       this.#adopted = true;
       return;
     }
-    const bootId = this.#bootOf(media);
-    if (!bootId) {
-      if (this.leave()) return;
-      throw new BedsideError('media-unavailable', { retryAfterMs: RESYNC_MIN_MS });
-    }
-    if (bootId !== media.bootId) {
-      this.#host.mediaLost();
-      return;
-    }
-    const { peers } = await this.call('describe-visit', this.scope);
+    const answers = await Promise.allSettled(nodes.map((media) => this.#describe(media)));
+    const reached = answers.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    const failed = answers.find((each) => each.status === 'rejected');
+    // One node that can't be asked is no reason for what the others have to wait.
+    if (reached.length > 0) await this.#takeOver(reached);
+    if (failed) throw failed.reason;
     this.#adopted = true;
+    await this.#sync();
+  }
+
+  /** @throws BedsideError `media-unavailable` */
+  async #describe(media: Media): Promise<DescribedNode> {
+    const peers: DescribedNode['peers'] = [];
+    const first = await this.callAt(media, 'describe-visit', this.scope);
+    peers.push(...first.peers);
+    for (let from = first.next; from !== undefined; ) {
+      const page = await this.callAt(media, 'describe-visit', { ...this.scope, from });
+      peers.push(...page.peers);
+      from = page.next;
+    }
+    return { media, peers, pipes: { sends: first.sends, receives: first.receives } };
+  }
+
+  async #takeOver(nodes: readonly DescribedNode[]): Promise<void> {
     const before = this.#host.visit();
     if (!before) return;
-    const described = new Map(peers.map((peer) => [peer.peer, peer]));
-    const endpoints = endpointsOf(before);
-    const ours = new Set(endpoints.map(({ peer }) => peer));
-    this.tidy(
-      [...described.keys()]
-        .filter((peer) => !ours.has(peer))
-        .map((peer) => ({ type: 'close-peer', peer })),
-      media,
+    this.#pipes.adopt(new Map(nodes.map(({ media, pipes }) => [media, pipes])));
+    const described = new Map(
+      nodes.flatMap(({ media, peers }) => peers.map((peer) => [peer.peer, { ...peer, media }])),
     );
+    const isReached = (media: Media | undefined) => nodes.some((each) => each.media === media);
+    const endpoints = endpointsOf(before).filter(({ peer }) => isReached(nodeOfPeer(before, peer)));
+    const ours = new Set(endpoints.map(({ peer }) => peer));
+    for (const [peer, { media }] of described)
+      if (!ours.has(peer)) this.#tidies(this.callAt(media, 'close-peer', { ...this.scope, peer }));
     const lost: ProducerId[] = [];
     for (const { peer, producers } of endpoints) {
       const there = new Map(
@@ -437,8 +547,9 @@ export class VisitMedia {
           await this.call('pause-producer', { ...this.scope, producerId, paused });
         there.delete(producerId);
       }
+      const media = described.get(peer)?.media;
       for (const producerId of there.keys())
-        await this.call('close-producer', { ...this.scope, producerId });
+        if (media) await this.callAt(media, 'close-producer', { ...this.scope, producerId });
     }
     this.#host.endpointsLost(
       endpoints.filter(({ peer }) => !described.has(peer)).map(({ peer }) => peer),
@@ -448,9 +559,15 @@ export class VisitMedia {
     for (const { id, peer } of endpoints) {
       const there = described.get(peer);
       if (!there) continue;
-      const { sendTransportId, recvTransportId } = there;
+      const { sendTransportId, recvTransportId, media: at } = there;
       const told = this.#peers.get(peer)?.consumers ?? new Map<ConsumerId, ConsumerParameters>();
-      this.#peers.set(peer, { participant: id, sendTransportId, recvTransportId, consumers: told });
+      this.#peers.set(peer, {
+        participant: id,
+        at,
+        sendTransportId,
+        recvTransportId,
+        consumers: told,
+      });
       // The page may have missed what was started, and this gateway the answer that opened or closed one.
       if (this.#host.isReconciled(id)) this.start(peer, [...told.keys()]);
       const open = new Set(there.consumers.map(({ consumerId }) => consumerId));
@@ -463,7 +580,6 @@ export class VisitMedia {
       );
       this.#unsynced.add(id);
     }
-    await this.#sync();
   }
 
   /** The state changed: these may differ from the plan now, and peers that are not in it are gone. */
@@ -488,16 +604,22 @@ export class VisitMedia {
     this.#adopted = false;
   }
 
-  /** Nothing is at the node any more. */
+  /** Nothing is at any node any more. */
   forget(): void {
     this.#adopted = true;
     this.#unsynced.clear();
+    this.#pipes.forget();
   }
 
   /** Nothing more is done at the node; answers that are under way change nothing. */
   stop(): void {
     this.#stopped = true;
     this.#cancelResync?.();
+  }
+
+  get #nodes(): readonly Media[] {
+    const visit = this.#host.visit();
+    return visit ? nodesOf(visit) : [];
   }
 
   get #closing(): boolean {
@@ -509,6 +631,13 @@ export class VisitMedia {
     return this.#host.nodes.linked().find(({ nodeId }) => nodeId === media.node)?.bootId;
   }
 }
+
+/** Where what the request names is. */
+const nodeFor = (
+  visit: Visit,
+  request: { peer: PeerId } | { producerId: ProducerId },
+): Media | undefined =>
+  'peer' in request ? nodeOfPeer(visit, request.peer) : nodeOfProducer(visit, request.producerId);
 
 function endpointsOf(visit: Visit) {
   return visit.participants.flatMap(({ id, endpoint }) => (endpoint ? [{ id, ...endpoint }] : []));

@@ -8,9 +8,9 @@ import {
   type ProducerId,
   toBedsideError,
 } from '@bedside/protocol';
-import { plan } from '../plan/plan.ts';
 import type { VisitCommandName, VisitTelemetry } from '../ports.ts';
 import type { Command, Decision, Effect } from '../visit/decide.ts';
+import { nodeOfPeer, nodesLeft } from '../visit/nodes.ts';
 import { findPresent, type Media, type Visit } from '../visit/state.ts';
 import { viewOf } from '../visit/view.ts';
 import { type Act, nameOf } from './acts.ts';
@@ -40,8 +40,6 @@ export interface CommandHost {
   roundTrips(): number;
   /** A page's turn. @throws BedsideError where it speaks for its participant no more */
   turnOf<Result>(session: Session, task: () => Result | Promise<Result>): Promise<Result>;
-  /** Nothing is at the node any more. */
-  mediaLost(): void;
 }
 
 /** Of pages, but for what the visit decides by itself. */
@@ -191,19 +189,31 @@ export function createPageCommands(host: CommandHost): PageCommands {
 
 async function join(host: CommandHost, session: Session, request: ClientRequest<'join'>) {
   host.relocation.drop(session.person.id);
-  if (host.media().hasRebooted) host.mediaLost();
-  else host.media().leave();
+  host.media().leaveRebooted();
+  host.media().leave();
   const full: NodeId[] = [];
   for (;;) {
-    const media = host.visit().media ?? host.media().place(full);
+    const at = repeated(host, session, request) ?? host.media().placeEndpoint(full);
     try {
-      return await joinAt(host, media, session, request);
+      return await joinAt(host, at, session, request);
     } catch (thrown) {
       // What is known here of a node's load is a while old: the node knows better.
-      const isFull = !host.visit().media && toBedsideError(thrown).code === 'capacity';
-      if (!isFull || full.push(media.node) >= PLACES_TRIED) throw thrown;
+      if (toBedsideError(thrown).code !== 'capacity') throw thrown;
+      host.media().isFull(at.node);
+      if (full.push(at.node) >= PLACES_TRIED || repeated(host, session, request)) throw thrown;
     }
   }
+}
+
+/** Where the answer of this very `join` is, which may have been lost. */
+function repeated(
+  host: CommandHost,
+  session: Session,
+  { requestId }: ClientRequest<'join'>,
+): Media | undefined {
+  const visit = host.visit();
+  const endpoint = findPresent(visit, session.person.id)?.endpoint;
+  return endpoint?.request === requestId ? nodeOfPeer(visit, endpoint.peer) : undefined;
 }
 
 async function joinAt(
@@ -228,25 +238,27 @@ async function joinAt(
   });
   const peer = findPresent(decision.visit, id)?.endpoint?.peer;
   if (!peer) throw new BedsideError('internal');
-  const flows = plan(decision.visit).get(id) ?? [];
   const decided = performance.now();
   telemetry.joinPhase('decide', (decided - started) / 1000);
 
+  const isNewNode = nodesLeft(decision.visit, before).length > 0;
   let opened: Awaited<ReturnType<VisitMedia['open']>>;
   try {
-    opened = await media.open(at, id, peer, rtpCapabilities, flows);
+    opened = await media.open(at, id, peer, rtpCapabilities, decision.visit);
   } catch (thrown) {
     // An answer that is late may still be a peer at the node.
     if (decision.visit !== before) {
-      const effect: Effect = before.media ? { type: 'close-peer', peer } : { type: 'close-visit' };
-      media.tidy([effect], at);
+      const effect: Effect = isNewNode
+        ? { type: 'close-visit', media: at }
+        : { type: 'close-peer', peer };
+      media.tidy([effect], decision.visit);
     }
     throw thrown;
   }
   telemetry.joinPhase('node', (performance.now() - decided) / 1000);
 
   // Where the visit is new the node may still have something of it: an owner before could not reach it.
-  if (!before.media) media.doubtNode();
+  if (isNewNode) media.doubtNode();
   const roundTrips = host.roundTrips();
   const { committed, visit } = host.commit(decision);
   media.told(id);

@@ -213,7 +213,7 @@ export class VisitRegistry implements Visits {
   }
 
   #visitsAt(node: NodeId): VisitActor[] {
-    return [...this.#actors.values()].filter(({ media }) => media?.node === node);
+    return [...this.#actors.values()].filter((actor) => actor.isAt(node));
   }
 
   /** Has the visits of a node go elsewhere while they go on, some at a time. Resolves with how many went. */

@@ -8,6 +8,7 @@ import {
   toBedsideError,
 } from '@bedside/protocol';
 import type { Command } from '../visit/decide.ts';
+import { nodesOf } from '../visit/nodes.ts';
 import { findPresent, type Media, present, type Visit } from '../visit/state.ts';
 import { Arrival } from './arrival.ts';
 import type { MediaHost, VisitMedia } from './media.ts';
@@ -62,7 +63,10 @@ export class Relocation {
     const { mediaHost, sessions, media } = this.#host;
     const visit = this.#host.visit();
     if (!visit?.media || this.#arrival) return Promise.resolve(false);
-    const to = otherPlace(media(), visit.media.node);
+    const to = otherPlace(
+      media(),
+      nodesOf(visit).map(({ node }) => node),
+    );
     if (!to) return Promise.resolve(false);
     const arrival: Arrival = new Arrival(to, mediaHost, () =>
       this.#happen(() => this.#stop(arrival)),
@@ -201,7 +205,7 @@ export class Relocation {
     const before = this.#host.visit();
     const scope = this.#host.media().scope;
     if (!before?.media) return;
-    const { media: from } = before;
+    const from = nodesOf(before);
     const { endpoints } = arrival;
     for (const { id, endpoint } of before.participants)
       for (const { id: old, source } of endpoint?.producers ?? []) {
@@ -219,7 +223,7 @@ export class Relocation {
     });
     this.#host.tellMediaLost(before);
     const close = () => {
-      mediaHost.nodes.closeVisit(from, scope);
+      for (const node of from) mediaHost.nodes.closeVisit(node, scope);
       for (const id of endpoints.keys()) sessions.send(id, 'relocation-ended', { moved: true });
       this.#ended(true);
     };
@@ -267,9 +271,9 @@ export class Relocation {
   }
 }
 
-function otherPlace(media: VisitMedia, from: NodeId): Media | undefined {
+function otherPlace(media: VisitMedia, from: readonly NodeId[]): Media | undefined {
   try {
-    return media.place([from]);
+    return media.place(from);
   } catch {
     return undefined;
   }

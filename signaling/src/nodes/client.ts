@@ -21,6 +21,7 @@ export type NodeReport =
   | ({ type: 'transport-state'; node: NodeId } & ControlEventPayload<'transport-state'>)
   | ({ type: 'scores'; node: NodeId } & ControlEventPayload<'scores'>)
   | ({ type: 'speaker'; node: NodeId } & ControlEventPayload<'speaker'>)
+  | ({ type: 'peers-lost'; node: NodeId } & ControlEventPayload<'peers-lost'>)
   | ({ type: 'visits-lost'; node: NodeId } & ControlEventPayload<'visits-lost'>);
 
 /** The nodes, as the actor sees them. */

@@ -45,7 +45,14 @@ export interface NodeLinkOptions {
   ) => void;
 }
 
-const REPORTS = ['load', 'transport-state', 'scores', 'speaker', 'visits-lost'] as const;
+const REPORTS = [
+  'load',
+  'transport-state',
+  'scores',
+  'speaker',
+  'peers-lost',
+  'visits-lost',
+] as const;
 
 /** The control link with one node. Reconnects by itself until it is closed. */
 export class NodeLink {

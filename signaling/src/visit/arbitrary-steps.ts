@@ -23,6 +23,8 @@ import { findAdmitted, findPresent, type Media, type Person, type Visit } from '
 /** What may happen in a visit at random: commands, and what becomes one where it happens. */
 
 export const NODE = { node: 'node-1', bootId: 'boot-1' } as Media;
+/** The visit spreads over these. */
+const NODES = ['node-1', 'node-2', 'node-3'].map((node) => ({ ...NODE, node }) as Media);
 
 /** In the order of p0, p1, and so on. */
 const ROLES = [
@@ -191,7 +193,7 @@ const PLAIN: [number, fc.Arbitrary<Plain>][] = [
     }),
   ],
   [1, plain('recover', {})],
-  [1, plain('media-lost', {})],
+  [1, plain('media-lost', { node: fc.constantFrom(...NODES.map(({ node }) => node)) })],
 ];
 
 /** What depends on the visit in which it happens, or needs a new id. */
@@ -200,7 +202,10 @@ const situated = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('identify'), who, token, nth }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('disconnect'), who }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('expire'), who }) },
-  { weight: 14, arbitrary: fc.record({ do: fc.constant('join'), who, page, token, nth }) },
+  {
+    weight: 14,
+    arbitrary: fc.record({ do: fc.constant('join'), who, page, token, nth, at: fc.nat(2) }),
+  },
   {
     weight: 12,
     arbitrary: fc.record({
@@ -275,7 +280,7 @@ const SPOKEN = [['es'], ['en'], ['en', 'es'], ['ase'], ['ase', 'en'], ['en']];
 
 /** Everybody comes, and sends: so that a history need not begin with nobody. */
 export const GATHERING: readonly Step[] = SPOKEN.flatMap((speaks, index): Step[] => [
-  { do: 'join', who: index, page: 0, token: { token: 'first token' }, nth: 0 },
+  { do: 'join', who: index, page: 0, token: { token: 'first token' }, nth: 0, at: 0 },
   { do: 'produce', who: index, source: 'microphone', paused: false },
   { do: 'produce', who: index, source: 'camera', paused: false },
   { type: 'set-languages', by: { participant: idOf(index) }, speaks },
@@ -366,7 +371,7 @@ function coming(each: Situated<'connect' | 'identify' | 'join'>, at: Moment): Co
   if (each.do === 'connect') return { type: 'connect', now, person, session };
   const request = `request-${index}` as RequestId;
   const peer = `peer-${index}` as PeerId;
-  return { type: 'join', now, person, session, request, peer, media: NODE };
+  return { type: 'join', now, person, session, request, peer, media: NODES[each.at] ?? NODE };
 }
 
 function ofParticipant(

@@ -1,9 +1,10 @@
 import { admit, remove } from './admission.ts';
 import { share, tick } from './deadlines.ts';
-import { type Command, type Decision, unchanged } from './decision.ts';
+import { type Command, type Decision, type Effect, unchanged } from './decision.ts';
 import { reportQuality } from './evidence.ts';
 import { call, callAccepted, callExhausted, cancel, invite, revokeInvite } from './invites.ts';
 import { setInterpreting, setLanguages, takeTurn, whisper } from './languages.ts';
+import { nodesLeft, settleHome } from './nodes.ts';
 import { move } from './places.ts';
 import { connect, depart, disconnect, end, expire, identify, join, recover } from './presence.ts';
 import { recordOf } from './record.ts';
@@ -26,14 +27,20 @@ export function decide(visit: Visit, command: Command, request?: string): Decisi
   if (request !== undefined && isDone(visit, request)) return unchanged(visit);
   const decision = carryOut(visit, command);
   if (!decision.ok || decision.visit === visit) return decision;
-  const after = settle(decision.visit, command.now);
+  const after = settleHome(settle(decision.visit, command.now));
   const ended = whispersEnded(decision.visit, after, command.now);
   return {
     ok: true,
     visit: request === undefined ? after : withDone(after, request, command.now),
     events: [...decision.events, ...ended.events, ...recordOf(visit, after, command)],
-    effects: [...decision.effects, ...ended.effects],
+    effects: [...decision.effects, ...ended.effects, ...closed(visit, after, command)],
   };
+}
+
+/** Nodes that have no part in the visit any more. After a relocation they are closed once that is on record. */
+function closed(before: Visit, after: Visit, { type }: Command): Effect[] {
+  if (type === 'relocate') return [];
+  return nodesLeft(before, after).map((media) => ({ type: 'close-visit', media }));
 }
 
 function carryOut(visit: Visit, command: Command): Decision {
@@ -119,7 +126,7 @@ function carryOut(visit: Visit, command: Command): Decision {
     case 'relocate':
       return relocate(visit, command);
     case 'media-lost':
-      return mediaLost(visit, command.now);
+      return mediaLost(visit, command);
     case 'endpoints-lost':
       return endpointsLost(visit, command);
   }

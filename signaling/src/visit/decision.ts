@@ -13,6 +13,7 @@ import type {
   MessageTarget,
   MoveTarget,
   Need,
+  NodeId,
   ParticipantId,
   PeerId,
   Place,
@@ -55,7 +56,7 @@ export type Command =
   | { type: 'disconnect'; now: number; participant: ParticipantId; session: string }
   /** The grace time of a page without a socket is over. */
   | { type: 'expire'; now: number; participant: ParticipantId; session: string }
-  /** `media` is where the visit goes if it is nowhere yet; `peer` is new. */
+  /** `media` is where the participant's endpoint is opened, and the visit's home if it has none yet; `peer` is new. */
   | {
       type: 'join';
       now: number;
@@ -171,7 +172,7 @@ export type Command =
   /** It is there now, where participants have these endpoints. */
   | { type: 'relocate'; now: number; endpoints: ReadonlyMap<ParticipantId, Endpoint> }
   /** The node has nothing of the visit any more. */
-  | { type: 'media-lost'; now: number }
+  | { type: 'media-lost'; now: number; node: NodeId }
   /** The node has the visit, but not these. */
   | {
       type: 'endpoints-lost';
@@ -199,7 +200,7 @@ export type Effect =
   | { type: 'pause-producer'; producer: ProducerId; paused: boolean }
   | { type: 'close-producer'; producer: ProducerId }
   | { type: 'close-peer'; peer: PeerId }
-  | { type: 'close-visit' }
+  | { type: 'close-visit'; media: Media }
   | Told[keyof Told]
   | { type: 'say'; message: Message; audience: readonly ParticipantId[]; request?: string };
 

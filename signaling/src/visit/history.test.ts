@@ -1,10 +1,11 @@
-import type { ParticipantId, PeerId, ProducerId } from '@bedside/protocol';
+import type { NodeId, ParticipantId, PeerId, ProducerId } from '@bedside/protocol';
 import * as fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { plan } from '../plan/plan.ts';
 import { emptyVisit, longHistory, onHistories, outcomeOf, run } from './arbitrary.ts';
 import { type Command, decide, type Effect } from './decide.ts';
 import { GRANT_OF_SOURCE } from './grants.ts';
+import { nodeOfPeer } from './nodes.ts';
 import { roomsOf } from './places.ts';
 import { settle } from './settle.ts';
 import { admitted, type LedgerEvent, type Person, present, Visit } from './state.ts';
@@ -330,21 +331,28 @@ describe('the ledger', () => {
   });
 });
 
-/** A node that does what it is told. */
+/** Nodes that do what they are told. */
 class Model {
   readonly peers = new Map<PeerId, Map<ProducerId, boolean>>();
+  readonly #nodes = new Map<PeerId, NodeId | undefined>();
 
   lose(command: Command): void {
-    if (command.type === 'media-lost') this.peers.clear();
+    if (command.type === 'media-lost') this.#close(command.node);
     if (command.type !== 'endpoints-lost') return;
     for (const peer of command.peers) this.peers.delete(peer);
     for (const producers of this.peers.values())
       for (const producer of command.producers) producers.delete(producer);
   }
 
-  do(effect: Effect, isPaused: boolean): void {
+  #close(node: NodeId): void {
+    for (const peer of [...this.peers.keys()])
+      if (this.#nodes.get(peer) === node) this.peers.delete(peer);
+  }
+
+  do(effect: Effect, visit: Visit, isPaused: boolean): void {
     switch (effect.type) {
       case 'open-peer':
+        this.#nodes.set(effect.peer, nodeOfPeer(visit, effect.peer)?.node);
         if (!this.peers.has(effect.peer)) this.peers.set(effect.peer, new Map());
         return;
       case 'open-producer':
@@ -361,7 +369,7 @@ class Model {
         this.peers.delete(effect.peer);
         return;
       case 'close-visit':
-        this.peers.clear();
+        this.#close(effect.media.node);
         return;
     }
   }
@@ -381,7 +389,7 @@ const endpointsOf = (visit: Visit) =>
     ),
   );
 
-test('a node that does what the effects say has exactly what the visit has', () => {
+test('nodes that do what the effects say have exactly what the visit has', () => {
   onHistories((moments) => {
     const node = new Model();
     for (const moment of moments) {
@@ -390,7 +398,7 @@ test('a node that does what the effects say has exactly what the visit has', () 
       // One that is opened again is as it is.
       const paused = new Map([...endpointsOf(after).values()].flatMap((each) => [...each]));
       for (const effect of outcomeOf(moment).effects)
-        node.do(effect, 'producer' in effect && (paused.get(effect.producer) ?? false));
+        node.do(effect, after, 'producer' in effect && (paused.get(effect.producer) ?? false));
       expect(node.peers).toEqual(endpointsOf(after));
     }
   });

@@ -1,6 +1,6 @@
 import type { Grant, MoveTarget, ParticipantId, ProducerId, RequestId } from '@bedside/protocol';
 import { describe, expect, test } from 'vitest';
-import { personOf } from './arbitrary.ts';
+import { NODE, personOf } from './arbitrary.ts';
 import { type Command, decide } from './decide.ts';
 import { after, by, join, visitWith } from './examples.ts';
 import { findPresent, type Visit } from './state.ts';
@@ -197,7 +197,7 @@ describe('a whisper', () => {
     const gone = after(
       company,
       whisper('patient'),
-      { type: 'media-lost', now },
+      { type: 'media-lost', now, node: NODE.node },
       move(hold, ['patient']),
       whispering,
     );

@@ -14,6 +14,7 @@ import {
 } from './decision.ts';
 import { mayProduce, withoutEndpoint, withProducers } from './endpoint.ts';
 import { mustWait } from './entry.ts';
+import { endpointAt } from './nodes.ts';
 import { roomsOf } from './places.ts';
 import {
   findPresent,
@@ -124,7 +125,7 @@ export function join(
     tokens: withToken(earlier, person),
     connection: 'connected',
     session,
-    endpoint: { peer, request, producers: [] },
+    endpoint: endpointAt(visit, { peer, request, producers: [] }, media),
   };
   const events: LedgerEvent[] = [];
   if (!visit.media) events.push({ type: 'media-placed', at: now });
@@ -232,7 +233,6 @@ export function end(visit: Visit, { now, by }: Of<'end'>): Decision {
 
 /** The visit ends for everybody. */
 export function over(visit: Visit, now: number, why: Pick<LedgerEvent, 'by' | 'reason'>): Decision {
-  const { media } = visit;
   return change(
     without(visit, 'media', 'responsible', 'unattendedSince', 'handOver', 'offeredTo', 'turns'),
     {
@@ -246,7 +246,6 @@ export function over(visit: Visit, now: number, why: Pick<LedgerEvent, 'by' | 'r
       ...present(visit).map((each) => leftEvent(each, 'visit-ended', now)),
       { type: 'visit-ended', at: now, ...why },
     ],
-    media ? [{ type: 'close-visit' }] : [],
   );
 }
 
@@ -276,8 +275,7 @@ export function depart(
   const participants = swap(visit, left(participant, reason, now));
   const events = [{ ...leftEvent(participant, reason, now), ...(by ? { by } : {}) }];
   if (present(visit).length === 1) {
-    const { media, ...rest } = visit;
-    return change(rest, { participants }, events, media ? [{ type: 'close-visit' }] : []);
+    return change(without(visit, 'media'), { participants }, events);
   }
   const { endpoint } = participant;
   return change(

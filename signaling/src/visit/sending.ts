@@ -9,6 +9,7 @@ import {
   unchanged,
 } from './decision.ts';
 import { mayProduce, withoutEndpoint, withProducers } from './endpoint.ts';
+import { isAt, withoutNode } from './nodes.ts';
 import { findPresent, type LedgerEvent, type Producer, type Visit } from './state.ts';
 
 /** What participants send, and what the node has of it. */
@@ -87,16 +88,15 @@ export function closeProducer(
   );
 }
 
-export function mediaLost(visit: Visit, now: number): Decision {
-  if (!visit.media) return unchanged(visit);
-  const { media, ...rest } = visit;
-  // A peer that was opened while the news was on its way is part of nothing any more.
-  return change(
-    rest,
-    { participants: visit.participants.map(withoutEndpoint) },
-    [{ type: 'media-lost', at: now }],
-    [{ type: 'close-visit' }],
-  );
+export function mediaLost(visit: Visit, { now, node }: Of<'media-lost'>): Decision {
+  if (!isAt(visit, node)) return unchanged(visit);
+  const after = withoutNode(visit, node);
+  const events: LedgerEvent[] = after.media
+    ? visit.participants
+        .filter(({ id, endpoint }) => endpoint && !findPresent(after, id)?.endpoint)
+        .map(({ id, role }) => ({ type: 'media-lost', at: now, participant: id, role }))
+    : [{ type: 'media-lost', at: now }];
+  return change(after, {}, events);
 }
 
 export function endpointsLost(

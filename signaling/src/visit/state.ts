@@ -43,6 +43,10 @@ import { Call } from './call.ts';
  * What only the node can say (transports, consumers) is not here: the node describes it.
  */
 
+/** Where media runs. Another boot of the same node has none of it. */
+export const Media = z.object({ node: NodeId, bootId: z.string() });
+export type Media = z.infer<typeof Media>;
+
 export const Producer = z.object({
   id: ProducerId,
   kind: MediaKind,
@@ -59,6 +63,8 @@ export const Endpoint = z.object({
   /** The `join` that opened it: the same one again is answered with the same peer. */
   request: RequestId,
   producers: z.array(Producer).check(z.maxLength(LIMITS.producersPerParticipant)),
+  /** Where it is, if not at the visit's home. */
+  at: z.optional(Media),
 });
 export type Endpoint = z.infer<typeof Endpoint>;
 
@@ -105,10 +111,6 @@ export const Participant = z.object({
   leftReason: z.optional(LeaveReason),
 });
 export type Participant = z.infer<typeof Participant>;
-
-/** Where the media of the visit runs. Another boot of the same node has none of it. */
-export const Media = z.object({ node: NodeId, bootId: z.string() });
-export type Media = z.infer<typeof Media>;
 
 /** What the portal decided when it made the visit. Times in milliseconds. */
 export const Policy = z.object({
@@ -183,6 +185,7 @@ export const Visit = z.object({
   createdAt: z.int(),
   startedAt: z.optional(z.int()),
   endedAt: z.optional(z.int()),
+  /** Its home. */
   media: z.optional(Media),
   /** Where it is about to go. */
   arriving: z.optional(Media),
