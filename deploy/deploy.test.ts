@@ -22,6 +22,12 @@ interface Service {
   volumes?: string[];
   healthcheck?: { test: string[] };
   read_only?: boolean;
+  stop_grace_period?: string;
+}
+
+interface Alert {
+  alert: string;
+  annotations: { summary: string; runbook?: string };
 }
 
 interface Compose {
@@ -30,6 +36,9 @@ interface Compose {
   volumes: Record<string, unknown>;
   secrets: Record<string, { file: string }>;
 }
+
+/** From the last deadline of a process' own until it is killed. */
+const MARGIN_MS = 3_000;
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const root = join(folder, '..');
@@ -78,6 +87,16 @@ const gatewayConfig = () =>
   });
 const nodeConfig = () => readNodeConfig(environmentOf('node'));
 const portalConfig = () => readPortalConfig(environmentOf('portal'));
+
+/** What holds where no variable says otherwise. */
+const SECRET = 'a-secret-of-this-test-0123456789abcdef';
+const readNodeDefaults = () => readNodeConfig({ BEDSIDE_CONTROL_SECRET: SECRET });
+const readGatewayDefaults = () =>
+  readGatewayConfig({
+    BEDSIDE_CONTROL_SECRET: SECRET,
+    BEDSIDE_GUEST_SECRET: SECRET,
+    BEDSIDE_TENANTS_FILE: join(scratch, 'secrets', 'tenants.json'),
+  });
 
 describe('make-secrets.sh', () => {
   it('writes what compose.yaml requires', () => {
@@ -135,6 +154,14 @@ describe('compose.yaml', () => {
     }
   });
 
+  it('lets a process finish in order before it is killed', () => {
+    const { drainMs, shutdownMs } = nodeConfig();
+    const graceMs = (name: string) =>
+      Number(/^(\d+)s$/.exec(service(name).stop_grace_period ?? '')?.[1]) * 1_000;
+    expect(graceMs('node')).toBeGreaterThanOrEqual(drainMs + shutdownMs + MARGIN_MS);
+    expect(graceMs('gateway')).toBeGreaterThanOrEqual(gatewayConfig().shutdownMs + MARGIN_MS);
+  });
+
   it('publishes one UDP and one TCP port a worker', () => {
     const { mediaPort, workers } = nodeConfig();
     const range = `${mediaPort}-${mediaPort + workers - 1}`;
@@ -187,6 +214,29 @@ describe('compose.yaml', () => {
   });
 });
 
+describe.each([
+  { unit: 'gateway', longestMs: readGatewayDefaults().shutdownMs },
+  { unit: 'node', longestMs: readNodeDefaults().drainMs + readNodeDefaults().shutdownMs },
+])('systemd/bedside-$unit.service', ({ unit, longestMs }) => {
+  const text = read('deploy', 'systemd', `bedside-${unit}.service`);
+  const setting = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1];
+
+  it('lets the process finish in order, and signals it alone', () => {
+    expect(Number(setting('TimeoutStopSec')) * 1_000).toBeGreaterThanOrEqual(longestMs + MARGIN_MS);
+    expect(setting('KillMode')).toBe('mixed');
+  });
+
+  it('does not start again what a wrong variable has ended', () => {
+    expect(setting('RestartPreventExitStatus')).toBe('78');
+  });
+
+  it('starts what the image starts', () => {
+    const [command] = [...read('deploy', 'docker', `${unit}.Dockerfile`).matchAll(/^CMD (.*)$/gm)];
+    const [, ...args]: string[] = JSON.parse(command?.[1] ?? '[]');
+    expect(setting('ExecStart')?.split(' ').slice(1)).toEqual(args);
+  });
+});
+
 describe('prometheus', () => {
   const config: {
     rule_files: string[];
@@ -218,21 +268,49 @@ describe('alerts', () => {
       createNodeMetrics({ workers: () => [], visits: () => 0, gateways: () => 0 }).registry,
     ];
     const metrics = await Promise.all(registries.map((registry) => registry.getMetricsAsJSON()));
-    return new Map(metrics.flat().map(({ name, values }) => [name, values.length]));
+    return new Map(
+      metrics.flat().map(({ name, values }) => [name, values.map(({ labels }) => labels)]),
+    );
   };
+  /** What `operation="heartbeat",scope=~"sockets|address"` picks: each label with the values it may have. */
+  const picked = (selector: string): [string, string[]][] =>
+    [...selector.matchAll(/(\w+)=~?"([^"]+)"/g)].map(([, label = '', text = '']) => [
+      label,
+      text.split('|'),
+    ]);
 
   it('are about metrics that the services export', async () => {
     const metrics = await exported();
     const used = [...rules.matchAll(/\bbedside_\w+/g)];
     expect(used.length).toBeGreaterThan(0);
-    for (const [name] of used) expect([...metrics.keys()]).toContain(name);
+    for (const [name] of used)
+      expect([...metrics.keys()]).toContain(name.replace(/_(bucket|count)$/, ''));
   });
 
   it('see the first event: what they count is there, at 0, from the start', async () => {
     const metrics = await exported();
-    const counted = [...rules.matchAll(/increase\((\w+)/g)];
+    const counted = [...rules.matchAll(/increase\((\w+)(?:\{([^}]*)\})?/g)];
     expect(counted.length).toBeGreaterThan(0);
-    for (const [, name = ''] of counted) expect(metrics.get(name), name).toBeGreaterThan(0);
+    for (const [, name = '', selector = ''] of counted) {
+      const series = metrics.get(name) ?? [];
+      expect(series, name).not.toEqual([]);
+      for (const [label, values] of picked(selector))
+        for (const value of values)
+          expect(
+            series.some((labels) => (labels as Record<string, unknown>)[label] === value),
+            `${name} with ${label} ${value}`,
+          ).toBe(true);
+    }
+  });
+
+  it('lead to a run book, and every run book is of an alert', () => {
+    const { groups }: { groups: { rules: Alert[] }[] } = parse(rules);
+    const alerts = groups.flatMap((group) => group.rules);
+    const page = read('docs', 'operations', 'alerts.md');
+    const sections = [...page.matchAll(/^## (Bedside\w+)$/gm)].map(([, name]) => name);
+    expect(sections.toSorted()).toEqual(alerts.map(({ alert }) => alert).toSorted());
+    for (const { alert, annotations } of alerts)
+      expect(annotations.runbook).toBe(`docs/operations/alerts.md#${alert.toLowerCase()}`);
   });
 });
 

@@ -26,14 +26,16 @@ export const TOKEN_FAILURES = [
 export type TokenFailure = (typeof TOKEN_FAILURES)[number];
 
 /** Where a limit cut something off. */
-export type LimitScope =
-  | 'address'
-  | 'tenant'
-  | 'socket'
-  | 'frames'
-  | 'in-flight'
-  | 'sockets'
-  | 'rest';
+const LIMIT_SCOPES = [
+  'address',
+  'tenant',
+  'socket',
+  'frames',
+  'in-flight',
+  'sockets',
+  'rest',
+] as const;
+export type LimitScope = (typeof LIMIT_SCOPES)[number];
 
 /** What the socket and REST layers report. Labels are from fixed sets: never a visit, person or address. */
 export interface GatewayTelemetry {
@@ -198,6 +200,10 @@ export function createMetrics(): GatewayMetrics {
   );
   // Prometheus sees no increase in a counter that appears with its first event.
   for (const where of ['command', 'handshake', 'rest']) internalErrors.inc({ where }, 0);
+  for (const scope of LIMIT_SCOPES) limited.inc({ scope }, 0);
+  for (const outcome of ['ok', 'error']) keyFetches.inc({ outcome }, 0);
+  commands.inc({ command: 'join', outcome: 'capacity' }, 0);
+  redisErrors.inc({ operation: 'heartbeat' }, 0);
 
   const command = (name: string, outcome: string, seconds: number): void => {
     commands.inc({ command: name, outcome });
