@@ -15,7 +15,7 @@ import { describe, expect, test } from 'vitest';
 import type * as z from 'zod/mini';
 import { PORTAL_VARIABLES } from '../../examples/portal/src/config.ts';
 import { NodeEnvironment, unknownVariables as unknownToNode } from '../../sfu/src/config.ts';
-import { createMetrics as createNodeMetrics } from '../../sfu/src/metrics.ts';
+import { createMetrics as createNodeMetrics, NO_NODE } from '../../sfu/src/metrics.ts';
 import {
   GATEWAY_VARIABLES,
   unknownVariables as unknownToGateway,
@@ -171,7 +171,7 @@ function messageOf<Message>(table: Record<string, Message>, name: string): Messa
 }
 
 function metricNames(): string[] {
-  const node = createNodeMetrics({ workers: () => [], visits: () => 0, gateways: () => 0 });
+  const node = createNodeMetrics(NO_NODE);
   return [createGatewayMetrics(), node].flatMap(({ registry }) =>
     registry.getMetricsAsArray().map(({ name }) => name),
   );

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { createMetrics as createNodeMetrics } from '../../sfu/src/metrics.ts';
+import { createMetrics as createNodeMetrics, NO_NODE } from '../../sfu/src/metrics.ts';
 import { createMetrics as createGatewayMetrics } from '../../signaling/src/metrics.ts';
 import { code, NOTICE, table } from './markdown.ts';
 
@@ -23,11 +23,7 @@ interface Described {
 /** docs/metrics.md, from the registries of the services. */
 export function metricsDocument(): string {
   const gateway = createGatewayMetrics().registry;
-  const node = createNodeMetrics({
-    workers: () => [],
-    visits: () => 0,
-    gateways: () => 0,
-  }).registry;
+  const node = createNodeMetrics(NO_NODE).registry;
   return [
     NOTICE,
     '# Metrics',

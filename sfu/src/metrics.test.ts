@@ -1,8 +1,8 @@
 import { Counter } from 'prom-client';
 import { expect, test } from 'vitest';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, NO_NODE } from './metrics.ts';
 
-const metrics = () => createMetrics({ workers: () => [], visits: () => 0, gateways: () => 0 });
+const metrics = () => createMetrics(NO_NODE);
 
 test('what alerts count is there before the first event: Prometheus sees no increase from nothing', async () => {
   const { registry } = metrics();

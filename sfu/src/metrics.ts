@@ -4,6 +4,7 @@ import {
   type ControlEventPayload,
 } from '@bedside/protocol';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Piped } from './visits/visit.ts';
 import type { MediaWorker, WorkerLoss } from './workers/media-worker.ts';
 
 const PREFIX = 'bedside_node_';
@@ -13,7 +14,17 @@ export interface MetricSources {
   workers(): readonly MediaWorker[];
   visits(): number;
   gateways(): number;
+  piped(): Record<'local' | 'remote', Piped>;
 }
+
+const NOTHING_PIPED: Piped = { pipes: 0, producers: 0 };
+/** Where only names and texts of the metrics matter. */
+export const NO_NODE: MetricSources = {
+  workers: () => [],
+  visits: () => 0,
+  gateways: () => 0,
+  piped: () => ({ local: NOTHING_PIPED, remote: NOTHING_PIPED }),
+};
 
 export type Direction = 'received' | 'sent';
 
@@ -26,6 +37,7 @@ export interface Metrics {
   linkRefused(code: string): void;
   epochRefused(): void;
   visitsLost(reason: ControlEventPayload<'visits-lost'>['reason'], count: number): void;
+  peersLost(reason: WorkerLoss, count: number): void;
   workerLost(reason: WorkerLoss): void;
   workerRestarted(): void;
   redis(operation: string, outcome: 'ok' | 'error', seconds: number): void;
@@ -84,6 +96,28 @@ export function createMetrics(sources: MetricSources): Metrics {
     },
   });
 
+  const perKind = (name: string, help: string, read: (piped: Piped) => number) =>
+    new Gauge({
+      name: `${PREFIX}${name}`,
+      help,
+      labelNames: ['kind'],
+      registers,
+      collect() {
+        const piped = sources.piped();
+        for (const kind of ['local', 'remote'] as const) this.set({ kind }, read(piped[kind]));
+      },
+    });
+  perKind(
+    'pipes',
+    'Pipes of visits that are spread: between two workers (local), and ends of those to other nodes (remote).',
+    ({ pipes }) => pipes,
+  );
+  perKind(
+    'piped_producers',
+    'Producers that are here by a pipe, from another worker (local) or node (remote).',
+    ({ producers }) => producers,
+  );
+
   const commands = new Histogram({
     name: `${PREFIX}command_duration_seconds`,
     help: 'Control commands from arrival to answer, by name and outcome (ok or error code).',
@@ -105,6 +139,12 @@ export function createMetrics(sources: MetricSources): Metrics {
   const visitsLost = new Counter({
     name: `${PREFIX}visits_lost_total`,
     help: 'Visits whose media was lost here, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const peersLost = new Counter({
+    name: `${PREFIX}peers_lost_total`,
+    help: 'Participants whose media was lost with a worker while their visit went on at others.',
     labelNames: ['reason'],
     registers,
   });
@@ -147,7 +187,10 @@ export function createMetrics(sources: MetricSources): Metrics {
   });
 
   // Prometheus sees no increase in a counter that appears with its first event.
-  for (const reason of LOSSES) deaths.inc({ reason }, 0);
+  for (const reason of LOSSES) {
+    deaths.inc({ reason }, 0);
+    peersLost.inc({ reason }, 0);
+  }
   for (const reason of [...LOSSES, 'shutting-down']) visitsLost.inc({ reason }, 0);
   for (const code of CONTROL_HANDSHAKE_ERRORS) linksRefused.inc({ code }, 0);
   for (const operation of ['heartbeat', 'leave']) redisErrors.inc({ operation }, 0);
@@ -159,6 +202,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     linkRefused: (code) => linksRefused.inc({ code }),
     epochRefused: () => epochsRefused.inc(),
     visitsLost: (reason, count) => visitsLost.inc({ reason }, count),
+    peersLost: (reason, count) => peersLost.inc({ reason }, count),
     workerLost: (reason) => deaths.inc({ reason }),
     workerRestarted: () => restarts.inc(),
     redis: (operation, outcome) => {

@@ -74,6 +74,7 @@ export function createNode(
     workers: () => pool.running,
     visits: () => visits.open,
     gateways: () => control.links,
+    piped: () => visits.piped,
   });
   const visits = new Visits(config, log, pool, metrics, () => state !== 'draining');
   const controlServer = createControlHttpServer(config.controlTls, log);

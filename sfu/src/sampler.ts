@@ -32,7 +32,7 @@ export async function sampleMedia(
   const all = workers.flatMap((worker) => [...worker.transports]);
   const outcomes = await Promise.allSettled(
     sample(all, TRANSPORTS_ASKED, Math.random).map((transport) =>
-      // All transports of a node are WebRtcTransports.
+      // Pipes tell as much of what is read here as WebRtcTransports do.
       call(transport.getStats() as Promise<types.WebRtcTransportStat[]>, deadlineMs),
     ),
   );

@@ -94,6 +94,15 @@ export class Peer {
     };
   }
 
+  /** How many there are. */
+  get consumers(): number {
+    return this.#listening.size;
+  }
+
+  hears(producerId: ProducerId): boolean {
+    return this.#listening.has(producerId);
+  }
+
   describe(): ControlResponse<'describe-visit'>['peers'][number] {
     return {
       peer: this.id,
@@ -162,19 +171,18 @@ export class Peer {
   /**
    * Makes the consumers those of the plan. Where it throws, the consumers it added are closed again,
    * so that the same call later adds, and names, them all.
+   * @param brought until then what is new waits; what goes, or changes, does not
    * @throws BedsideError `media-unavailable`
    */
-  async applyFlows(flows: readonly Flow[]): Promise<PeerPlanResult> {
+  async applyFlows(flows: readonly Flow[], brought?: Promise<void>): Promise<PeerPlanResult> {
     const diff = diffPlan(flows, new Set(this.#listening.keys()));
     for (const producerId of diff.remove) this.#stopListening(producerId);
 
-    // Until the transport connects, consumers may be live from the start: mediasoup asks for their
-    // key frames when it does. After that, the page says when it is ready for new ones.
-    const started = this.recvTransport.dtlsState !== 'connected';
     const refused: PeerPlanResult['refused'] = [];
     const added: Listening[] = [];
     let room = this.#options.room();
     const adding = diff.add.map(async (flow) => {
+      await brought;
       const reason = this.#reasonToRefuse(flow, room);
       if (reason) {
         refused.push({ producerId: flow.producerId, code: reason });
@@ -182,7 +190,7 @@ export class Peer {
       }
       room -= 1;
       try {
-        added.push(await this.#consume(flow, started));
+        added.push(await this.#consume(flow));
       } catch (error) {
         const { code } = blame(error, 'rtpCapabilities');
         if (code === 'media-unavailable') throw error;
@@ -264,7 +272,10 @@ export class Peer {
     return room > 0 ? undefined : 'capacity';
   }
 
-  async #consume(flow: Flow, started: boolean): Promise<Listening> {
+  async #consume(flow: Flow): Promise<Listening> {
+    // Until the transport connects, consumers may be live from the start: mediasoup asks for their
+    // key frames when it does. After that, the page says when it is ready for new ones.
+    const started = this.recvTransport.dtlsState !== 'connected';
     const settings = settingsOf(flow, started, undefined);
     const consumer = await call(
       this.recvTransport.consume({

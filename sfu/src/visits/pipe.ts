@@ -124,6 +124,10 @@ export class SendingPipe {
     return [...this.#consumers.keys()];
   }
 
+  carries(id: ProducerId): boolean {
+    return this.#consumers.has(id);
+  }
+
   /** @throws BedsideError `forbidden`, `conflict`, `invalid-request`, `media-unavailable` */
   connect(end: PipeEnd): Promise<void> {
     return this.#socket.connect(end);

@@ -5,42 +5,41 @@ import {
   type ControlEventPayload,
   type ControlRequest,
   type ControlResponse,
+  type Flow,
   type IceParameters,
   LIMITS,
   type PeerId,
+  type PeerPlanResult,
   type PipedProducer,
   type PipeId,
-  ProducerId,
+  type ProducerId,
   TransportId,
   type VisitKey,
 } from '@bedside/protocol';
 import type { types } from 'mediasoup';
 import type { PipeSettings } from '../config.ts';
-import { blame, call } from '../media/call.ts';
+import { blame } from '../media/call.ts';
 import type { CapabilitySets } from '../media/capabilities.ts';
-import { ROUTER_CODECS } from '../media/codecs.ts';
-import { MAX_INCOMING_BITRATE, transportOptions } from '../media/transports.ts';
 import type { MediaWorker } from '../workers/media-worker.ts';
+import { Branch } from './branch.ts';
+import { SpeakerDetection } from './detection.ts';
 import { Peer } from './peer.ts';
 import { type PipeOptions, ReceivingPipe, SendingPipe } from './pipe.ts';
 import { ScoreBook } from './scores.ts';
-import { hear, NOBODY_SPEAKS, type SpeakerEvent, speakerOf } from './speaker.ts';
-
-/** Milliseconds between two decisions on who dominates. */
-const SPEAKER_INTERVAL_MS = 300;
-/** Milliseconds of sound that decide on silence: shorter ones hold too few packets of 60 ms each. */
-const LEVEL_INTERVAL_MS = 600;
-/** dBov below which a microphone counts as silent. */
-const SILENCE_THRESHOLD = -60;
+import { type Source, Sources } from './sources.ts';
 
 export interface VisitOptions {
   key: VisitKey;
-  worker: MediaWorker;
   deadlineMs: number;
   capabilities: CapabilitySets;
   pipes: PipeSettings;
-  /** Consumers that the worker still has room for. */
-  room: () => number;
+  /**
+   * The worker for the next peer, which has so many consumers to begin with, where the visit is at these
+   * already, with so many each; throws `capacity` and `media-unavailable`.
+   */
+  choose: (consumers: number, present: ReadonlyMap<MediaWorker, number>) => MediaWorker;
+  /** Consumers that a worker still has room for. */
+  room: (worker: MediaWorker) => number;
   /** Whether who commands the visit may have one more peer. */
   mayOpenPeer: () => boolean;
   /** By how many the peers grew or fell. */
@@ -52,127 +51,129 @@ export interface VisitOptions {
 /** A command's request without what only fencing needs. */
 type Args<Name extends ControlCommandName> = Omit<ControlRequest<Name>, 'visit' | 'epoch'>;
 
-interface Source {
-  readonly producer: types.Producer;
-  /** Where it comes from. */
-  readonly from: Peer | ReceivingPipe;
-  readonly observed: boolean;
+/** A peer, and where it is. */
+interface Member {
+  readonly peer: Peer;
+  readonly branch: Branch;
 }
 
 /** A node has one end of each pipe; while they are replaced there are twice as many. */
 const PIPES_OF_A_KIND = LIMITS.nodesPerVisit * 2;
 
+interface Planned {
+  readonly member: Member;
+  readonly flows: readonly Flow[];
+}
+
+/** Pipes that are open, and producers that came by them. */
+export interface Piped {
+  pipes: number;
+  producers: number;
+}
+
+/** What a visit that goes on has lost. */
+export type VisitLoss = Omit<ControlEventPayload<'peers-lost'>, 'visit'>;
+
 /**
- * One visit's router and all in it. Knows nothing of gateways and epochs; its caller runs one method
- * at a time, but for `connectTransport` and `restartIce`. Closing goes down: visit, peers, transports.
+ * One visit, at one worker or spread over several. Knows nothing of gateways and epochs; its caller runs one
+ * method at a time, but for `connectTransport` and `restartIce`. Closing goes down: visit, branches, peers,
+ * transports. The first branch is the home: it has the pipes to other nodes, and hears who speaks.
  */
 export class Visit {
   readonly key: VisitKey;
-  readonly worker: MediaWorker;
   readonly scores = new ScoreBook();
   readonly #options: VisitOptions;
-  readonly #router: types.Router;
-  readonly #speakers: types.ActiveSpeakerObserver;
-  readonly #levels: types.AudioLevelObserver;
-  readonly #peers = new Map<PeerId, Peer>();
-  readonly #sources = new Map<ProducerId, Source>();
+  /** In the order in which they were opened. */
+  readonly #branches: Branch[] = [];
+  readonly #members = new Map<PeerId, Member>();
+  readonly #sources: Sources;
+  readonly #detection: SpeakerDetection;
+  /** The branch that detection listens in. */
+  #listening: Branch | undefined;
   readonly #sending = new Map<PipeId, SendingPipe>();
   readonly #receiving = new Map<PipeId, ReceivingPipe>();
-  #speaker = NOBODY_SPEAKS;
   #closed = false;
 
-  private constructor(
-    options: VisitOptions,
-    router: types.Router,
-    speakers: types.ActiveSpeakerObserver,
-    levels: types.AudioLevelObserver,
-  ) {
-    this.key = options.key;
-    this.worker = options.worker;
+  private constructor(options: VisitOptions) {
+    const { key, deadlineMs, onSpeaker } = options;
+    this.key = key;
     this.#options = options;
-    this.#router = router;
-    this.#speakers = speakers;
-    this.#levels = levels;
-    speakers.on('dominantspeaker', ({ producer }) =>
-      this.#hear({ type: 'dominant', producerId: ProducerId.parse(producer.id) }),
-    );
-    levels.on('volumes', ([loudest]) => {
-      if (loudest) {
-        this.#hear({ type: 'sound', loudest: ProducerId.parse(loudest.producer.id) });
-      }
+    this.#sources = new Sources(deadlineMs);
+    this.#detection = new SpeakerDetection(deadlineMs, (producerId) => {
+      if (!this.closed) onSpeaker({ visit: key, producerId });
     });
-    levels.on('silence', () => this.#hear({ type: 'silence' }));
   }
 
-  /** @throws BedsideError `media-unavailable` */
-  static async open(options: VisitOptions): Promise<Visit> {
-    const { worker, deadlineMs } = options;
-    const router = await worker.createRouter(ROUTER_CODECS);
+  /**
+   * @param consumers of the first peer to begin with
+   * @throws BedsideError `capacity`, `media-unavailable`
+   */
+  static async open(options: VisitOptions, consumers: number): Promise<Visit> {
+    const visit = new Visit(options);
     try {
-      const [speakers, levels] = await Promise.all([
-        call(
-          router.createActiveSpeakerObserver({ interval: SPEAKER_INTERVAL_MS }),
-          deadlineMs,
-          (late) => late.close(),
-        ),
-        call(
-          router.createAudioLevelObserver({
-            interval: LEVEL_INTERVAL_MS,
-            threshold: SILENCE_THRESHOLD,
-            maxEntries: 1,
-          }),
-          deadlineMs,
-          (late) => late.close(),
-        ),
-      ]);
-      return new Visit(options, router, speakers, levels);
+      await visit.#branchFor(consumers);
+      await visit.mend();
+      return visit;
     } catch (error) {
-      router.close();
+      visit.close();
       throw error;
     }
   }
 
   get closed(): boolean {
-    return this.#closed || this.#router.closed;
+    return this.#closed || this.#branches.length === 0;
   }
 
   get empty(): boolean {
-    return this.#peers.size === 0;
+    return this.#members.size === 0;
   }
 
   /** Peers that are open. */
   get size(): number {
-    return this.#peers.size;
+    return this.#members.size;
+  }
+
+  /** Between workers, and to and from other nodes. */
+  get piped(): { local: Piped; remote: Piped } {
+    const received = [...this.#receiving.values()].map(({ producerIds }) => producerIds.length);
+    return {
+      local: { pipes: this.#sources.pipes, producers: this.#sources.copies },
+      remote: {
+        pipes: this.#sending.size + this.#receiving.size,
+        producers: received.reduce((sum, count) => sum + count, 0),
+      },
+    };
   }
 
   /** @throws BedsideError `media-unsupported`, `invalid-request`, `capacity`, `media-unavailable` */
   async openPeer(request: Args<'open-peer'>): Promise<ControlResponse<'open-peer'>> {
-    const present = this.#peers.get(request.peer);
-    const peer = present ?? (await this.#createPeer(request));
+    const present = this.#members.get(request.peer);
+    const member = present ?? (await this.#addMember(request));
     try {
-      const { refused } = await peer.applyFlows(request.flows);
-      return { ...peer.offer(), refused };
+      const results = await this.#apply([{ member, flows: request.flows }]);
+      const refused = results.flatMap((result) => result.refused);
+      return { ...member.peer.offer(), refused };
     } catch (error) {
-      if (!present) this.closePeer(peer.id);
+      if (!present) this.closePeer(request.peer);
       throw error;
     }
   }
 
   /** @throws BedsideError `not-found`, `invalid-request`, `media-unavailable` */
   async connectTransport(request: Args<'connect-transport'>): Promise<void> {
-    await this.#peer(request.peer).connect(request.transportId, request.dtlsParameters);
+    await this.#member(request.peer).peer.connect(request.transportId, request.dtlsParameters);
   }
 
   /** @throws BedsideError `not-found`, `media-unavailable` */
   async restartIce(request: Args<'restart-ice'>): Promise<{ iceParameters: IceParameters }> {
-    const iceParameters = await this.#peer(request.peer).restartIce(request.transportId);
+    const iceParameters = await this.#member(request.peer).peer.restartIce(request.transportId);
     return { iceParameters };
   }
 
   /** @throws BedsideError `not-found`, `media-unsupported`, `invalid-request`, `media-unavailable` */
   async produce(request: Args<'produce'>): Promise<void> {
-    const peer = this.#peer(request.peer);
-    const { producerId } = request;
+    const { peer, branch } = this.#member(request.peer);
+    const { producerId, observed } = request;
     const present = this.#sources.get(producerId);
     if (present?.from === peer) return;
     if (present) throw new BedsideError('invalid-request', { field: 'producerId' });
@@ -182,15 +183,12 @@ export class Visit {
       this.scores.producer(producerId, Math.max(0, ...scores.map(({ score }) => score))),
     );
     producer.observer.once('close', () => this.scores.forgetProducer(producerId));
-    await this.#addSource(producerId, { producer, from: peer, observed: request.observed });
+    await this.#addSource(producerId, { producer, branch, from: peer, observed });
   }
 
   /** @throws BedsideError `not-found`, `media-unavailable` */
   async pauseProducer({ producerId, paused }: Args<'pause-producer'>): Promise<void> {
-    const producer = this.#sources.get(producerId)?.producer;
-    if (!producer) throw new BedsideError('not-found');
-    // Also where it seems to be so: an earlier call that got no answer may still arrive.
-    await call(paused ? producer.pause() : producer.resume(), this.#options.deadlineMs);
+    await this.#sources.setPaused(producerId, paused);
   }
 
   closeProducer(producerId: ProducerId): void {
@@ -199,34 +197,27 @@ export class Visit {
 
   /** @throws BedsideError `not-found` where a listener is unknown (nothing is applied then), `media-unavailable` */
   async applyPlan({ listeners }: Args<'apply-plan'>): Promise<ControlResponse<'apply-plan'>> {
-    const planned = listeners.map(({ peer, flows }) => ({ peer: this.#peer(peer), flows }));
-    const outcomes = await Promise.allSettled(
-      planned.map(({ peer, flows }) => peer.applyFlows(flows)),
-    );
-    const results = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-    const failed = outcomes.find((one) => one.status === 'rejected');
-    if (!failed) return { listeners: results };
-    // Nobody hears of these results: the repeat has to name it all.
-    for (const result of results) this.#peer(result.peer).retract(result);
-    throw failed.reason;
+    const planned = listeners.map(({ peer, flows }) => ({ member: this.#member(peer), flows }));
+    return { listeners: await this.#apply(planned) };
   }
 
   /** @throws BedsideError `not-found`, `media-unavailable` */
   async startConsumers(request: Args<'start-consumers'>): Promise<void> {
-    await this.#peer(request.peer).start(request.consumerIds);
+    await this.#member(request.peer).peer.start(request.consumerIds);
   }
 
   /** @throws BedsideError `not-found`, `media-unavailable` */
   async preferConsumers(request: Args<'prefer-consumers'>): Promise<void> {
-    await this.#peer(request.peer).prefer(request.preferences);
+    await this.#member(request.peer).peer.prefer(request.preferences);
   }
 
   closePeer(id: PeerId): void {
-    const peer = this.#peers.get(id);
-    if (!peer) return;
-    this.#peers.delete(id);
+    const member = this.#members.get(id);
+    if (!member) return;
+    this.#members.delete(id);
     this.#options.onPeers(-1);
-    peer.close();
+    member.peer.close();
+    this.#tidy(member.branch);
   }
 
   /** @throws BedsideError `invalid-request`, `capacity`, `media-unavailable` */
@@ -237,15 +228,19 @@ export class Visit {
       const source = this.#sources.get(id);
       if (source) outgoing.set(id, source);
     }
+    const home = this.#home;
     let sending = this.#sending.get(pipe);
     const added = outgoing.size - (sending?.producerIds.length ?? 0);
-    if (added > this.#options.room()) throw new BedsideError('capacity');
+    if (added > this.#options.room(home.worker)) throw new BedsideError('capacity');
     if (!sending) {
       if (this.#sending.size >= PIPES_OF_A_KIND) throw new BedsideError('capacity');
       sending = await SendingPipe.open(this.#pipeOptions);
       this.#sending.set(pipe, sending);
     }
-    return { end: sending.end, producers: await sending.carry(outgoing) };
+    await this.#sources.bring(outgoing.keys(), home);
+    const carried = await sending.carry(outgoing);
+    this.#tidy(home);
+    return { end: sending.end, producers: carried };
   }
 
   /** @throws BedsideError `invalid-request`, `conflict`, `forbidden`, `capacity`, `media-unavailable` */
@@ -284,6 +279,7 @@ export class Visit {
     this.#sending.delete(pipe);
     this.#receiving.get(pipe)?.close();
     this.#receiving.delete(pipe);
+    this.#tidy(this.#home);
   }
 
   /** @param from peers to pass over; a page ends before the consumers are too many for one message */
@@ -291,108 +287,155 @@ export class Visit {
     const peers: ControlResponse<'describe-visit'>['peers'] = [];
     let consumers = 0;
     let next = from;
-    for (const peer of [...this.#peers.values()].slice(from)) {
+    for (const { peer } of [...this.#members.values()].slice(from)) {
       const described = peer.describe();
       consumers += described.consumers.length;
       if (peers.length > 0 && consumers > LIMITS.consumersPerPage) break;
       peers.push(described);
       next += 1;
     }
-    const rest = next < this.#peers.size ? { next } : {};
+    const rest = next < this.#members.size ? { next } : {};
     if (from > 0) return { ...rest, peers };
     return { ...rest, sends: listed(this.#sending), receives: listed(this.#receiving), peers };
+  }
+
+  /**
+   * The worker is gone, and with it all that the visit had there.
+   * @returns what that was; undefined where the visit was not there
+   */
+  lose(worker: MediaWorker): VisitLoss | undefined {
+    const branch = this.#branches.find((one) => one.worker === worker);
+    if (!branch) return undefined;
+    const members = [...this.#members].filter(([, member]) => member.branch === branch);
+    for (const [id] of members) this.#members.delete(id);
+    this.#options.onPeers(-members.length);
+    const pipes = branch === this.#home ? [...this.#sending.keys(), ...this.#receiving.keys()] : [];
+    for (const pipe of pipes) {
+      this.#sending.delete(pipe);
+      this.#receiving.delete(pipe);
+    }
+    this.#leave(branch);
+    return { peers: members.map(([id]) => id), pipes };
+  }
+
+  /** Whether what a lost worker did for the whole visit is not done by another one yet. */
+  get isHurt(): boolean {
+    return !this.closed && this.#listening !== this.#home;
+  }
+
+  /** Has another branch do what a lost one did. @throws BedsideError `media-unavailable` */
+  async mend(): Promise<void> {
+    if (!this.isHurt) return;
+    const home = this.#home;
+    await this.#detection.open(home);
+    const { observed } = this.#sources;
+    await Promise.all(observed.map((id) => this.#observe(id)));
+    if (home === this.#home) this.#listening = home;
   }
 
   /** Idempotent; also right after the worker died. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (!this.#router.closed) this.#router.close();
-    this.#options.onPeers(-this.#peers.size);
-    this.#peers.clear();
-    this.#sources.clear();
+    this.#options.onPeers(-this.#members.size);
+    this.#members.clear();
     this.#sending.clear();
     this.#receiving.clear();
+    for (const branch of [...this.#branches]) this.#leave(branch);
+  }
+
+  /** @throws BedsideError `media-unavailable` where no branch is left */
+  get #home(): Branch {
+    const [home] = this.#branches;
+    if (!home) throw new BedsideError('media-unavailable');
+    return home;
   }
 
   get #pipeOptions(): PipeOptions {
     const { pipes, deadlineMs } = this.#options;
-    return { router: this.#router, settings: pipes, deadlineMs };
+    return { router: this.#home.router, settings: pipes, deadlineMs };
   }
 
-  async #receive(receiving: ReceivingPipe, piped: PipedProducer): Promise<void> {
-    const { producerId, paused, observed } = piped;
-    if (this.#sources.has(producerId)) return this.pauseProducer({ producerId, paused });
-    const producer = await receiving.produce(piped);
-    await this.#addSource(producerId, { producer, from: receiving, observed });
+  #member(id: PeerId): Member {
+    const member = this.#members.get(id);
+    if (!member) throw new BedsideError('not-found', { field: 'peer' });
+    return member;
   }
 
-  /** Where it throws, the producer is closed again: the repeat has to do it all. */
-  async #addSource(producerId: ProducerId, source: Source): Promise<void> {
-    const { producer, observed } = source;
-    this.#sources.set(producerId, source);
-    producer.observer.once('close', () => {
-      this.#sources.delete(producerId);
-      this.#hear({ type: 'closed', producerId });
-    });
-    if (observed && producer.kind === 'audio') await this.#observe(producer);
-  }
-
-  #peer(id: PeerId): Peer {
-    const peer = this.#peers.get(id);
-    if (!peer) throw new BedsideError('not-found', { field: 'peer' });
-    return peer;
-  }
-
-  async #createPeer({ peer: id, rtpCapabilities, flows }: Args<'open-peer'>): Promise<Peer> {
-    const checked = this.#options.capabilities.checked(rtpCapabilities);
-    const { room, mayOpenPeer } = this.#options;
-    if (this.#peers.size >= LIMITS.peersPerVisit || room() < flows.length || !mayOpenPeer())
+  async #addMember({ peer: id, rtpCapabilities, flows }: Args<'open-peer'>): Promise<Member> {
+    const { capabilities, deadlineMs, mayOpenPeer, room } = this.#options;
+    const checked = capabilities.checked(rtpCapabilities);
+    if (this.#members.size >= LIMITS.peersPerVisit || !mayOpenPeer())
       throw new BedsideError('capacity');
-    const [sendTransport, recvTransport] = await this.#createTransports();
-    const peer = new Peer({
-      id,
-      router: this.#router,
-      sendTransport,
-      recvTransport,
-      rtpCapabilities: checked,
-      deadlineMs: this.#options.deadlineMs,
-      room: this.#options.room,
-      producerOf: (producerId) => this.#sources.get(producerId)?.producer,
-      onConsumerScore: (consumerId: ConsumerId, score: number, producerScore: number) =>
-        this.scores.consumer(id, consumerId, score, producerScore),
-      onConsumerClosed: (consumerId: ConsumerId) => this.scores.forgetConsumer(consumerId),
-    });
-    this.#peers.set(id, peer);
-    this.#options.onPeers(1);
-    for (const transport of [sendTransport, recvTransport]) this.#reportState(id, transport);
-    return peer;
+    const branch = await this.#branchFor(flows.length);
+    try {
+      const [sendTransport, recvTransport] = await branch.createTransports();
+      if (branch.closed) throw new BedsideError('media-unavailable');
+      const peer = new Peer({
+        id,
+        router: branch.router,
+        sendTransport,
+        recvTransport,
+        rtpCapabilities: checked,
+        deadlineMs,
+        room: () => room(branch.worker),
+        producerOf: (producerId) => this.#sources.at(branch, producerId),
+        onConsumerScore: (consumerId: ConsumerId, score: number, producerScore: number) =>
+          this.scores.consumer(id, consumerId, score, producerScore),
+        onConsumerClosed: (consumerId: ConsumerId) => this.scores.forgetConsumer(consumerId),
+      });
+      const member = { peer, branch };
+      this.#members.set(id, member);
+      this.#options.onPeers(1);
+      for (const transport of [sendTransport, recvTransport]) this.#reportState(id, transport);
+      return member;
+    } catch (error) {
+      this.#tidy(branch);
+      throw error;
+    }
   }
 
-  async #createTransports(): Promise<[types.WebRtcTransport, types.WebRtcTransport]> {
-    const create = async (maxIncomingBitrate?: number) => {
-      const { deadlineMs } = this.#options;
-      const transport = await call(
-        this.#router.createWebRtcTransport(transportOptions(this.worker.webRtcServer)),
-        deadlineMs,
-        (late) => late.close(),
-      );
-      try {
-        if (maxIncomingBitrate !== undefined) {
-          await call(transport.setMaxIncomingBitrate(maxIncomingBitrate), deadlineMs);
-        }
-        return transport;
-      } catch (error) {
-        transport.close();
-        throw error;
-      }
-    };
-    const [send, recv] = await Promise.allSettled([create(MAX_INCOMING_BITRATE), create()]);
-    if (send.status === 'fulfilled' && recv.status === 'fulfilled') return [send.value, recv.value];
-    for (const outcome of [send, recv]) {
-      if (outcome.status === 'fulfilled') outcome.value.close();
+  /** @throws BedsideError `capacity`, `media-unavailable` */
+  async #branchFor(consumers: number): Promise<Branch> {
+    const { choose, deadlineMs } = this.#options;
+    const own = new Map(this.#branches.map(({ worker }) => [worker, 0]));
+    for (const { peer, branch } of this.#members.values())
+      own.set(branch.worker, (own.get(branch.worker) ?? 0) + peer.consumers);
+    const worker = choose(consumers, own);
+    const present = this.#branches.find((branch) => branch.worker === worker);
+    if (present) return present;
+    const branch = await Branch.open(worker, deadlineMs);
+    if (this.#closed || branch.closed) {
+      branch.close();
+      throw new BedsideError('media-unavailable');
     }
-    throw send.status === 'rejected' ? send.reason : (recv as PromiseRejectedResult).reason;
+    this.#branches.push(branch);
+    return branch;
+  }
+
+  /** @throws BedsideError `media-unavailable`; nobody has what was added then */
+  async #apply(planned: readonly Planned[]): Promise<PeerPlanResult[]> {
+    const wanted = new Map<Branch, ProducerId[]>();
+    for (const { member, flows } of planned) {
+      const ids = wanted.get(member.branch) ?? [];
+      for (const { producerId } of flows) ids.push(producerId);
+      wanted.set(member.branch, ids);
+    }
+    const brought = new Map(
+      [...wanted].map(([branch, ids]) => [branch, this.#sources.bring(ids, branch)]),
+    );
+    const outcomes = await Promise.allSettled([
+      ...planned.map(({ member, flows }) =>
+        member.peer.applyFlows(flows, brought.get(member.branch)),
+      ),
+    ]);
+    const results = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const failed = outcomes.find((one) => one.status === 'rejected');
+    // Nobody hears of these results: the repeat has to name it all.
+    if (failed) for (const result of results) this.#members.get(result.peer)?.peer.retract(result);
+    for (const branch of wanted.keys()) this.#tidy(branch);
+    if (failed) throw failed.reason;
+    return results;
   }
 
   #reportState(peer: PeerId, transport: types.WebRtcTransport): void {
@@ -408,29 +451,59 @@ export class Visit {
     transport.on('dtlsstatechange', report);
   }
 
-  async #observe(producer: types.Producer): Promise<void> {
-    const producerId = producer.id;
+  async #receive(receiving: ReceivingPipe, piped: PipedProducer): Promise<void> {
+    const { producerId, paused, observed } = piped;
+    if (this.#sources.get(producerId)) return this.#sources.setPaused(producerId, paused);
+    const branch = this.#home;
+    const producer = await receiving.produce(piped);
+    await this.#addSource(producerId, { producer, branch, from: receiving, observed });
+  }
+
+  /** Where it throws, the producer is closed again: the repeat has to do it all. */
+  async #addSource(producerId: ProducerId, source: Source): Promise<void> {
+    const { producer } = source;
+    if (producer.closed) throw new BedsideError('media-unavailable');
+    const observed = source.observed && producer.kind === 'audio';
+    this.#sources.add(producerId, { ...source, observed });
+    producer.observer.once('close', () => this.#detection.forget(producerId));
+    if (!observed || this.isHurt) return;
     try {
-      await call(
-        Promise.all([
-          this.#speakers.addProducer({ producerId }),
-          this.#levels.addProducer({ producerId }),
-        ]),
-        this.#options.deadlineMs,
-      );
+      await this.#observe(producerId);
     } catch (error) {
       producer.close();
       throw blame(error, 'producerId');
     }
   }
 
-  #hear(event: SpeakerEvent): void {
-    const before = speakerOf(this.#speaker);
-    this.#speaker = hear(this.#speaker, event);
-    const now = speakerOf(this.#speaker);
-    if (now !== before && !this.closed) {
-      this.#options.onSpeaker({ visit: this.key, producerId: now });
+  async #observe(producerId: ProducerId): Promise<void> {
+    await this.#sources.bring([producerId], this.#home);
+    await this.#detection.add(producerId);
+  }
+
+  /** Closes what was brought to this branch and is not needed there any more, and the branch where it is not. */
+  #tidy(branch: Branch): void {
+    if (!this.#branches.includes(branch)) return;
+    const isHome = branch === this.#home;
+    const members = [...this.#members.values()].filter((member) => member.branch === branch);
+    if (!isHome && members.length === 0) {
+      this.#leave(branch);
+      return;
     }
+    this.#sources.tidy(branch, (id) => {
+      if (isHome && this.#sources.get(id)?.observed) return true;
+      if (isHome && [...this.#sending.values()].some((pipe) => pipe.carries(id))) return true;
+      return members.some(({ peer }) => peer.hears(id));
+    });
+  }
+
+  #leave(branch: Branch): void {
+    this.#branches.splice(this.#branches.indexOf(branch), 1);
+    this.#sources.leave(branch);
+    if (this.#listening === branch) {
+      this.#listening = undefined;
+      this.#detection.reset();
+    }
+    branch.close();
   }
 }
 

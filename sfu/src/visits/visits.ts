@@ -15,7 +15,7 @@ import { CapabilitySets } from '../media/capabilities.ts';
 import type { MediaWorker, WorkerLoss } from '../workers/media-worker.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import { Lane } from './lane.ts';
-import { Visit } from './visit.ts';
+import { type Piped, Visit, type VisitLoss, type VisitOptions } from './visit.ts';
 
 /** One gateway's socket. Sending never throws; what a closed link is sent is lost. */
 export interface GatewayLink {
@@ -26,6 +26,8 @@ export interface GatewayLink {
 export interface VisitsTelemetry {
   epochRefused(): void;
   visitsLost(reason: LostReason, count: number): void;
+  /** Of visits that go on at other workers. */
+  peersLost(reason: WorkerLoss, count: number): void;
 }
 
 type LostReason = ControlEventPayload<'visits-lost'>['reason'];
@@ -50,6 +52,8 @@ interface VisitRecord {
   held: string | undefined;
   /** Why the visit was lost, while its owner is away and could not be told. */
   untold: LostReason | undefined;
+  /** What the visit, which goes on, lost meanwhile. */
+  untoldLoss: VisitLoss | undefined;
   /** Since when it has had no peer, or no gateway; on the clock of performance.now(). */
   emptySince: number | undefined;
   unlinkedSince: number | undefined;
@@ -103,6 +107,23 @@ export class Visits {
     return count;
   }
 
+  /** Pipes that are open and producers that came by them, between workers, and to and from other nodes. */
+  get piped(): Record<'local' | 'remote', Piped> {
+    const sum = { local: { pipes: 0, producers: 0 }, remote: { pipes: 0, producers: 0 } };
+    for (const { visit } of this.#records.values()) {
+      if (!visit) continue;
+      const { local, remote } = visit.piped;
+      for (const [to, some] of [
+        [sum.local, local],
+        [sum.remote, remote],
+      ] as const) {
+        to.pipes += some.pipes;
+        to.producers += some.producers;
+      }
+    }
+    return sum;
+  }
+
   /**
    * Carries out one command that a gateway sent, in its turn.
    * @throws BedsideError as the command's definition lists.
@@ -129,7 +150,10 @@ export class Visits {
     this.#links.set(link.gatewayId, link);
     const missed = new Map<LostReason, VisitKey[]>();
     for (const record of this.#records.values()) {
-      if (record.owner !== link.gatewayId || record.untold === undefined) continue;
+      if (record.owner !== link.gatewayId) continue;
+      if (record.untoldLoss) link.send('peers-lost', { visit: record.key, ...record.untoldLoss });
+      record.untoldLoss = undefined;
+      if (record.untold === undefined) continue;
       append(missed, record.untold, record.key);
       record.untold = undefined;
     }
@@ -143,7 +167,14 @@ export class Visits {
 
   /** A worker is gone: its visits are lost, and their gateways are told at once. */
   workerLost(worker: MediaWorker, reason: WorkerLoss): void {
-    this.#lose((visit) => visit.worker === worker, reason);
+    const lost: VisitRecord[] = [];
+    for (const record of this.#records.values()) {
+      const loss = record.visit?.lose(worker);
+      if (!record.visit || !loss) continue;
+      if (record.visit.closed) lost.push(record);
+      else this.#losePart(record, loss, reason);
+    }
+    this.#lose(lost, reason);
   }
 
   /** Sends the scores that changed; to be called about once a second. */
@@ -166,6 +197,7 @@ export class Visits {
       const emptyMs = now - (record.emptySince ?? now);
       const unlinkedMs = now - (record.unlinkedSince ?? now);
       if (!record.lane.idle) continue;
+      this.#mend(record);
       if (record.visit && (emptyMs >= emptyVisitMs || unlinkedMs >= orphanMs)) {
         this.#log.info({ emptyMs, unlinkedMs }, 'abandoned visit closed');
         this.#close(record);
@@ -183,7 +215,7 @@ export class Visits {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#lose(() => true, 'shutting-down');
+    this.#lose([...this.#records.values()], 'shutting-down');
   }
 
   #admit(request: { visit: VisitKey; epoch: number }, gatewayId: GatewayId): VisitRecord {
@@ -200,6 +232,7 @@ export class Visits {
         visit: undefined,
         held: undefined,
         untold: undefined,
+        untoldLoss: undefined,
         emptySince: undefined,
         unlinkedSince: undefined,
       };
@@ -222,6 +255,7 @@ export class Visits {
     this.#count(to, { visits: 1, peers, held });
     record.owner = to;
     record.untold = undefined;
+    record.untoldLoss = undefined;
   }
 
   #holdingsOf(gateway: GatewayId): Readonly<Holdings> {
@@ -318,34 +352,28 @@ export class Visits {
 
   async #open(record: VisitRecord, consumers: number): Promise<Visit> {
     if (!this.#takesVisits()) throw new BedsideError('capacity');
-    const worker = this.#pool.choose(consumers);
-    worker.enter();
-    try {
-      const visit = await Visit.open({
-        key: record.key,
-        worker,
-        deadlineMs: this.#config.mediaDeadlineMs,
-        capabilities: this.#capabilities,
-        pipes: this.#config.pipes,
-        room: () => this.#pool.room(worker),
-        mayOpenPeer: () => this.#holdingsOf(record.owner).peers < this.#config.perGateway.peers,
-        onPeers: (peers) => this.#count(record.owner, { peers }),
-        onTransportState: (payload) =>
-          this.#links.get(record.owner)?.send('transport-state', payload),
-        onSpeaker: (payload) => this.#links.get(record.owner)?.send('speaker', payload),
-      });
-      if (this.#stopped || worker.closed) {
-        visit.close();
-        throw new BedsideError('media-unavailable');
-      }
-      record.visit = visit;
-      record.emptySince = undefined;
-      record.untold = undefined;
-      return visit;
-    } catch (error) {
-      worker.leave();
-      throw error;
+    const options: VisitOptions = {
+      key: record.key,
+      deadlineMs: this.#config.mediaDeadlineMs,
+      capabilities: this.#capabilities,
+      pipes: this.#config.pipes,
+      choose: (more, present) => this.#pool.choose(more, present),
+      room: (worker) => this.#pool.room(worker),
+      mayOpenPeer: () => this.#holdingsOf(record.owner).peers < this.#config.perGateway.peers,
+      onPeers: (peers) => this.#count(record.owner, { peers }),
+      onTransportState: (payload) =>
+        this.#links.get(record.owner)?.send('transport-state', payload),
+      onSpeaker: (payload) => this.#links.get(record.owner)?.send('speaker', payload),
+    };
+    const visit = await Visit.open(options, consumers);
+    if (this.#stopped || visit.closed) {
+      visit.close();
+      throw new BedsideError('media-unavailable');
     }
+    record.visit = visit;
+    record.emptySince = undefined;
+    record.untold = undefined;
+    return visit;
   }
 
   /** @throws BedsideError `capacity`: what was held before still is */
@@ -361,16 +389,16 @@ export class Visits {
     const { visit } = record;
     if (!visit) return;
     record.visit = undefined;
-    visit.worker.leave();
     visit.close();
   }
 
-  #lose(isLost: (visit: Visit) => boolean, reason: LostReason): void {
+  #lose(records: readonly VisitRecord[], reason: LostReason): void {
     const byLink = new Map<GatewayLink, VisitKey[]>();
     let count = 0;
-    for (const record of this.#records.values()) {
-      if (!record.visit || !isLost(record.visit)) continue;
+    for (const record of records) {
+      if (!record.visit) continue;
       this.#close(record);
+      record.untoldLoss = undefined;
       count += 1;
       const link = this.#links.get(record.owner);
       if (link) append(byLink, link, record.key);
@@ -378,6 +406,27 @@ export class Visits {
     }
     if (count > 0) this.#telemetry.visitsLost(reason, count);
     for (const [link, visits] of byLink) reportLost(link, visits, reason);
+  }
+
+  #losePart(record: VisitRecord, loss: VisitLoss, reason: WorkerLoss): void {
+    this.#telemetry.peersLost(reason, loss.peers.length);
+    const link = this.#links.get(record.owner);
+    if (link) link.send('peers-lost', { visit: record.key, ...loss });
+    else {
+      const { peers = [], pipes = [] } = record.untoldLoss ?? {};
+      record.untoldLoss = {
+        peers: [...peers, ...loss.peers],
+        pipes: [...pipes, ...loss.pipes],
+      };
+    }
+    this.#mend(record);
+  }
+
+  #mend({ lane, visit }: VisitRecord): void {
+    if (!visit?.isHurt) return;
+    lane
+      .run(() => visit.mend())
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'a visit is not mended yet'));
   }
 }
 

@@ -4,6 +4,7 @@ import { cpuOfAVisit, type Logger } from '@bedside/service';
 import type { Config } from '../config.ts';
 import { backoff } from './backoff.ts';
 import { MediaWorker, type WorkerLoss } from './media-worker.ts';
+import { choosePlace } from './spread.ts';
 
 export interface PoolEvents {
   /** A worker is gone with all its routers; a new one is on its way. */
@@ -13,10 +14,6 @@ export interface PoolEvents {
   changed(): void;
 }
 
-/** A visit is about to have some consumers: counted so, a rush of new visits spreads over the workers. */
-const CONSUMERS_OF_A_NEW_VISIT = 4;
-/** How full a worker may be for a new visit. The rest is for who joins visits that are there. */
-const SOFT_LIMIT = 0.9;
 /** A worker that lived this long had a good start: its death begins a new series of attempts. */
 const STABLE_MS = 30_000;
 
@@ -59,21 +56,27 @@ export class WorkerPool {
   }
 
   /**
-   * The worker with the least to do that has room for one more visit, with `consumers` to begin with.
+   * The worker for the next peer of a visit, which has `consumers` to begin with.
+   * @param present the workers that the visit is at, with its consumers there
    * @throws BedsideError `media-unavailable` where none runs, `capacity` where none has room.
    */
-  choose(consumers: number): MediaWorker {
+  choose(consumers: number, present: ReadonlyMap<MediaWorker, number>): MediaWorker {
     const { running } = this;
     if (running.length === 0) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
-    const roomy = running.filter(
-      (worker) =>
-        worker.visits < this.#config.maxVisitsPerWorker &&
-        fullness(worker, this.#config.maxConsumersPerWorker) < SOFT_LIMIT &&
-        this.room(worker) >= consumers,
-    );
-    const best = roomy.sort((a, b) => burden(a) - burden(b))[0];
-    if (!best) throw new BedsideError('capacity');
-    return best;
+    const { maxConsumersPerWorker, maxVisitsPerWorker } = this.#config;
+    const places = running.map((worker) => ({
+      worker,
+      visits: worker.visits,
+      fullness: fullness(worker, maxConsumersPerWorker),
+      consumers: worker.consumers.size,
+      own: present.get(worker),
+    }));
+    const chosen = choosePlace(places, consumers, {
+      consumersPerWorker: maxConsumersPerWorker,
+      visitsPerWorker: maxVisitsPerWorker,
+    });
+    if (!chosen) throw new BedsideError('capacity');
+    return chosen.worker;
   }
 
   /** Consumers that still fit into this worker. */
@@ -158,6 +161,3 @@ const fullness = (worker: MediaWorker, maxConsumers: number): number =>
     worker.cpu + worker.unmeasured * cpuOfAVisit(worker.cpu, worker.visits - worker.unmeasured),
     worker.consumers.size / maxConsumers,
   );
-
-const burden = (worker: MediaWorker): number =>
-  worker.consumers.size + worker.visits * CONSUMERS_OF_A_NEW_VISIT;
