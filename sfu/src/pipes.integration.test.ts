@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { PipeId, type ProducerId, type VisitKey } from '@bedside/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import { closeAll, startNode, TestGateway } from './testing.ts';
-import { arrives, join, staysSilent, visitWithTalker } from './testing-media.ts';
+import { arrives, join, staysSilent, visitWithTalker } from './testing/media.ts';
 
 afterEach(closeAll);
 

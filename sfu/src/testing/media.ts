@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PeerId, ProducerId, TransportParameters, VisitKey } from '@bedside/protocol';
 import { expect } from 'vitest';
-import { MediaTransport } from '../../load-tests/native/media-transport.ts';
-import { readRtp, writeRtp } from '../../load-tests/native/rtp.ts';
+import { MediaTransport } from '../../../load-tests/native/media-transport.ts';
+import { readRtp, writeRtp } from '../../../load-tests/native/rtp.ts';
 import {
   flow,
   newPeer,
@@ -12,7 +12,7 @@ import {
   rtpCapabilities,
   rtpParametersOf,
   type TestGateway,
-} from './testing.ts';
+} from '../testing.ts';
 
 export type Scope = { visit: VisitKey; epoch: number };
 
