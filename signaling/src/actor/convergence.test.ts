@@ -1,18 +1,22 @@
 import { MediaSource } from '@bedside/protocol';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Fate } from '../../test/fake-node.ts';
+import { FakeNode, FakeNodes, type Fate } from '../../test/fake-node.ts';
 import { Page } from '../../test/page.ts';
 import type { Counts } from '../../test/telemetry.ts';
 import { createTestVisits, GRACE_MS, keyOf, settled } from '../../test/visits.ts';
+import { pipesOf } from '../plan/pipes.ts';
 import { plan } from '../plan/plan.ts';
-import { findPresent, present } from '../visit/state.ts';
+import { isAt, nodeOfPeer, nodesOf } from '../visit/nodes.ts';
+import { findPresent, type Media, present, type Visit } from '../visit/state.ts';
 
 const key = keyOf();
 const ROLES = ['provider', 'patient', 'interpreter'] as const;
 
 const who = fc.nat(ROLES.length - 1);
 const source = fc.constantFrom(...MediaSource.options);
+/** Which node. */
+const at = fc.nat(1);
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('come' as const), who }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('drop' as const), who }) },
@@ -28,12 +32,14 @@ const step = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('network' as const),
+      at,
       fate: fc.constantFrom<Fate[]>('done', 'request-lost', 'answer-lost'),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('link' as const), up: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('worker-died' as const) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('reboot' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('link' as const), at, up: fc.boolean() }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('full' as const), at, full: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('worker-died' as const), at }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('reboot' as const), at }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('redis' as const), up: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('other-gateway' as const) }) },
   {
@@ -44,15 +50,17 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** Pages on two gateways that share a node and Redis. What a step starts is not awaited. */
+/** Pages on two gateways that share two nodes and Redis. What a step starts is not awaited. */
 class World {
-  readonly gateways = [createTestVisits()];
+  readonly nodes = [new FakeNode('node-1'), new FakeNode('node-2')] as const;
+  readonly gateways: ReturnType<typeof createTestVisits>[];
   readonly pages = ROLES.map((role, index) => new Page(`p${index}`, role));
   readonly #busy = new Set<Page>();
 
   constructor() {
-    const [{ store, node }] = this.gateways as [ReturnType<typeof createTestVisits>];
-    this.gateways.push(createTestVisits({ store, node }));
+    const nodes = new FakeNodes(...this.nodes);
+    const first = createTestVisits({ nodes });
+    this.gateways = [first, createTestVisits({ store: first.store, nodes })];
   }
 
   /** Where pages connect now. */
@@ -61,7 +69,8 @@ class World {
   }
 
   take(each: Step): Promise<void> | undefined {
-    const { node, store } = this.gateway;
+    const { store } = this.gateway;
+    const node = this.nodes['at' in each ? each.at : 0] as FakeNode;
     const page = this.pages['who' in each ? each.who : 0] as Page;
     switch (each.do) {
       case 'come':
@@ -97,7 +106,10 @@ class World {
         return;
       case 'link':
         node.up = each.up;
-        for (const gateway of this.gateways) gateway.link();
+        this.#link();
+        return;
+      case 'full':
+        node.full = each.full;
         return;
       case 'worker-died':
         node.lose();
@@ -111,7 +123,7 @@ class World {
         return;
       case 'reboot':
         node.reboot();
-        for (const gateway of this.gateways) gateway.link();
+        this.#link();
         return;
       case 'redis':
         if (!each.up) {
@@ -130,6 +142,12 @@ class World {
       case 'settle':
         return settled();
     }
+  }
+
+  #link(): void {
+    for (const { visits } of this.gateways)
+      for (const node of this.nodes)
+        for (const linked of node.linked()) visits.report({ type: 'linked', node: linked });
   }
 
   /** As the SDK does it: resume what lives, else join. */
@@ -152,9 +170,12 @@ class World {
 
   /** Everything works again, and everybody is there. */
   async calm(): Promise<void> {
-    const { node } = this.gateway;
-    node.fate = () => 'done';
-    if (!node.up) this.take({ do: 'link', up: true });
+    for (const [at, node] of this.nodes.entries()) {
+      node.fate = () => 'done';
+      // The other one may stay full: the visit spreads, then.
+      if (at === 0) node.full = false;
+      if (!node.up) this.take({ do: 'link', at, up: true });
+    }
     for (let round = 0; round < 6; round++) {
       // A gateway that lost the visit learns of it when it writes.
       this.take({ do: 'redis', up: true });
@@ -168,15 +189,17 @@ class World {
 }
 
 const ignore = () => {};
+/** Runs that ended with the visit at both nodes. */
+let spread = 0;
 
-test('after any history of pages, faults and take-overs, once all works: the node has what the plan says, and every page knows exactly that', async () => {
+test('after any history of pages, faults and take-overs, once all works: the nodes have what the plan says, and every page knows exactly that', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
       const world = new World();
       for (const each of steps) await world.take(each);
       await world.calm();
 
-      const { node, store } = world.gateway;
+      const { store } = world.gateway;
       const visit = store.snapshots.get(key);
       if (!visit) throw new Error('no visit is stored');
       expect(
@@ -184,14 +207,19 @@ test('after any history of pages, faults and take-overs, once all works: the nod
           .map(({ id }) => id)
           .toSorted(),
       ).toEqual(world.pages.map(({ id }) => id));
-      expect(node.peersOf(key).toSorted()).toEqual(
+      const used = world.nodes.filter(({ id }) => isAt(visit, id));
+      spread += Number(used.length > 1);
+      expect(used.flatMap((node) => node.peersOf(key)).toSorted()).toEqual(
         present(visit)
           .map(({ endpoint }) => endpoint?.peer as string)
           .toSorted(),
       );
+      expectPipes(visit, world.nodes);
       for (const page of world.pages) {
         const endpoint = findPresent(visit, page.id)?.endpoint;
-        const peer = endpoint && node.peer(key, endpoint.peer);
+        const node = endpoint && nodeOfPeer(visit, endpoint.peer)?.node;
+        const peer =
+          endpoint && world.nodes.find(({ id }) => id === node)?.peer(key, endpoint.peer);
         expect([...(peer?.producers ?? [])].map(([id, { paused }]) => ({ id, paused }))).toEqual(
           endpoint?.producers.map(({ id, paused }) => ({ id, paused })),
         );
@@ -224,7 +252,7 @@ test('after any history of pages, faults and take-overs, once all works: the nod
       for (const { counts: left, clock } of world.gateways) {
         expect([left.visitsOpen, left.people, left.unwritten, clock.pending]).toEqual([0, 0, 0, 0]);
       }
-      expect(node.peersOf(key)).toEqual([]);
+      for (const node of used) expect(node.peersOf(key)).toEqual([]);
       expect(
         world.gateways.flatMap(({ logged }) =>
           logged.filter((line) => !line.includes('another gateway owns')),
@@ -233,4 +261,27 @@ test('after any history of pages, faults and take-overs, once all works: the nod
     }),
     { numRuns: 300 },
   );
+  expect(spread).toBeGreaterThan(3);
 }, 60_000);
+
+/** Each pair of nodes has one pipe for what the plan takes, and both of its ends know of each other. */
+function expectPipes(visit: Visit, nodes: readonly FakeNode[]): void {
+  const at = (media: Media) => nodes.find(({ id }) => id === media.node)?.visits.get(key);
+  const wanted = pipesOf(visit, plan(visit));
+  for (const { from, to, producers } of wanted) {
+    const pipes = [...(at(from)?.sends ?? [])].filter(([id]) => at(to)?.receives.has(id));
+    expect(pipes).toHaveLength(1);
+    for (const [id, sender] of pipes) {
+      const receiver = at(to)?.receives.get(id);
+      expect(sender.receiver).toEqual(receiver?.end);
+      expect(receiver?.sender).toEqual(sender.end);
+      expect(sender.producers.toSorted()).toEqual([...producers].toSorted());
+      expect([...(receiver?.producers.keys() ?? [])].toSorted()).toEqual([...producers].toSorted());
+    }
+  }
+  const ends = nodesOf(visit).flatMap((media) => [
+    ...(at(media)?.sends.keys() ?? []),
+    ...(at(media)?.receives.keys() ?? []),
+  ]);
+  expect(ends).toHaveLength(wanted.length * 2);
+}

@@ -147,8 +147,16 @@ export class VisitMedia {
     const now = this.#host.clock.now();
     for (const [node, until] of this.#full) if (until <= now) this.#full.delete(node);
     const nodes = this.#nodes;
-    const roomy = nodes.find(({ node }) => !full.includes(node) && !this.#full.has(node));
-    return roomy ?? this.place([...full, ...nodes.map(({ node }) => node)]);
+    const open = nodes.filter(({ node }) => !full.includes(node));
+    const roomy = open.find(({ node }) => !this.#full.has(node));
+    if (roomy) return roomy;
+    try {
+      return this.place([...full, ...nodes.map(({ node }) => node)]);
+    } catch (thrown) {
+      // There is no other: what was full a moment ago may have room by now.
+      if (open[0]) return open[0];
+      throw thrown;
+    }
   }
 
   /** The node had no room for one more. */
@@ -328,8 +336,7 @@ export class VisitMedia {
 
   /** Has who may differ from the plan looked at in a turn of its own. */
   async scheduleSync(): Promise<void> {
-    const isInLine = this.#unsynced.size === 0 && this.#adopted && this.#pipes.isEmpty;
-    if (this.#syncQueued || this.#closing || isInLine) return;
+    if (this.#syncQueued || this.#closing || (this.#unsynced.size === 0 && this.#adopted)) return;
     this.#syncQueued = true;
     // At the end of the queue: commands that wait already share one call.
     await this.#host.happen(async () => {

@@ -47,17 +47,12 @@ export class VisitPipes {
     this.#host = host;
   }
 
-  /** None is open, and none is wanted. */
-  get isEmpty(): boolean {
-    return this.#pipes.size === 0;
-  }
-
   /**
    * Makes the pipes these. What one can't be brought to does not keep the others from it.
    * @throws BedsideError of the first that could not be
    */
   async sync(wanted: readonly PlannedPipe[]): Promise<void> {
-    if (this.isEmpty && wanted.length === 0) return;
+    if (this.#pipes.size === 0 && wanted.length === 0) return;
     const outcomes = await Promise.allSettled(wanted.map((pipe) => this.#carry(pipe)));
     const names = new Set(wanted.map(({ from, to }) => pipeName(from.node, to.node)));
     for (const [name, pipe] of this.#pipes) if (!names.has(name)) this.#close(name, pipe);

@@ -1,0 +1,240 @@
+import type { ParticipantId, Role } from '@bedside/protocol';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { FakeNode, FakeNodes } from '../../test/fake-node.ts';
+import { Page } from '../../test/page.ts';
+import { createTestVisits, keyOf, settled } from '../../test/visits.ts';
+import { RESYNC_MIN_MS } from './media.ts';
+
+/** A visit that has grown too large for its node. */
+
+const key = keyOf();
+type Gateway = ReturnType<typeof createTestVisits>;
+
+let nodes: FakeNode[];
+let at: Gateway;
+let home: FakeNode;
+let other: FakeNode;
+let ana: Page;
+let ben: Page;
+
+async function enter(participant: string, role: Role = 'provider', gateway = at): Promise<Page> {
+  const page = new Page(participant, role);
+  await page.connect(gateway.visits);
+  await page.join();
+  await page.produce('microphone');
+  await settled();
+  return page;
+}
+
+const again = async (page: Page) => {
+  await page.join();
+  await page.produce('microphone');
+  await settled();
+};
+
+/** Whom the page hears, as it was told. */
+const heard = (page: Page): ParticipantId[] =>
+  [...page.consumers.values()].map(({ participantId }) => participantId).toSorted();
+const sends = (node: FakeNode) => [...(node.visits.get(key)?.sends ?? [])];
+const receives = (node: FakeNode) => [...(node.visits.get(key)?.receives ?? [])];
+const pipesOf = (node: FakeNode) => [...sends(node), ...receives(node)].map(([id]) => id);
+const lost = (node: FakeNode) => {
+  node.lose();
+  at.visits.report({ type: 'visits-lost', node: node.id, visits: [key], reason: 'worker-died' });
+  return settled();
+};
+
+beforeEach(async () => {
+  nodes = [new FakeNode('node-1'), new FakeNode('node-2')];
+  at = createTestVisits({ nodes: new FakeNodes(...nodes) });
+  ana = await enter('ana');
+  [home, other] = nodes.toSorted(
+    (one, two) => two.peersOf(key).length - one.peersOf(key).length,
+  ) as [FakeNode, FakeNode];
+  home.full = true;
+  ben = await enter('ben');
+});
+
+describe('who comes to a full node', () => {
+  test('is at another one, and sees and hears all as if they were not', () => {
+    expect([home, other].map((node) => node.peersOf(key).length)).toEqual([1, 1]);
+    expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
+    for (const node of [home, other]) {
+      expect(sends(node)).toHaveLength(1);
+      for (const [id, { end, receiver }] of sends(node)) {
+        const [far] = receives(node === home ? other : home).filter(([pipe]) => pipe === id);
+        expect(far?.[1]).toMatchObject({ end: receiver, sender: end });
+      }
+    }
+  });
+
+  test('does not have a full node asked for each of those that come after', async () => {
+    const asked = home.calls.filter((name) => name === 'open-peer').length;
+    const cleo = await enter('cleo');
+    expect(home.calls.filter((name) => name === 'open-peer')).toHaveLength(asked);
+    expect(heard(cleo)).toEqual(['ana', 'ben']);
+  });
+
+  test('is refused where there is no other', async () => {
+    other.full = true;
+    const page = new Page('cleo', 'provider');
+    await page.connect(at.visits);
+    await expect(page.join()).rejects.toMatchObject({ code: 'capacity' });
+    expect([home, other].map((node) => node.peersOf(key).length)).toEqual([1, 1]);
+  });
+
+  test('joins also while no pipe can be laid, and hears the others once one is', async () => {
+    other.fate = (name) => (name === 'receive-pipe' ? 'request-lost' : 'done');
+    const cleo = await enter('cleo');
+    expect(heard(cleo)).toEqual(['ana', 'ben']);
+    // What is in the pipe goes on; what is new is not there yet.
+    await ana.produce('camera');
+    await settled();
+    expect(heard(cleo)).toEqual(['ana', 'ben']);
+    other.fate = () => 'done';
+    at.clock.advance(RESYNC_MIN_MS * 16);
+    await settled();
+    expect(heard(cleo)).toEqual(['ana', 'ana', 'ben']);
+  });
+});
+
+describe('a pipe', () => {
+  test('has what is sent from then on, and not what is not sent any more', async () => {
+    const camera = await ana.produce('camera');
+    await settled();
+    expect(heard(ben)).toEqual(['ana', 'ana']);
+    expect([...(receives(other)[0]?.[1].producers.keys() ?? [])]).toContain(camera);
+    await ana.command('close-producer', { producerId: camera });
+    await settled();
+    expect(heard(ben)).toEqual(['ana']);
+    expect([...(receives(other)[0]?.[1].producers.keys() ?? [])]).not.toContain(camera);
+    await ana.command('close-producer', { producerId: ana.producers.get('microphone') as never });
+    await settled();
+    expect([sends(home), receives(other)]).toEqual([[], []]);
+    expect(sends(other)).toHaveLength(1);
+  });
+
+  test('ends with the last one at its other end, and another one serves who comes there later', async () => {
+    await ben.command('leave', {});
+    ben.drop();
+    await settled();
+    expect([pipesOf(home), pipesOf(other), other.peersOf(key)]).toEqual([[], [], []]);
+    const back = await enter('ben');
+    expect(other.peersOf(key)).toHaveLength(1);
+    expect([heard(ana), heard(back)]).toEqual([['ben'], ['ana']]);
+  });
+
+  test('is a new one for who comes in the moment in which the last one leaves', async () => {
+    const cleo = new Page('cleo', 'provider');
+    await cleo.connect(at.visits);
+    await Promise.all([ben.command('leave', {}), cleo.join()]);
+    await settled();
+    expect(other.peersOf(key)).toHaveLength(1);
+    expect(heard(cleo)).toEqual(['ana']);
+  });
+
+  test('that one end has lost is replaced', async () => {
+    const before = new Set(pipesOf(home));
+    const pipes = pipesOf(other);
+    const epoch = other.visits.get(key)?.epoch ?? 0;
+    for (const pipe of pipes) await other.call(other.id, 'close-pipe', { visit: key, epoch, pipe });
+    at.visits.report({ type: 'peers-lost', node: other.id, visit: key, peers: [], pipes });
+    await settled();
+    expect(pipesOf(home).filter((id) => before.has(id))).toEqual([]);
+    expect(pipesOf(home).toSorted()).toEqual(pipesOf(other).toSorted());
+    expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
+  });
+
+  test('that is refused is replaced', async () => {
+    const [before] = sends(home);
+    home.visits.get(key)?.sends.clear();
+    await ana.produce('camera');
+    await settled();
+    at.clock.advance(RESYNC_MIN_MS * 2);
+    await settled();
+    const [now] = sends(home);
+    expect(now?.[0]).not.toBe(before?.[0]);
+    expect(receives(other).map(([id]) => id)).toEqual([now?.[0]]);
+    expect(heard(ben)).toEqual(['ana', 'ana']);
+  });
+
+  test('goes on when another gateway takes the visit over', async () => {
+    const before = pipesOf(home).toSorted();
+    const next = createTestVisits({ store: at.store, nodes: new FakeNodes(...nodes) });
+    at.store.takeOver(key);
+    for (const page of [ana, ben]) {
+      page.drop();
+      await page.connect(next.visits);
+      await page.resume();
+    }
+    await settled();
+    expect(pipesOf(home).toSorted()).toEqual(before);
+    expect(pipesOf(other).toSorted()).toEqual(before);
+    for (const page of [ana, ben]) expect(page.payloads('media-lost')).toEqual([]);
+    expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
+  });
+});
+
+describe('when the media at one node is lost', () => {
+  test('those who were there join again, and the others go on', async () => {
+    const mine = [...ana.consumers.keys()];
+    await lost(other);
+    expect(ben.payloads('media-lost')).toHaveLength(1);
+    expect(ana.payloads('media-lost')).toEqual([]);
+    expect(heard(ana)).toEqual([]);
+    await again(ben);
+    expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
+    expect([...ana.consumers.keys()]).not.toEqual(mine);
+  });
+
+  test('and it was its home, the visit is at home where the rest of it is', async () => {
+    await lost(home);
+    expect(ana.payloads('media-lost')).toHaveLength(1);
+    expect(ben.payloads('media-lost')).toEqual([]);
+    expect(at.store.snapshots.get(key)?.media?.node).toBe(other.id);
+    await again(ana);
+    expect(other.peersOf(key)).toHaveLength(2);
+    expect([pipesOf(home), pipesOf(other)]).toEqual([[], []]);
+    expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
+  });
+
+  test('and the node is lost, too, those who were there go elsewhere', async () => {
+    other.up = false;
+    home.full = false;
+    at.visits.report({ type: 'lost', node: other.id });
+    at.clock.advance(1);
+    await settled();
+    expect(ben.payloads('media-lost')).toHaveLength(1);
+    await again(ben);
+    expect(home.peersOf(key)).toHaveLength(2);
+    expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
+  });
+});
+
+test('a spread visit goes to a node that has room for all of it, and nothing of it stays behind', async () => {
+  const third = new FakeNode('node-3');
+  nodes.push(third);
+  const next = createTestVisits({ store: at.store, nodes: new FakeNodes(...nodes) });
+  at.store.takeOver(key);
+  for (const page of [ana, ben]) {
+    page.drop();
+    await page.connect(next.visits);
+    await page.resume();
+  }
+  const moved = next.visits.relocate(other.id);
+  await settled();
+  for (const page of [ana, ben]) {
+    const { sendTransport } = await page.command('relocate', { rtpCapabilities: { codecs: [] } });
+    await page.command('produce', {
+      transportId: sendTransport.transportId,
+      source: 'microphone',
+      rtpParameters: { codecs: [] },
+      paused: false,
+    });
+    await page.command('relocated', {});
+  }
+  expect(await moved).toBe(1);
+  await settled();
+  expect(nodes.map((node) => node.peersOf(key).length)).toEqual([0, 0, 2]);
+  expect(nodes.flatMap(pipesOf)).toEqual([]);
+});
