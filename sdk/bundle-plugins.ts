@@ -17,6 +17,11 @@ const REPLACED: readonly { file: RegExp; contents: string }[] = [
     file: /\/mediasoup-client\/lib\/enhancedEvents\.js$/,
     contents: readFileSync(new URL('mediasoup-events.ts', import.meta.url), 'utf8'),
   },
+  // It knows what a decoder can do, and what levels are called.
+  {
+    file: /\/h264-profile-level-id\/lib\/index\.js$/,
+    contents: readFileSync(new URL('h264-profiles.ts', import.meta.url), 'utf8'),
+  },
   // A page is not React Native.
   {
     file: /\/mediasoup-client\/lib\/handlers\/ReactNative106\.js$/,

@@ -71,6 +71,40 @@ describe('Session', () => {
     expect(ended).toMatchObject({ code: 'connection-failed', cause: 'refused' });
   });
 
+  describe('of a token that is refused in the end, says in the console once where to look', () => {
+    const warned = async (error: BedsideError) => {
+      const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+      const { session } = setUp({ openSocket: () => Promise.reject(error) });
+      // A token that can be renewed is asked for once more before.
+      session.dispatch({ type: 'connect', renewable: true, ...session.moment() });
+      await vi.runAllTimersAsync();
+      const said = warn.mock.calls.map(([text]) => text);
+      warn.mockRestore();
+      return said;
+    };
+
+    it('at the gateway', async () => {
+      const said = await warned(new BedsideError('unauthorized'));
+      expect(said).toEqual([expect.stringContaining('bedside_gateway_token_failures_total')]);
+    });
+
+    it('at a claim, by its name alone', async () => {
+      const cause = new BedsideError('invalid-request', { field: 'visit' });
+      const said = await warned(new BedsideError('unauthorized', { cause }));
+      expect(said).toEqual([expect.stringMatching(/no token of a visit: see its `visit`\.$/)]);
+    });
+
+    it('at what is no JWT, without a word of it', async () => {
+      const cause = new SyntaxError('"secret" is not valid JSON');
+      const said = await warned(new BedsideError('unauthorized', { cause }));
+      expect(said).toEqual([expect.stringMatching(/no token of a visit\.$/)]);
+    });
+
+    it('and of nothing else', async () => {
+      expect(await warned(new BedsideError('visit-ended'))).toEqual([]);
+    });
+  });
+
   it('drops the answer of a step that is no longer wanted', async () => {
     let answer = () => {};
     let wanted: (() => boolean) | undefined;

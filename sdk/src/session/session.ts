@@ -79,6 +79,7 @@ export class Session {
     for (const effect of effects) this.#run(effect);
     if (state === previous) return;
     const error = this.#error?.code === state.failure?.code ? this.#error : undefined;
+    if (error?.code === 'unauthorized') warnOfToken(error);
     this.#port.changed(state, previous, error);
   }
 
@@ -160,4 +161,14 @@ export class Session {
       },
     );
   }
+}
+
+/** The person reads that their link has expired; who embeds the visit needs to know where to look. */
+function warnOfToken({ cause }: BedsideError): void {
+  const { field } = (cause ?? {}) as Partial<BedsideError>;
+  console.warn(
+    cause
+      ? `Bedside: this is no token of a visit${field ? `: see its \`${field}\`` : ''}.`
+      : 'Bedside: the gateway refuses the token. Its metric bedside_gateway_token_failures_total says why.',
+  );
 }
