@@ -224,6 +224,7 @@ function ownCore(
     clinics,
     guests,
     calls: clinics.calls,
+    secret: config.guestSecret,
   });
   return {
     clinics,

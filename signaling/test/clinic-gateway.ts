@@ -27,6 +27,7 @@ import { answers } from '../src/cluster/answers.ts';
 import { createGateway } from '../src/gateway.ts';
 import { createMetrics } from '../src/metrics.ts';
 import type { Visits } from '../src/ports.ts';
+import { Seal } from '../src/store/kept.ts';
 import { RedisStore } from '../src/store/store.ts';
 import { FakeNode } from './fake-node.ts';
 import { clinicClientOf, handshake, mintClinicToken, testConfig, welcomed } from './harness.ts';
@@ -88,6 +89,7 @@ export async function startClinicGateway(id: string, redisPort: number): Promise
     clinics,
     guests,
     calls: clinics.calls,
+    seal: new Seal('a-secret-of-all-gateways-for-tests-01'),
     graceMs: 20_000,
   });
   const gateway = createGateway(config, { core: { visits, clinics }, log });

@@ -58,7 +58,9 @@ export class FakeStore implements VisitStore {
 
   async acquire(key: VisitKey): Promise<Lease> {
     await this.before('acquire');
+    const seen = this.#seen.get(key);
     return {
+      inherited: this.leases.has(key) ? (seen ?? { epoch: 0, number: 0 }) : undefined,
       epoch: this.takeOver(key),
       visit: this.snapshots.get(key),
       messages: this.said.get(key) ?? [],

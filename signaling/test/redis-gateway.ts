@@ -18,6 +18,7 @@ import { VisitRegistry } from '../src/actor/registry.ts';
 import { GuestKeys } from '../src/auth/guest-tokens.ts';
 import { type ClinicService, createClinics } from '../src/clinic/index.ts';
 import { createMetrics } from '../src/metrics.ts';
+import { Seal } from '../src/store/kept.ts';
 import { JOIN_SCRIPTS } from '../src/store/scripts.ts';
 import { RedisStore } from '../src/store/store.ts';
 import { FakeNode } from './fake-node.ts';
@@ -95,6 +96,7 @@ export async function startRedisGateway(
     clinics,
     guests,
     calls: clinics.calls,
+    seal: new Seal('a-secret-of-all-gateways-for-tests-01'),
     graceMs: 20_000,
   });
   await store.start();

@@ -3,6 +3,7 @@ import type { TenantId, VisitId, VisitKey } from '@bedside/protocol';
 import { pino } from 'pino';
 import { VisitRegistry } from '../src/actor/registry.ts';
 import type { NodeClient } from '../src/nodes/client.ts';
+import { Seal } from '../src/store/kept.ts';
 import { visitKey } from '../src/store/keys.ts';
 import { FakeClinics } from './fake-clinics.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -42,6 +43,7 @@ export function createTestVisits(
     clinics,
     guests: clinics,
     calls: clinics,
+    seal: new Seal('a-secret-of-all-gateways-for-tests-01'),
     graceMs: GRACE_MS,
   });
   /** Tells the node's link anew, as after its return. */

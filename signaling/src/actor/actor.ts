@@ -32,6 +32,7 @@ import type {
   VisitConnection,
   VisitTelemetry,
 } from '../ports.ts';
+import type { Seal } from '../store/kept.ts';
 import type { Lease, VisitStore } from '../store/store.ts';
 import { VisitWriter } from '../store/writer.ts';
 import { nextDeadline, tickAt } from '../visit/deadlines.ts';
@@ -61,6 +62,7 @@ import {
 import type { Census } from './census.ts';
 import { ClinicTies } from './clinic-ties.ts';
 import { Conversation } from './conversation.ts';
+import { Keeper } from './keeper.ts';
 import { type MediaHost, RESYNC_MIN_MS, VisitMedia } from './media.ts';
 import { News } from './news.ts';
 import { Outbox } from './outbox.ts';
@@ -98,6 +100,8 @@ export interface ActorOptions {
   clinics: Clinics;
   guests: GuestTokens;
   calls: CallDesk;
+  /** Of what nodes hold while Redis is away. */
+  seal: Seal;
   /** How long a session outlives its socket. */
   graceMs: number;
   /** The actor has ended; nothing of it remains. */
@@ -115,6 +119,7 @@ export class VisitActor {
   readonly #options: ActorOptions;
   readonly #queue = new TaskQueue(QUEUE_LIMIT, () => this.#unloadWhenEmpty());
   readonly #writer: VisitWriter;
+  readonly #keeper: Keeper;
   readonly #sessions: Sessions;
   readonly #news: News;
   readonly #clinic: ClinicTies;
@@ -138,11 +143,16 @@ export class VisitActor {
     this.#resolveClosed = resolve;
     const { store, key, lease, nodes, clock, census, log, clinics, calls, telemetry } = options;
     this.#conversation = new Conversation(lease.messages);
+    this.#keeper = new Keeper(options, key, lease);
     this.#writer = new VisitWriter({
       store,
       key,
       epoch: lease.epoch,
       clock,
+      recorded: lease.unwritten ? lease.recorded : lease.visit?.media,
+      isHeld: (lease.heldAt?.size ?? 0) > 0,
+      keep: (unwritten, recorded) => this.#keeper.keep(unwritten, recorded),
+      drop: () => this.#keeper.drop(),
       onUnwritten: (difference) => census.unwritten(difference),
       onStale: () => this.#stepDown(),
       onClean: () => this.#unloadWhenEmpty(),
@@ -215,7 +225,11 @@ export class VisitActor {
         return this.#turnOf(session, act).then(done);
       }),
     };
-    if (lease.visit) this.#recover(lease.visit);
+    const { visit, unwritten } = lease;
+    // First of all: what follows comes after it.
+    if (visit && unwritten)
+      this.#writer.write(visit, unwritten.events, unwritten.messages).catch(() => {});
+    if (visit) this.#recover(visit);
   }
 
   /** No new work is taken: await `closed` and open the visit anew. */
@@ -233,9 +247,10 @@ export class VisitActor {
     return this.#visit?.media;
   }
 
-  /** Whether the visit is at that node, or on its way there. */
+  /** Whether something of the visit is at that node, or on its way there. */
   uses(node: NodeId): boolean {
-    return this.isAt(node) || this.#relocation.arrival?.to.node === node;
+    const isOnTheWay = this.#relocation.arrival?.to.node === node;
+    return this.isAt(node) || isOnTheWay || this.#keeper.holdsAt(node);
   }
 
   /** Whether some of the visit is at that node. */
@@ -309,6 +324,7 @@ export class VisitActor {
 
   /** The link with a node is up, for the first time or again. Resolves once the node's part is in line, or will be tried again. */
   async nodeLinked({ nodeId, bootId }: LinkedNode): Promise<void> {
+    if (this.#keeper.lost(nodeId, bootId)) this.#writer.keepAgain();
     if (this.#relocation.arrival?.to.node === nodeId)
       await this.#happen(() => this.#relocation.lost(nodeId, bootId));
     if (this.isAt(nodeId)) await this.#media.readopt();
@@ -316,6 +332,7 @@ export class VisitActor {
 
   /** A node is lost: the visit goes on at another one, if it was there, and stays if it was on its way there. */
   async nodeLost(node: NodeId): Promise<void> {
+    if (this.#keeper.lost(node)) this.#writer.keepAgain();
     if (this.#relocation.arrival?.to.node === node)
       await this.#happen(() => this.#relocation.lost(node));
     if (this.isAt(node)) await this.#media.readopt();

@@ -85,7 +85,11 @@ class World {
         return;
       }
       case 'leave':
-        void page.command('leave', {}).then(() => page.forgetMedia(), ignore);
+        void page.command('leave', {}).then(() => {
+          page.forgetMedia();
+          // An answer to `join` that is under way is none of its any more.
+          page.drop();
+        }, ignore);
         return;
       case 'produce':
         if (page.joined) void page.produce(each.source).catch(ignore);
@@ -168,6 +172,16 @@ class World {
     }
   }
 
+  /** Lets time pass until it is done. */
+  async passing(done: Promise<unknown>): Promise<void> {
+    let isDone = false;
+    void done.then(() => {
+      isDone = true;
+    });
+    for (await settled(); !isDone; await settled())
+      for (const { clock } of this.gateways) clock.advance(100);
+  }
+
   /** Everything works again, and everybody is there. */
   async calm(): Promise<void> {
     for (const [at, node] of this.nodes.entries()) {
@@ -180,7 +194,7 @@ class World {
       // A gateway that lost the visit learns of it when it writes.
       this.take({ do: 'redis', up: true });
       await settled();
-      for (const page of this.pages) await this.come(page);
+      for (const page of this.pages) await this.passing(this.come(page));
       await settled();
       for (const { clock } of this.gateways) clock.advance(10_000);
     }

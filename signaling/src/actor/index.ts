@@ -6,6 +6,7 @@ import { answers } from '../cluster/answers.ts';
 import type { NodeReport } from '../nodes/client.ts';
 import { Nodes } from '../nodes/nodes.ts';
 import type { CallDesk, Clinics, GuestTokens, Visits, VisitTelemetry } from '../ports.ts';
+import { Seal } from '../store/kept.ts';
 import { RedisStore } from '../store/store.ts';
 import { DeadlineWatch } from './deadline-watch.ts';
 import { VisitRegistry } from './registry.ts';
@@ -31,6 +32,8 @@ export interface VisitsOptions {
   clinics: Clinics;
   guests: GuestTokens;
   calls: CallDesk;
+  /** Of all gateways, and of nobody else: what nodes hold while Redis is away is sealed by it. */
+  secret: string;
   clock?: Clock;
 }
 
@@ -51,6 +54,7 @@ export function createVisits(
     clinics,
     guests,
     calls,
+    secret,
     clock = systemClock,
   } = options;
   const store = new RedisStore({
@@ -86,6 +90,7 @@ export function createVisits(
     clinics,
     guests,
     calls,
+    seal: new Seal(secret),
     graceMs,
   });
   const watch = new DeadlineWatch({ store, clock, look: (key) => registry.look(key) });

@@ -12,6 +12,7 @@ import { memberOf } from '../../test/member.ts';
 import { Page } from '../../test/page.ts';
 import { Counts } from '../../test/telemetry.ts';
 import { keyOf, settled } from '../../test/visits.ts';
+import { Seal } from '../store/kept.ts';
 import { visitKeys } from '../store/keys.ts';
 import { unpack } from '../store/packing.ts';
 import { RedisStore } from '../store/store.ts';
@@ -84,6 +85,7 @@ async function startGateway(id: string, node: FakeNode, graceMs = 20_000) {
     clinics,
     guests: clinics,
     calls: clinics,
+    seal: new Seal('a-secret-of-all-gateways-for-tests-01'),
     graceMs,
   });
   open.push(() => redis.disconnect());

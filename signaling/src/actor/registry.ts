@@ -24,12 +24,14 @@ import type {
   Visits,
   VisitTelemetry,
 } from '../ports.ts';
+import type { Seal } from '../store/kept.ts';
 import { visitKey } from '../store/keys.ts';
 import type { VisitStore } from '../store/store.ts';
 import { elapsed } from '../visit/elapsed.ts';
 import { resourceOf } from '../visit/view.ts';
 import { VisitActor } from './actor.ts';
 import { Census } from './census.ts';
+import { recall } from './keeper.ts';
 
 /** Visits of one node that go elsewhere at the same time: their pages send and receive everything twice meanwhile. */
 const PARALLEL_RELOCATIONS = 8;
@@ -49,6 +51,8 @@ export interface RegistryOptions {
   clinics: Clinics;
   guests: GuestTokens;
   calls: CallDesk;
+  /** Of what nodes hold while Redis is away. */
+  seal: Seal;
   graceMs: number;
 }
 
@@ -267,7 +271,8 @@ export class VisitRegistry implements Visits {
 
   async #load(key: VisitKey): Promise<VisitActor> {
     const started = performance.now();
-    const lease = await this.#options.store.acquire(key);
+    const acquired = await this.#options.store.acquire(key);
+    const lease = await recall(this.#options, key, acquired);
     this.#options.telemetry.joinPhase('load', (performance.now() - started) / 1000);
     const actor = new VisitActor({
       ...this.#options,

@@ -1,8 +1,8 @@
 import { script } from '@bedside/service';
 
 /*
- * The lease of a visit is a hash: gateway and boot of the owner (empty when released), epoch, and the
- * number of the last commit under that epoch. ioredis may send a script again after a reconnect; each
+ * The lease of a visit is a hash: gateway and boot of the owner (empty when released), epoch, the number of
+ * the last commit under that epoch, and where there is none yet, epoch and number of the last one before. ioredis may send a script again after a reconnect; each
  * says below why that does no harm.
  */
 
@@ -10,16 +10,20 @@ import { script } from '@bedside/service';
  * Takes the lease where it is free, was this gateway's, or is still the one that the caller saw to be
  * abandoned. Every acquisition is a new epoch: at least the time, so that a Redis that lost the last
  * increment in a failover doesn't issue it twice. Twice: a higher epoch for the same owner.
+ * Gives the epoch, what is stored, and who had the lease until now, with epoch and number of the last commit.
  * KEYS lease, snapshot, messages. ARGV gateway, boot, now, epoch of the abandoned lease or '', ttl in ms.
  */
 export const ACQUIRE = script(`
-local lease = redis.call('HMGET', KEYS[1], 'gateway', 'boot', 'epoch')
+local lease = redis.call('HMGET', KEYS[1], 'gateway', 'boot', 'epoch', 'commit', 'last')
 local free = not lease[1] or lease[1] == '' or lease[1] == ARGV[1] or lease[3] == ARGV[4]
 if not free then return {'owned', lease[1], lease[2], lease[3]} end
 local epoch = string.format('%.0f', math.max((tonumber(lease[3]) or 0) + 1, tonumber(ARGV[3])))
-redis.call('HSET', KEYS[1], 'gateway', ARGV[1], 'boot', ARGV[2], 'epoch', epoch, 'commit', 0)
+local last = lease[5] or ''
+if (tonumber(lease[4]) or 0) > 0 then last = lease[3] .. ' ' .. lease[4] end
+redis.call('HSET', KEYS[1], 'gateway', ARGV[1], 'boot', ARGV[2], 'epoch', epoch, 'commit', 0, 'last', last)
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
-return {'acquired', epoch, redis.call('GET', KEYS[2]), redis.call('LRANGE', KEYS[3], 0, -1)}
+local stored, said = redis.call('GET', KEYS[2]), redis.call('LRANGE', KEYS[3], 0, -1)
+return {'acquired', epoch, stored, said, lease[1] or '', last}
 `);
 
 /**

@@ -289,6 +289,21 @@ describe('a lease', () => {
     expect(lease.visit?.seq).toBe(1);
   });
 
+  test('comes with the last commit where somebody had it until now, whoever has had it since then and written nothing', async () => {
+    const [a, b, c] = [await storeOf(A), await storeOf(B), await storeOf(A)];
+    const { epoch, inherited } = await a.store.acquire(key);
+    expect(inherited).toBeUndefined();
+    await a.store.commit(key, commitOf(epoch, 1));
+    await a.store.commit(key, commitOf(epoch, 2));
+    forget(A);
+    expect((await b.store.acquire(key)).inherited).toEqual({ epoch, number: 2 });
+    forget(B);
+    const last = await c.store.acquire(key);
+    expect(last.inherited).toEqual({ epoch, number: 2 });
+    await c.store.release(key, last.epoch);
+    expect((await a.store.acquire(key)).inherited).toBeUndefined();
+  });
+
   test('is taken over when its owner was started anew and has not taken it up again', async () => {
     const a = await storeOf(A);
     await a.store.acquire(key);

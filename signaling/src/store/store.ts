@@ -1,4 +1,10 @@
-import { BedsideError, type GatewayId, LIMITS, type VisitKey } from '@bedside/protocol';
+import {
+  BedsideError,
+  type GatewayId,
+  LIMITS,
+  type NodeId,
+  type VisitKey,
+} from '@bedside/protocol';
 import {
   type Clock,
   type Member,
@@ -14,7 +20,7 @@ import * as z from 'zod/mini';
 import type { VisitTelemetry } from '../ports.ts';
 import { nextDeadline } from '../visit/deadlines.ts';
 import { isProof } from '../visit/ledger.ts';
-import { type LedgerEvent, Said, Visit } from '../visit/state.ts';
+import { type LedgerEvent, type Media, Said, Visit } from '../visit/state.ts';
 import { DEADLINE_EPOCHS, DEADLINES, gatewayKeys, visitKeys } from './keys.ts';
 import { pack, unpack } from './packing.ts';
 import { ACQUIRE, COMMIT, EXPECT, OVERDUE, RELEASE } from './scripts.ts';
@@ -38,6 +44,16 @@ export interface Lease {
   messages: readonly Said[];
   /** To Redis and back, one after the other, until the visit was taken. */
   roundTrips: number;
+  /**
+   * Epoch and number of the last commit, where somebody had the visit until now: a node may hold what
+   * came after it.
+   */
+  inherited?: { epoch: number; number: number } | undefined;
+  /** Of what a node held: where the media is as Redis has it, and what it lacks. */
+  recorded?: Media | undefined;
+  unwritten?: { events: readonly LedgerEvent[]; messages: readonly Said[] };
+  /** Nodes that hold something of the visit, in these boots. */
+  heldAt?: ReadonlyMap<NodeId, string>;
 }
 
 export interface Commit {
@@ -109,6 +125,8 @@ const AcquireReply = z.union([
     text,
     z.nullable(z.instanceof(Buffer)),
     z.array(text),
+    text,
+    text,
   ]),
 ]);
 
@@ -191,7 +209,7 @@ export class RedisStore implements VisitStore {
       reply = await this.#tryAcquire(key, epoch, count);
       if (reply[0] === 'owned') throw movedTo(reply[1]);
     }
-    const [, epoch, snapshot, said] = reply;
+    const [, epoch, snapshot, said, owner, last] = reply;
     let visit: Visit | undefined;
     try {
       visit = this.#parse(snapshot);
@@ -201,7 +219,9 @@ export class RedisStore implements VisitStore {
       throw error;
     }
     const messages = said.flatMap((each) => this.#parseSaid(each) ?? []);
-    return { epoch: Number(epoch), visit, messages, roundTrips };
+    const [lastEpoch, number] = last.split(' ').map(Number);
+    const inherited = owner ? { epoch: lastEpoch ?? 0, number: number ?? 0 } : undefined;
+    return { epoch: Number(epoch), visit, messages, roundTrips, inherited };
   }
 
   /**

@@ -5,8 +5,8 @@ import { FakeClock } from '../../test/fake-clock.ts';
 import { FakeStore } from '../../test/fake-store.ts';
 import { settled } from '../../test/visits.ts';
 import { emptyVisit } from '../visit/arbitrary.ts';
-import type { LedgerEvent } from '../visit/state.ts';
-import { VisitWriter } from './writer.ts';
+import type { LedgerEvent, Media } from '../visit/state.ts';
+import { VisitWriter, type WriterOptions } from './writer.ts';
 
 const key = 'visit-key' as VisitKey;
 const visitAt = (seq: number) => ({ ...emptyVisit(), seq });
@@ -18,6 +18,9 @@ let writer: VisitWriter;
 let unwritten: number;
 let dropped: number;
 let log: string[];
+let keep: WriterOptions['keep'];
+/** What a node was given to hold: the visit, events by the numbers of their commits, and where. */
+let held: { seq: number; batches: Record<number, number>; at: string[] }[];
 
 beforeEach(() => {
   store = new FakeStore();
@@ -25,11 +28,22 @@ beforeEach(() => {
   unwritten = 0;
   dropped = 0;
   log = [];
+  held = [];
+  keep = async ({ visit, batches }, recorded) => {
+    held.push({
+      seq: visit.seq,
+      batches: Object.fromEntries(batches.map(({ number, events }) => [number, events.length])),
+      at: recorded.map(({ node }) => node),
+    });
+    return 'kept';
+  };
   writer = new VisitWriter({
     store,
     key,
     epoch: store.takeOver(key),
     clock,
+    keep: async (...given) => keep(...given),
+    drop: () => log.push('drop'),
     onUnwritten: (difference) => {
       unwritten += difference;
     },
@@ -142,7 +156,7 @@ describe('while Redis is away', () => {
     await writer.flush();
     expect(store.snapshots.get(key)?.seq).toBe(2);
     expect(store.ledger).toEqual([event(1), event(2)]);
-    expect([writer.clean, unwritten, log]).toEqual([true, 0, ['clean']]);
+    expect([writer.clean, unwritten, log]).toEqual([true, 0, ['drop', 'clean']]);
   });
 
   test('a batch that failed is tried again as it was, under its number', async () => {
@@ -237,6 +251,95 @@ describe('where Redis has lost what it said to have written', () => {
   });
 });
 
+describe('what Redis lacks while it is away', () => {
+  const at = (node: string) => ({ node, bootId: 'boot' }) as Media;
+
+  test('is held by a node before it is acknowledged, all of it each time, and with what a failover may lose', async () => {
+    await writer.write(visitAt(1), [event(1)]);
+    await writer.flush();
+    store.goAway();
+    expect(await writer.write(visitAt(2), [event(2)])).toBe('kept');
+    expect(await writer.write(visitAt(3), [event(3)])).toBe('kept');
+    expect(held.map(({ seq, batches }) => [seq, batches])).toEqual([
+      [2, { 1: 1, 2: 1 }],
+      [3, { 1: 1, 2: 2 }],
+    ]);
+  });
+
+  test('is not acknowledged while no node takes it; that is tried again', async () => {
+    const ok = keep;
+    keep = async () => 'failed';
+    store.goAway();
+    let answered = false;
+    const answer = writer.write(visitAt(1), []).then(() => {
+      answered = true;
+    });
+    for (let tries = 0; tries < 3; tries++) {
+      await settled();
+      clock.advance(300);
+    }
+    expect(answered).toBe(false);
+    keep = ok;
+    await settled();
+    clock.advance(300);
+    await answer;
+    expect(held).toHaveLength(1);
+  });
+
+  test('is acknowledged once Redis has it, where that is sooner', async () => {
+    keep = async () => 'failed';
+    store.goAway();
+    const answer = writer.write(visitAt(1), []);
+    await settled();
+    store.comeBack();
+    await writer.flush();
+    expect(await answer).toBe('written');
+  });
+
+  test('is another gateway’s where the node knows of one: nothing is acknowledged any more', async () => {
+    keep = async () => 'stale';
+    store.goAway();
+    await expect(writer.write(visitAt(1), [])).rejects.toMatchObject({ code: 'moved' });
+    expect(log).toEqual(['stale']);
+  });
+
+  test('is not held any more once Redis has it', async () => {
+    store.goAway();
+    await writer.write(visitAt(1), []);
+    expect(log).toEqual([]);
+    store.comeBack();
+    await writer.flush();
+    expect(log).toEqual(['drop', 'clean']);
+  });
+
+  test('is held anew where its node is gone, though nobody waits', async () => {
+    store.goAway();
+    await writer.write(visitAt(1), []);
+    writer.keepAgain();
+    await settled();
+    expect(held).toHaveLength(2);
+  });
+
+  test('is held wherever Redis may say that the media is: a commit without an answer may be written', async () => {
+    const visitWithMediaAt = (seq: number) => ({ ...visitAt(seq), media: at(`node-${seq}`) });
+    await writer.write(visitWithMediaAt(1), []);
+    await writer.write(visitWithMediaAt(2), []);
+    store.goAway();
+    await writer.write(visitWithMediaAt(3), []);
+    expect(held.at(-1)?.at).toEqual(['node-1', 'node-2']);
+    await writer.flush();
+    await writer.write(visitWithMediaAt(4), []);
+    expect(held.at(-1)?.at).toEqual(['node-1', 'node-2', 'node-3']);
+    store.comeBack();
+    await writer.flush();
+    clock.advance(61_000);
+    await writer.write(visitWithMediaAt(5), []);
+    store.goAway();
+    await writer.write(visitWithMediaAt(6), []);
+    expect(held.at(-1)?.at).toEqual(['node-4', 'node-5']);
+  });
+});
+
 describe('where Redis refuses this visit\u2019s data though it answers', () => {
   test('the answer doesn\u2019t wait for ever, nothing is tried in a loop, and the next change tries again', async () => {
     let attempts = 0;
@@ -305,6 +408,8 @@ test('with any interleaving of changes and outages every event is written once, 
           key,
           epoch: redis.takeOver(key),
           clock,
+          keep: async () => 'kept',
+          drop: () => {},
           onUnwritten: (difference) => {
             balance += difference;
           },

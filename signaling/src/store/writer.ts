@@ -1,13 +1,16 @@
 import { BedsideError, LIMITS, toBedsideError, type VisitKey } from '@bedside/protocol';
 import type { Clock } from '@bedside/service';
 import { latest } from '../visit/ledger.ts';
-import type { LedgerEvent, Said, Visit } from '../visit/state.ts';
+import type { LedgerEvent, Media, Said, Visit } from '../visit/state.ts';
+import type { Unwritten } from './kept.ts';
 import type { VisitStore } from './store.ts';
 
 /** Ledger events of one visit that are kept while Redis is away; beyond, some are dropped and counted. */
 const EVENTS_KEPT = 1_000;
 /** What was written so long ago a failover does not lose: replicas follow within seconds. Milliseconds. */
 const LOSABLE_MS = 60_000;
+/** What neither Redis nor a node took is tried again after this long, milliseconds. */
+const RETRY_MS = 300;
 /** So long a change that nobody waits for may wait for one that somebody does, milliseconds. */
 const DEFER_MS = 1_000;
 
@@ -16,6 +19,14 @@ export interface WriterOptions {
   key: VisitKey;
   epoch: number;
   clock: Pick<Clock, 'now' | 'after'>;
+  /** Where the media is as Redis has it. */
+  recorded?: Media | undefined;
+  /** Nodes hold something of an owner before. */
+  isHeld?: boolean;
+  /** Has nodes hold what Redis lacks, for the next owner. `recorded`: where Redis may say that the media is. */
+  keep: (unwritten: Unwritten, recorded: readonly Media[]) => Promise<'kept' | 'failed' | 'stale'>;
+  /** What nodes hold is not needed any more. */
+  drop: () => void;
   /** By how many the count of unwritten changes grew or fell. */
   onUnwritten: (difference: number) => void;
   /** Another gateway owns the visit now; nothing is written any more. */
@@ -42,6 +53,7 @@ interface Batch {
 /** What Redis said to have written, and may lose when a replica takes its place. */
 interface Written {
   commit: Pick<Batch, 'number' | 'events' | 'messages'>;
+  media: Media | undefined;
   at: number;
 }
 
@@ -49,7 +61,8 @@ interface Written {
  * Commits one visit's changes, one batch at a time and in order. Changes that come while a batch is
  * under way go into the next one: its snapshot is the latest. A batch that failed is tried again as it
  * was, under its number, because Redis may have written it. What Redis has lost of the last minute is
- * written again, before anything else, once it shows.
+ * written again, before anything else, once it shows. While Redis is away a node holds what it lacks, so
+ * that what is acknowledged outlives this gateway.
  */
 export class VisitWriter {
   readonly #options: WriterOptions;
@@ -62,10 +75,19 @@ export class VisitWriter {
   #flushing: Promise<void> | undefined;
   #cancelDeferred: (() => void) | undefined;
   #roundTrips = 0;
+  /** Where the media was before the commits in `#written`. */
+  #recorded: Media | undefined;
+  #isKeeping = false;
+  /** Nodes may hold something. */
+  #isHeld: boolean;
+  /** What they hold is not all. */
+  #mustKeep = false;
   #stale = false;
 
   constructor(options: WriterOptions) {
     this.#options = options;
+    this.#recorded = options.recorded;
+    this.#isHeld = options.isHeld ?? false;
   }
 
   /** To Redis and back, up to now. */
@@ -79,7 +101,8 @@ export class VisitWriter {
   }
 
   /**
-   * Resolves `written` once Redis has it, or `kept` where Redis is away and it will be written later.
+   * Resolves `written` once Redis has it, or `kept` where Redis is away, a node holds it, and it will be
+   * written later.
    * @throws BedsideError `moved` where another gateway owns the visit
    */
   write(
@@ -88,11 +111,11 @@ export class VisitWriter {
     messages: readonly Said[] = [],
   ): Promise<'written' | 'kept'> {
     if (this.#stale) return Promise.reject(new BedsideError('moved'));
-    const batch = this.#add(visit, events, messages);
-    if (!this.#options.store.available) return Promise.resolve('kept');
+    const { waiting } = this.#add(visit, events, messages);
     return new Promise((resolve, reject) => {
-      batch.waiting.push({ resolve, reject });
-      void this.flush();
+      waiting.push({ resolve, reject });
+      if (this.#options.store.available) void this.flush();
+      else this.#keep();
     });
   }
 
@@ -157,16 +180,74 @@ export class VisitWriter {
     try {
       for (let batch = this.#take(); batch; batch = this.#take()) await this.#commit(batch);
     } catch (thrown) {
-      // Who waits goes on, and the batches stay for the next flush: Redis is away, or it holds what is not ours.
-      for (const batch of [this.#inFlight, this.#next]) {
-        for (const { resolve } of batch?.waiting.splice(0) ?? []) resolve('kept');
-      }
+      // The batches stay for the next flush: Redis is away, or it holds what is not ours.
+      this.#keep();
       const error = toBedsideError(thrown);
       if (error.kind === 'internal') this.#options.onFault(error);
     }
     // In one go with the last look at what there is to write: no change falls in between.
     this.#flushing = undefined;
-    if (this.clean) this.#options.onClean();
+    if (!this.clean) return;
+    if (this.#isHeld) this.#options.drop();
+    this.#isHeld = false;
+    this.#options.onClean();
+  }
+
+  /** A node that held what Redis lacks is gone. */
+  keepAgain(): void {
+    if (!this.#isHeld || this.clean) return;
+    this.#mustKeep = true;
+    this.#keep();
+  }
+
+  #keep(): void {
+    if (!this.#isKeeping) void this.#keepAll();
+  }
+
+  /** Until nodes hold what Redis lacks, or Redis lacks nothing; who waits goes on then. */
+  async #keepAll(): Promise<void> {
+    this.#isKeeping = true;
+    for (let lacking = this.#lacking; lacking.length > 0; lacking = this.#lacking) {
+      const waiting = lacking.flatMap((batch) => batch.waiting);
+      if (waiting.length === 0 && !this.#mustKeep) break;
+      this.#isHeld = true;
+      this.#mustKeep = false;
+      const outcome = await this.#options.keep(this.#unwritten(lacking), this.#recordedAt);
+      if (outcome === 'stale' && !this.#stale) {
+        this.discard();
+        this.#options.onStale();
+      } else if (outcome === 'failed') {
+        this.#mustKeep = true;
+        await new Promise<void>((resolve) => this.#options.clock.after(RETRY_MS, resolve));
+      } else {
+        for (const { resolve } of waiting) resolve('kept');
+        for (const batch of lacking)
+          batch.waiting = batch.waiting.filter((each) => !waiting.includes(each));
+      }
+    }
+    this.#isKeeping = false;
+  }
+
+  get #lacking(): Batch[] {
+    return [this.#inFlight, this.#next].filter((batch) => batch !== undefined);
+  }
+
+  #unwritten(lacking: readonly Batch[]): Unwritten {
+    const { visit } = lacking.at(-1) as Batch;
+    const batches = [...this.#written.map(({ commit }) => commit), ...lacking];
+    return {
+      visit,
+      batches: batches.map(({ number, events, messages }) => ({ number, events, messages })),
+    };
+  }
+
+  /** A failover may lose what was written, and a batch that failed may be written all the same. */
+  get #recordedAt(): Media[] {
+    return [
+      this.#recorded,
+      ...this.#written.map(({ media }) => media),
+      this.#inFlight?.visit.media,
+    ].filter((media) => media !== undefined);
   }
 
   /** The batch to write now: the one that failed before, or the next. */
@@ -199,7 +280,7 @@ export class VisitWriter {
       return;
     }
     this.#inFlight = undefined;
-    this.#keep(commit);
+    this.#remember(commit, visit.media);
     onUnwritten(-batch.changes);
     for (const { resolve } of batch.waiting) resolve('written');
   }
@@ -214,13 +295,14 @@ export class VisitWriter {
     return true;
   }
 
-  #keep(commit: Written['commit']): void {
+  #remember(commit: Written['commit'], media: Media | undefined): void {
     const at = this.#options.clock.now();
-    this.#written.push({ commit, at });
+    this.#written.push({ commit, media, at });
     let events = this.#written.reduce((sum, each) => sum + each.commit.events.length, 0);
     for (let oldest = this.#written[0]; oldest; oldest = this.#written[0]) {
       if (at - oldest.at <= LOSABLE_MS && events <= EVENTS_KEPT) return;
       events -= oldest.commit.events.length;
+      this.#recorded = oldest.media;
       this.#written.shift();
     }
   }

@@ -3,6 +3,7 @@ import type { GatewayId } from '@bedside/protocol';
 import { type Level, pino } from 'pino';
 import { DeadlineWatch } from '../../src/actor/deadline-watch.ts';
 import { VisitRegistry } from '../../src/actor/registry.ts';
+import { Seal } from '../../src/store/kept.ts';
 import { RedisStore } from '../../src/store/store.ts';
 import { FakeClinics } from '../fake-clinics.ts';
 import { memberOf } from '../member.ts';
@@ -125,6 +126,7 @@ export class GatewayHost {
       clinics,
       guests: clinics,
       calls: clinics,
+      seal: new Seal('a-secret-of-all-gateways-for-tests-01'),
       graceMs: GRACE_MS,
     });
     const watch = new DeadlineWatch({ store, clock, look: (key) => visits.look(key) });

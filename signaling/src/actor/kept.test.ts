@@ -1,0 +1,210 @@
+import { BedsideError } from '@bedside/protocol';
+import { describe, expect, test } from 'vitest';
+import { FakeNode, FakeNodes } from '../../test/fake-node.ts';
+import { FakeStore } from '../../test/fake-store.ts';
+import { newRequestId, Page } from '../../test/page.ts';
+import { createTestVisits, keyOf, settled } from '../../test/visits.ts';
+
+/** What was acknowledged while Redis was away, when its gateway is no more or has lost the visit (ADR 0015). */
+
+const key = keyOf();
+type Gateway = ReturnType<typeof createTestVisits>;
+const hand = { raised: true };
+const toHold = (page: Page) => ({
+  participantIds: [page.id],
+  to: { type: 'hold', audio: 'none' } as const,
+});
+
+async function enter(at: Gateway, participant: string, role: Page['identity']['role'] = 'patient') {
+  const page = new Page(participant, role);
+  await page.connect(at.visits);
+  await page.join();
+  return page;
+}
+
+async function follow(page: Page, to: Gateway) {
+  page.drop();
+  await page.connect(to.visits);
+  await page.resume();
+}
+
+const say = (page: Page, text: string, request = newRequestId()) =>
+  page.command('send-message', { to: { type: 'all' }, kind: 'chat', text }, request);
+
+describe('what was acknowledged while Redis was away', () => {
+  test('is there with the next gateway, though the one that said so was killed: state, ledger, messages, and that it was done', async () => {
+    const one = createTestVisits();
+    const [ana, ben] = [await enter(one, 'ana', 'provider'), await enter(one, 'ben')];
+    await say(ana, 'before');
+    const others = one.store.ledger.length;
+    one.store.goAway();
+    await ana.command('move', toHold(ben));
+    const request = newRequestId();
+    await say(ana, 'while it was away', request);
+    // Nothing more comes from the first.
+    const other = createTestVisits({ store: one.store, node: one.node });
+    one.store.comeBack();
+    await follow(ana, other);
+    await follow(ben, other);
+    expect(await say(ana, 'while it was away', request)).toEqual({ number: 2 });
+    await settled();
+    expect(other.store.snapshots.get(key)?.participants[1]?.place).toBe('hold');
+    expect(other.store.ledger.slice(others).map(({ type }) => type)).toContain('hold-started');
+    expect(other.store.said.get(key)?.map(({ message }) => message.text)).toEqual([
+      'before',
+      'while it was away',
+    ]);
+    expect(one.node.visits.get(key)?.held).toBeUndefined();
+  });
+
+  test('is there though the media went to another node meanwhile, and that one alone is left', async () => {
+    const [first, second] = [new FakeNode('node-1'), new FakeNode('node-2')];
+    second.up = false;
+    const nodes = new FakeNodes(first, second);
+    const one = createTestVisits({ nodes });
+    const ana = await enter(one, 'ana', 'provider');
+    await settled();
+    one.store.goAway();
+    second.up = true;
+    first.up = false;
+    one.visits.report({ type: 'lost', node: first.id });
+    one.clock.advance(1_000);
+    await settled();
+    await ana.join();
+    await ana.command('raise-hand', hand);
+    const other = createTestVisits({ store: one.store, nodes });
+    one.store.comeBack();
+    await follow(ana, other);
+    await settled();
+    expect(other.store.snapshots.get(key)?.participants[0]?.handRaisedAt).toBeDefined();
+  });
+
+  test('is held by another node, though nobody does anything, where the one that held it is gone', async () => {
+    const [first, second] = [new FakeNode('node-1'), new FakeNode('node-2')];
+    second.up = false;
+    const nodes = new FakeNodes(first, second);
+    const one = createTestVisits({ nodes });
+    const ana = await enter(one, 'ana', 'provider');
+    await settled();
+    one.store.goAway();
+    await ana.command('end', {});
+    second.up = true;
+    first.up = false;
+    one.visits.report({ type: 'lost', node: first.id });
+    one.clock.advance(1_000);
+    await settled();
+    const other = createTestVisits({ store: one.store, nodes });
+    one.store.comeBack();
+    await expect(ana.connect(other.visits)).rejects.toMatchObject({ code: 'visit-ended' });
+  });
+
+  test('is not read by the node, and does not stay there once Redis has it', async () => {
+    const at = createTestVisits();
+    const ana = await enter(at, 'ana', 'provider');
+    at.store.goAway();
+    await say(ana, 'nobody else’s business');
+    const held = Buffer.from(at.node.visits.get(key)?.held ?? '', 'base64');
+    expect(held.length).toBeGreaterThan(100);
+    expect(held.toString('latin1')).not.toContain('nobody');
+    at.store.comeBack();
+    await at.visits.redisReturned();
+    await settled();
+    expect(at.node.visits.get(key)?.held).toBeUndefined();
+  });
+});
+
+describe('once the next gateway has the visit', () => {
+  test('one that stood still, or is cut off from Redis, acknowledges nothing more and sends its pages there', async () => {
+    const store = new FakeStore();
+    const way = new FakeStore();
+    way.acquire = (visit) => store.acquire(visit);
+    way.commit = (...commit) => store.commit(...commit);
+    const one = createTestVisits({ store: way });
+    const [ana, ben] = [await enter(one, 'ana', 'provider'), await enter(one, 'ben')];
+    way.available = false;
+    way.commit = () => Promise.reject(new BedsideError('state-unavailable'));
+    await ana.command('raise-hand', hand);
+    const next = createTestVisits({ store, node: one.node });
+    await follow(ana, next);
+    await expect(ben.command('raise-hand', hand)).rejects.toMatchObject({ code: 'moved' });
+    await settled();
+    expect(ben.closed).toBe('moved');
+    const [first, second] = store.snapshots.get(key)?.participants ?? [];
+    expect(first?.handRaisedAt).toBeDefined();
+    expect(second?.handRaisedAt).toBeUndefined();
+  });
+});
+
+describe('a visit that another gateway had', () => {
+  async function abandoned() {
+    const one = createTestVisits();
+    const ana = await enter(one, 'ana', 'provider');
+    one.store.goAway();
+    await ana.command('raise-hand', hand);
+    one.store.comeBack();
+    ana.drop();
+    return { one, ana, next: createTestVisits({ store: one.store, node: one.node }) };
+  }
+
+  test.each<[string, (node: FakeNode) => void, (node: FakeNode) => void]>([
+    [
+      'is linked',
+      (node) => {
+        node.up = false;
+      },
+      (node) => {
+        node.up = true;
+      },
+    ],
+    [
+      'has answered',
+      (node) => {
+        node.fate = () => 'answer-lost';
+      },
+      (node) => {
+        node.fate = () => 'done';
+      },
+    ],
+  ])('is not opened before its node %s, which is asked again', async (_, fail, mend) => {
+    const { one, ana, next } = await abandoned();
+    fail(one.node);
+    let connected = false;
+    const connecting = ana.connect(next.visits).then(() => {
+      connected = true;
+    });
+    await settled();
+    next.clock.advance(400);
+    await settled();
+    expect(connected).toBe(false);
+    mend(one.node);
+    next.clock.advance(400);
+    await connecting;
+    await settled();
+    expect(one.store.snapshots.get(key)?.participants[0]?.handRaisedAt).toBeDefined();
+  });
+
+  test('is opened without, where its node is lost', async () => {
+    const { one, ana, next } = await abandoned();
+    one.node.up = false;
+    one.node.isLost = () => true;
+    await ana.connect(next.visits);
+  });
+
+  test('waits no longer than for a while: the page is told to try again', async () => {
+    const { one, ana, next } = await abandoned();
+    one.node.up = false;
+    const connecting = ana.connect(next.visits);
+    const refused = expect(connecting).rejects.toMatchObject({ code: 'media-unavailable' });
+    for (let waited = 0; waited < 60; waited++) {
+      await settled();
+      next.clock.advance(200);
+    }
+    await refused;
+  });
+});
+
+test('a visit that nobody had until now is opened without a word to any node', async () => {
+  const at = createTestVisits();
+  await enter(at, 'ana');
+  expect(at.node.calls).not.toContain('kept-changes');
+});
