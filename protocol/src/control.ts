@@ -176,7 +176,17 @@ export const controlCommands = {
    * receiving transport connects.
    */
   'open-peer': defineCommand({
-    request: z.object({ ...scope, peer: PeerId, rtpCapabilities: RtpCapabilities, flows }),
+    request: z.object({
+      ...scope,
+      peer: PeerId,
+      rtpCapabilities: RtpCapabilities,
+      flows,
+      /**
+       * There is no other node for it. Without it a node that has its share of a large visit says
+       * `capacity`, and keeps room for what those who are there will receive of those to come.
+       */
+      lastResort: z.optional(z.boolean()),
+    }),
     response: z.object({
       /** For what the peer sends. */
       sendTransport: TransportParameters,

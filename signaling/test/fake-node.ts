@@ -67,8 +67,8 @@ export class FakeNode implements NodeClient {
   readonly visits = new Map<VisitKey, FakeVisit>();
   readonly calls: ControlCommandName[] = [];
   up = true;
-  /** Takes nobody more. */
-  full = false;
+  /** Takes nobody more, or only who has nowhere else to go. */
+  full: boolean | 'share' = false;
   bootId = 'boot-1';
   fate: (name: ControlCommandName) => Fate = () => 'done';
   /** Awaited before a call is carried out. */
@@ -152,8 +152,9 @@ export class FakeNode implements NodeClient {
   }
 
   readonly #handlers: Handlers = {
-    'open-peer': (visit, { peer: id, flows }) => {
-      if (this.full && !visit.peers.has(id)) throw new BedsideError('capacity');
+    'open-peer': (visit, { peer: id, flows, lastResort }) => {
+      const takes = !this.full || (this.full === 'share' && lastResort);
+      if (!takes && !visit.peers.has(id)) throw new BedsideError('capacity');
       const peer = visit.peers.get(id) ?? { producers: new Map(), consumers: new Map(), gone: [] };
       visit.peers.set(id, peer);
       const { refused } = this.#plan(visit, id, peer, flows);

@@ -37,7 +37,11 @@ export interface VisitOptions {
    * The worker for the next peer, which has so many consumers to begin with, where the visit is at these
    * already, with so many each; throws `capacity` and `media-unavailable`.
    */
-  choose: (consumers: number, present: ReadonlyMap<MediaWorker, number>) => MediaWorker;
+  choose: (
+    consumers: number,
+    present: ReadonlyMap<MediaWorker, number>,
+    isLastResort: boolean,
+  ) => MediaWorker;
   /** Consumers that a worker still has room for. */
   room: (worker: MediaWorker) => number;
   /** Whether who commands the visit may have one more peer. */
@@ -111,7 +115,7 @@ export class Visit {
   static async open(options: VisitOptions, consumers: number): Promise<Visit> {
     const visit = new Visit(options);
     try {
-      await visit.#branchFor(consumers);
+      await visit.#branchFor(consumers, false);
       await visit.mend();
       return visit;
     } catch (error) {
@@ -362,12 +366,17 @@ export class Visit {
     return member;
   }
 
-  async #addMember({ peer: id, rtpCapabilities, flows }: Args<'open-peer'>): Promise<Member> {
+  async #addMember({
+    peer: id,
+    rtpCapabilities,
+    flows,
+    lastResort = false,
+  }: Args<'open-peer'>): Promise<Member> {
     const { capabilities, deadlineMs, mayOpenPeer, room } = this.#options;
     const checked = capabilities.checked(rtpCapabilities);
     if (this.#members.size >= LIMITS.peersPerVisit || !mayOpenPeer())
       throw new BedsideError('capacity');
-    const branch = await this.#branchFor(flows.length);
+    const branch = await this.#branchFor(flows.length, lastResort);
     try {
       const [sendTransport, recvTransport] = await branch.createTransports();
       if (branch.closed) throw new BedsideError('media-unavailable');
@@ -396,12 +405,12 @@ export class Visit {
   }
 
   /** @throws BedsideError `capacity`, `media-unavailable` */
-  async #branchFor(consumers: number): Promise<Branch> {
+  async #branchFor(consumers: number, isLastResort: boolean): Promise<Branch> {
     const { choose, deadlineMs } = this.#options;
     const own = new Map(this.#branches.map(({ worker }) => [worker, 0]));
     for (const { peer, branch } of this.#members.values())
       own.set(branch.worker, (own.get(branch.worker) ?? 0) + peer.consumers);
-    const worker = choose(consumers, own);
+    const worker = choose(consumers, own, isLastResort);
     const present = this.#branches.find((branch) => branch.worker === worker);
     if (present) return present;
     const branch = await Branch.open(worker, deadlineMs);

@@ -357,7 +357,7 @@ export class Visits {
       deadlineMs: this.#config.mediaDeadlineMs,
       capabilities: this.#capabilities,
       pipes: this.#config.pipes,
-      choose: (more, present) => this.#pool.choose(more, present),
+      choose: (more, present, isLastResort) => this.#pool.choose(more, present, isLastResort),
       room: (worker) => this.#pool.room(worker),
       mayOpenPeer: () => this.#holdingsOf(record.owner).peers < this.#config.perGateway.peers,
       onPeers: (peers) => this.#count(record.owner, { peers }),

@@ -58,9 +58,14 @@ export class WorkerPool {
   /**
    * The worker for the next peer of a visit, which has `consumers` to begin with.
    * @param present the workers that the visit is at, with its consumers there
+   * @param isLastResort no other node takes it
    * @throws BedsideError `media-unavailable` where none runs, `capacity` where none has room.
    */
-  choose(consumers: number, present: ReadonlyMap<MediaWorker, number>): MediaWorker {
+  choose(
+    consumers: number,
+    present: ReadonlyMap<MediaWorker, number>,
+    isLastResort: boolean,
+  ): MediaWorker {
     const { running } = this;
     if (running.length === 0) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
     const { maxConsumersPerWorker, maxVisitsPerWorker } = this.#config;
@@ -71,10 +76,11 @@ export class WorkerPool {
       consumers: worker.consumers.size,
       own: present.get(worker),
     }));
-    const chosen = choosePlace(places, consumers, {
+    const limits = {
       consumersPerWorker: maxConsumersPerWorker,
       visitsPerWorker: maxVisitsPerWorker,
-    });
+    };
+    const chosen = choosePlace(places, consumers, limits, isLastResort);
     if (!chosen) throw new BedsideError('capacity');
     return chosen.worker;
   }

@@ -32,13 +32,15 @@ const CONSUMERS_OF_A_NEW_VISIT = 4;
 /**
  * Where the next peer of a visit goes, which will have so many consumers, and as many again for the others to
  * receive it; undefined where no worker has room for it. A visit stays together while it is small, for what
- * crosses from worker to worker costs each of them something; it spreads evenly when it is large, and goes
- * anywhere rather than that somebody stays out.
+ * crosses from worker to worker costs each of them something; it spreads evenly when it is large, over
+ * workers and, where they have their share of it, over nodes.
+ * @param isLastResort there is no other node: anywhere rather than that somebody stays out
  */
 export function choosePlace<P extends Place>(
   places: readonly P[],
   consumers: number,
   limits: PlaceLimits,
+  isLastResort: boolean,
 ): P | undefined {
   const { consumersPerWorker, visitsPerWorker } = limits;
   const fits = (place: P) => place.consumers + consumers <= consumersPerWorker;
@@ -52,12 +54,10 @@ export function choosePlace<P extends Place>(
   const growing = consumers * 2;
   const grows = (place: P) => place.consumers + growing <= consumersPerWorker * LATE_LIMIT;
   const unfilled = here.filter((place) => place.fullness < LATE_LIMIT && grows(place));
-  const together = unfilled.find(
-    ({ own = 0 }) => own === 0 || own + growing <= consumersPerWorker * SHARE,
-  );
-  return (
-    together ?? least([...unfilled, ...roomy.filter(grows)]) ?? least(here) ?? least(elsewhere)
-  );
+  const shares = ({ own = 0 }: Place) => own === 0 || own + growing <= consumersPerWorker * SHARE;
+  const together = unfilled.find(shares) ?? least(roomy.filter(grows));
+  if (together || !isLastResort) return together;
+  return least(unfilled) ?? least(here) ?? least(elsewhere);
 }
 
 const least = <P extends Place>(places: readonly P[]): P | undefined =>

@@ -92,7 +92,8 @@ export class Arrival {
     this.#endpoints.set(id, endpoint);
     try {
       const at = this.of(visit);
-      const opened = await this.media.open(this.to, id, endpoint.peer, rtpCapabilities, at);
+      const place = { media: this.to, lastResort: true };
+      const opened = await this.media.open(place, id, endpoint.peer, rtpCapabilities, at);
       this.media.told(id);
       return opened;
     } catch (thrown) {

@@ -32,6 +32,8 @@ const LISTENERS_PER_CALL = 16;
 /** What failed at the node is tried again after these delays, with jitter. */
 export const RESYNC_MIN_MS = 500;
 const RESYNC_MAX_MS = 8_000;
+/** Nodes beside those of the visit that are asked to take somebody. */
+const PLACES_TRIED = 3;
 /** A node that was too full for one more is not asked again for as long. */
 const FULL_MS = 5_000;
 
@@ -60,6 +62,13 @@ interface PlannedListener {
   readonly peer: PeerId;
   readonly at: Media;
   readonly flows: readonly PlannedFlow[];
+}
+
+/** Where an endpoint may go. */
+export interface PlaceForOne {
+  readonly media: Media;
+  /** Nobody else takes it. */
+  readonly lastResort: boolean;
 }
 
 /** What one node has of the visit. */
@@ -142,26 +151,32 @@ export class VisitMedia {
       if ((this.#bootOf({ node, bootId }) ?? bootId) !== bootId) this.#host.mediaLost(node);
   }
 
-  /** Where one more endpoint goes: to the visit's home, or to another node that has room. @throws BedsideError as `place` */
-  placeEndpoint(full: readonly NodeId[]): Media {
-    const now = this.#host.clock.now();
-    for (const [node, until] of this.#full) if (until <= now) this.#full.delete(node);
+  /**
+   * Where one more endpoint may go, one place after the other as long as each is refused: nodes that the visit
+   * is at, others, and in the end those again that have their share of it, for whatever room is left.
+   * @throws BedsideError `capacity`, `media-unavailable` where there is none at all
+   */
+  *placesForOne(): Generator<PlaceForOne, void, void> {
+    const { clock } = this.#host;
     const nodes = this.#nodes;
-    const open = nodes.filter(({ node }) => !full.includes(node));
-    const roomy = open.find(({ node }) => !this.#full.has(node));
-    if (roomy) return roomy;
-    try {
-      return this.place([...full, ...nodes.map(({ node }) => node)]);
-    } catch (thrown) {
-      // There is no other: what was full a moment ago may have room by now.
-      if (open[0]) return open[0];
-      throw thrown;
+    for (const media of nodes) {
+      if ((this.#full.get(media.node) ?? 0) > clock.now()) continue;
+      yield { media, lastResort: false };
+      this.#full.set(media.node, clock.now() + FULL_MS);
     }
-  }
-
-  /** The node had no room for one more. */
-  isFull(node: NodeId): void {
-    this.#full.set(node, this.#host.clock.now() + FULL_MS);
+    const refused = nodes.map(({ node }) => node);
+    for (let tried = 0; tried < PLACES_TRIED; tried++) {
+      let media: Media;
+      try {
+        media = this.place(refused);
+      } catch (thrown) {
+        if (refused.length === 0) throw thrown;
+        break;
+      }
+      yield { media, lastResort: false };
+      refused.push(media.node);
+    }
+    for (const media of nodes) yield { media, lastResort: true };
   }
 
   /** Where a visit goes that is nowhere yet; not to `full` ones. @throws BedsideError `capacity`, `media-unavailable` */
@@ -226,7 +241,7 @@ export class VisitMedia {
    * @param visit as it is with them
    */
   async open(
-    media: Media,
+    { media, lastResort }: PlaceForOne,
     participant: ParticipantId,
     peer: PeerId,
     rtpCapabilities: RtpCapabilities,
@@ -245,6 +260,7 @@ export class VisitMedia {
       peer,
       rtpCapabilities,
       flows: flows.map(({ flow }) => flow),
+      ...(lastResort ? { lastResort } : {}),
     });
     const opened = consumers.flatMap((consumer) => consumerFor(flows, consumer));
     this.#peers.set(peer, {

@@ -3,7 +3,6 @@ import {
   BedsideError,
   type ClientRequest,
   type ClientResponse,
-  type NodeId,
   type PeerId,
   type ProducerId,
   toBedsideError,
@@ -15,13 +14,10 @@ import { findPresent, type Media, type Visit } from '../visit/state.ts';
 import { viewOf } from '../visit/view.ts';
 import { type Act, nameOf } from './acts.ts';
 import type { Conversation } from './conversation.ts';
-import { RESYNC_MIN_MS, type VisitMedia } from './media.ts';
+import { type PlaceForOne, RESYNC_MIN_MS, type VisitMedia } from './media.ts';
 import type { News } from './news.ts';
 import type { Relocation } from './relocation.ts';
 import type { Session } from './sessions.ts';
-
-/** Nodes that are asked to take a new visit. */
-const PLACES_TRIED = 3;
 
 type Decided = Extract<Decision, { ok: true }>;
 
@@ -191,18 +187,19 @@ async function join(host: CommandHost, session: Session, request: ClientRequest<
   host.relocation.drop(session.person.id);
   host.media().leaveRebooted();
   host.media().leave();
-  const full: NodeId[] = [];
-  for (;;) {
-    const at = repeated(host, session, request) ?? host.media().placeEndpoint(full);
+  const there = repeated(host, session, request);
+  if (there) return joinAt(host, { media: there, lastResort: true }, session, request);
+  let refusal = new BedsideError('capacity', { retryAfterMs: 1_000 });
+  for (const place of host.media().placesForOne()) {
     try {
-      return await joinAt(host, at, session, request);
+      return await joinAt(host, place, session, request);
     } catch (thrown) {
       // What is known here of a node's load is a while old: the node knows better.
-      if (toBedsideError(thrown).code !== 'capacity') throw thrown;
-      host.media().isFull(at.node);
-      if (full.push(at.node) >= PLACES_TRIED || repeated(host, session, request)) throw thrown;
+      refusal = toBedsideError(thrown);
+      if (refusal.code !== 'capacity') throw thrown;
     }
   }
+  throw refusal;
 }
 
 /** Where the answer of this very `join` is, which may have been lost. */
@@ -218,12 +215,13 @@ function repeated(
 
 async function joinAt(
   host: CommandHost,
-  at: Media,
+  place: PlaceForOne,
   session: Session,
   { requestId, rtpCapabilities, messagesAfter = 0 }: ClientRequest<'join'>,
 ) {
   const { conversation, news, relocation, telemetry } = host;
   const media = host.media();
+  const { media: at } = place;
   const started = performance.now();
   const before = host.visit();
   const { id } = session.person;
@@ -244,7 +242,7 @@ async function joinAt(
   const isNewNode = nodesLeft(decision.visit, before).length > 0;
   let opened: Awaited<ReturnType<VisitMedia['open']>>;
   try {
-    opened = await media.open(at, id, peer, rtpCapabilities, decision.visit);
+    opened = await media.open(place, id, peer, rtpCapabilities, decision.visit);
   } catch (thrown) {
     // An answer that is late may still be a peer at the node.
     if (decision.visit !== before) {

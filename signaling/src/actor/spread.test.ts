@@ -75,6 +75,13 @@ describe('who comes to a full node', () => {
     expect(heard(cleo)).toEqual(['ana', 'ben']);
   });
 
+  test('is at home all the same where there is no other, as long as there is any room', async () => {
+    other.full = true;
+    home.full = 'share';
+    expect(heard(await enter('cleo'))).toEqual(['ana', 'ben']);
+    expect([home, other].map((node) => node.peersOf(key).length)).toEqual([2, 1]);
+  });
+
   test('is refused where there is no other', async () => {
     other.full = true;
     const page = new Page('cleo', 'provider');
