@@ -41,6 +41,14 @@ describe('parse', () => {
     });
   });
 
+  test('names a field that there is not, where none is allowed besides', () => {
+    const Strict = z.object({ inner: z.strictObject({ a: z.optional(z.string()) }) });
+    expect(thrownBy(() => parse(Strict, { inner: { b: 1, c: 2 } }))).toMatchObject({
+      code: 'invalid-request',
+      field: 'inner.b',
+    });
+  });
+
   test('cuts the name of a field that a stranger made long', () => {
     const Parameters = z.record(z.string().check(z.maxLength(4)), z.string());
     const refusal = thrownBy(() =>

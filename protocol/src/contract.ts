@@ -112,7 +112,9 @@ export function parse<Schema extends z.ZodMiniType>(
 ): z.infer<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data as z.infer<Schema>;
-  const field = result.error.issues[0]?.path.map(String).join('.') || '(root)';
+  const [issue] = result.error.issues;
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  const field = [...(issue?.path ?? []), ...unknown].map(String).join('.') || '(root)';
   throw new BedsideError('invalid-request', { field });
 }
 

@@ -16,8 +16,8 @@ import {
 const time = z.iso.datetime().check(z.maxLength(32));
 const minutes = (most: number) => z.int().check(z.minimum(1), z.maximum(most));
 
-/** Body of `POST /v1/visits`. */
-export const CreateVisit = z.object({
+/** Body of `POST /v1/visits`. A field that there is not is refused: a misspelt one would do nothing. */
+export const CreateVisit = z.strictObject({
   /** The portal's own id for the visit; opaque, no person or record in it. */
   visit: VisitId,
   kind: z._default(VisitKind, 'visit'),
@@ -76,7 +76,7 @@ export const VisitResource = z.object({
 export type VisitResource = z.infer<typeof VisitResource>;
 
 /** Body of `PUT /v1/visits/{visit}/wait`: what the clinic shares with who waits. */
-export const Wait = z.object({
+export const Wait = z.strictObject({
   /** How many are seen before, 0 for next. */
   ahead: z.optional(z.int().check(z.nonnegative(), z.maximum(10_000))),
   expectedAt: z.optional(time),

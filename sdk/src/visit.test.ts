@@ -205,6 +205,43 @@ const changed = (seq: number, ...participants: ParticipantView[]) => ({
   changes: participants.map((participant) => ({ type: 'participant', participant })),
 });
 
+describe('an option that is misspelt', () => {
+  it.each([
+    ['call', { role: 'specialist', groups: [], ringMS: 5_000 }, 'ringMS'],
+    ['call', { role: 'specialist', groups: [{}, { speciality: 'x' }] }, 'groups.1.speciality'],
+    ['invite', { role: 'caregiver', names: 'Ana' }, 'names'],
+    ['setLanguages', { speak: ['es'] }, 'speak'],
+  ] as const)(
+    'of %s is refused by its name, and nothing is sent: %j',
+    async (name, options, field) => {
+      const { visit, socket } = await connected();
+      const sent = socket.sent.length;
+      await expect(visit[name](options as never)).rejects.toMatchObject({
+        code: 'invalid-request',
+        field,
+      });
+      expect(socket.sent).toHaveLength(sent);
+    },
+  );
+
+  it('is none where it has no value, or all is as it must be', async () => {
+    const { visit, socket } = await connected();
+    const need = { specialty: 'a', language: 'es', region: 'b', role: 'specialist' } as const;
+    const options = {
+      role: 'specialist',
+      groups: [need],
+      ringMs: 5_000,
+      other: undefined,
+    } as const;
+    const called = visit.call(options);
+    const payload = await answer(socket, 'call', { callId: 'c1' });
+    expect(payload).toMatchObject({ role: 'specialist', groups: [need], ringMs: 5_000 });
+    expect(await called).toBe('c1');
+    void visit.invite({ role: 'caregiver' });
+    expect(socket.sent.at(-1)?.payload).toMatchObject({ role: 'caregiver', knock: false });
+  });
+});
+
 describe('Visit', () => {
   it.each(['connectionStateChanged', 'disconnected'] as const)(
     'a connect() within `%s` is not answered by the session that just ended',

@@ -28,6 +28,7 @@ import { AudioRenderer } from './media/playback.ts';
 import { Relocation } from './media/relocation.ts';
 import { Messages } from './messages.ts';
 import { watchNetwork } from './network.ts';
+import { CALL_OPTIONS, INVITE_OPTIONS, LANGUAGE_OPTIONS, NEEDS, refuseUnknown } from './options.ts';
 import type { ParticipantState, Publication } from './participant.ts';
 import { Preferences } from './preferences.ts';
 import { Roster } from './roster.ts';
@@ -360,7 +361,9 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     await this.#request('ask-unmute', { participantId });
   }
 
-  invite({ knock = false, ...options }: InviteOptions): Promise<Invitation> {
+  async invite(options: InviteOptions): Promise<Invitation> {
+    refuseUnknown(options, INVITE_OPTIONS);
+    const { knock = false } = options;
     return this.#request('invite', { ...options, knock });
   }
 
@@ -368,7 +371,10 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     await this.#request('revoke-invite', { inviteId });
   }
 
-  async call({ groups, ...options }: CallOptions): Promise<CallId> {
+  async call(all: CallOptions): Promise<CallId> {
+    const { groups, ...options } = all;
+    refuseUnknown(all, CALL_OPTIONS);
+    for (const [n, need] of groups.entries()) refuseUnknown(need, NEEDS, `groups.${n}.`);
     const { callId } = await this.#request('call', { ...options, groups: [...groups] });
     return callId;
   }
@@ -385,7 +391,9 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     await this.#request('answer-hand-over', { accept });
   }
 
-  async setLanguages({ speaks, hears, ...options }: LanguageOptions): Promise<void> {
+  async setLanguages(all: LanguageOptions): Promise<void> {
+    const { speaks, hears, ...options } = all;
+    refuseUnknown(all, LANGUAGE_OPTIONS);
     await this.#request('set-languages', {
       ...options,
       ...(speaks && { speaks: [...speaks] }),

@@ -88,6 +88,7 @@ test.each([
   ['no visit', '{}', 'visit'],
   ['an id with a slash', '{"visit":"a/b"}', 'visit'],
   ['an unknown kind', '{"visit":"a","kind":"party"}', 'kind'],
+  ['a misspelt field', '{"visit":"a","noShowAfterMins":5}', 'noShowAfterMins'],
   ['a body that is too long', JSON.stringify({ visit: 'x'.repeat(20_000) }), 'body'],
 ])('%s is a problem that names the field', async (_name, body, field) => {
   expect(await call('POST', '/v1/visits', { body })).toMatchObject({
@@ -95,6 +96,13 @@ test.each([
     type: 'application/problem+json',
     body: { code: 'invalid-request', field },
   });
+});
+
+test('a wait with a field that there is not is a problem that names it, and nothing is shared', async () => {
+  await call('POST', '/v1/visits', { body: '{"visit":"rest-5"}' });
+  expect(
+    await call('PUT', '/v1/visits/rest-5/wait', { body: '{"ahead":1,"expected":"soon"}' }),
+  ).toMatchObject({ status: 400, body: { code: 'invalid-request', field: 'expected' } });
 });
 
 test('the same visit with another kind is a conflict', async () => {
