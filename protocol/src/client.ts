@@ -307,7 +307,10 @@ export const clientCommands = {
     response: Empty,
     errors: ['not-joined', 'not-found', 'media-unavailable'],
   }),
-  /** A fresh token for the same visit, participant and role, before the old one expires. */
+  /**
+   * A fresh token for the same visit, participant and role, before the old one expires. In a lecture it may
+   * bring somebody from the audience to those who take part, where there is room, and back.
+   */
   'renew-token': defineCommand({
     request: z.object({ ...request, token }),
     response: z.object({
@@ -316,7 +319,7 @@ export const clientCommands = {
       /** What the new token grants. Producers that it does not grant are closed. */
       grants: z.optional(z.array(Grant).check(z.maxLength(LIMITS.grants))),
     }),
-    errors: ['unauthorized'],
+    errors: ['unauthorized', 'limit-reached'],
   }),
   /** Leave the visit for good; the session can not be resumed. The participant may join again. */
   leave: defineCommand({
@@ -499,8 +502,8 @@ export const clientCommands = {
     errors: ['forbidden', 'not-joined', 'not-found', 'media-unavailable'],
   }),
   /**
-   * Write to others. Needs the grant `chat` or `caption`; who waits may write to who may admit, and be
-   * written to by them.
+   * Write to others. Needs the grant `chat` or `caption`; who waits, or is of a lecture's audience, may write
+   * to who may admit alone, and be written to by them.
    */
   'send-message': defineCommand({
     request: z.object({ ...request, to: MessageTarget, kind: MessageKind, text: messageText }),
@@ -578,7 +581,7 @@ export const clientEvents = {
   /** The visit changed. */
   changed: defineEvent({
     payload: z.object({
-      /** The visit's number after these changes. */
+      /** The number of the page's view of the visit after these changes. */
       seq: z.int().check(z.nonnegative()),
       changes: z.array(VisitChange).check(z.maxLength(LIMITS.changes)),
     }),

@@ -14,8 +14,12 @@ export const LIMITS = {
   tokenLength: 4096,
   /** Characters of any other text: a MIME type, a URI, a region. */
   textLength: 256,
-  /** Participants of one visit that are not gone. */
+  /** Participants of one visit that are not gone, a lecture's audience apart. */
   participantsPerVisit: 64,
+  /** Of a lecture's audience, those that are not gone. */
+  audiencePerVisit: 1_000,
+  /** Of a lecture's audience, those that wait or raise their hand and are shown to who may admit: the first. */
+  audienceShown: 32,
   /** Participants of one visit that are gone and still listed. */
   departedParticipants: 128,
   /** Open producers of one participant: camera, microphone, screen with sound, exam camera and room for more. */
@@ -60,8 +64,8 @@ export const LIMITS = {
   encodings: 8,
   /** Requests of one session whose answers are remembered, so that a repeat is answered alike. */
   rememberedRequests: 64,
-  /** Peers of one visit at a node: its participants, and as many again that are about to be closed. */
-  peersPerVisit: 128,
+  /** Peers of one visit at a node: its participants and audience, and as many again that are about to be closed. */
+  peersPerVisit: 2_128,
   /** Producers of one peer at a node: more than a participant may open, as some are about to be closed. */
   producersPerPeer: 32,
   /** Producers of one visit that one node has from another. */

@@ -201,12 +201,15 @@ describe('limits', () => {
   });
 
   test('a node may have what a gateway may ask for', () => {
-    expect(LIMITS.peersPerVisit).toBeGreaterThanOrEqual(LIMITS.participantsPerVisit);
+    const people = LIMITS.participantsPerVisit + LIMITS.audiencePerVisit;
+    expect(LIMITS.peersPerVisit).toBeGreaterThanOrEqual(2 * people);
     expect(LIMITS.producersPerPeer).toBeGreaterThanOrEqual(LIMITS.producersPerParticipant);
   });
 
-  test('the end of a full visit is one event', () => {
-    expect(LIMITS.changes).toBeGreaterThan(LIMITS.participantsPerVisit);
+  test('all who are seen may go, and as many others come, in one event', () => {
+    const shown = LIMITS.participantsPerVisit + LIMITS.audienceShown;
+    // Beside the visit itself, its invitations and its calls.
+    expect(LIMITS.changes).toBeGreaterThanOrEqual(2 * shown + 3);
   });
 
   test('what a page says of all its consumers fits in one packet', () => {

@@ -56,6 +56,8 @@ export const VisitResource = z.object({
   endedAt: z.optional(time),
   /** Who answers for the visit. */
   responsible: z.optional(ParticipantId),
+  /** How many are in the audience of a lecture; they are not among the participants. */
+  audience: z.optional(z.int().check(z.nonnegative())),
   /** Who takes part, and who has left last. */
   participants: z
     .array(
@@ -87,6 +89,8 @@ export type Wait = z.infer<typeof Wait>;
 export const LedgerEntry = z.object({
   type: code,
   at: time,
+  /** Of somebody in the audience of a lecture. */
+  audience: z.optional(z.literal(true)),
   participant: z.optional(ParticipantId),
   role: z.optional(Role),
   source: z.optional(code),

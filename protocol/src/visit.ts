@@ -118,7 +118,10 @@ export const ProducerView = z.object({
 });
 export type ProducerView = z.infer<typeof ProducerView>;
 
-/** A participant, as others see them. */
+/**
+ * A participant, as others see them. Who has no grant in a lecture but `chat` and `see-roster` is of its
+ * audience, which nobody sees: only they themselves, and while they wait or raise their hand who may admit.
+ */
 export const ParticipantView = z.object({
   participantId: ParticipantId,
   role: Role,
@@ -164,8 +167,10 @@ export const VisitInfo = z.object({
   interpreting: InterpretingMode,
   /** The interpreters whose turn it is, where several have the same pair of languages. */
   turns: z.optional(z.array(ParticipantId).check(z.maxLength(LIMITS.participantsPerVisit))),
-  /** Whether `react` is allowed. */
+  /** Whether `react` is allowed: to the audience of a lecture it is not. */
   reactions: z.boolean(),
+  /** How many are in the audience of a lecture, told about once a second at the most. */
+  audience: z.optional(z.int().check(z.nonnegative())),
   /** What the clinic shares with who waits. */
   wait: z.optional(
     z.object({
@@ -218,9 +223,11 @@ export const VisitView = z.object({
   invites: z.optional(invites),
   /** For those with the grant `invite`. */
   calls: z.optional(calls),
-  /** Grows by one with each change of the visit; a `changed` that is not above it is old. */
+  /** Grows by one with each `changed` of a socket; one that is not above it is old. */
   seq: z.int().check(z.nonnegative()),
-  participants: z.array(ParticipantView).check(z.maxLength(LIMITS.participantsPerVisit)),
+  participants: z
+    .array(ParticipantView)
+    .check(z.maxLength(LIMITS.participantsPerVisit + LIMITS.audienceShown)),
 });
 export type VisitView = z.infer<typeof VisitView>;
 

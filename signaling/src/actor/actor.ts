@@ -4,6 +4,7 @@ import {
   type ClientRequest,
   type ClientResponse,
   type Grant,
+  LIMITS,
   type NodeId,
   type ParticipantId,
   type PeerId,
@@ -72,12 +73,13 @@ import { Relocation } from './relocation.ts';
 import { RequestMemory } from './requests.ts';
 import { type Session, Sessions } from './sessions.ts';
 
-/** Commands of one visit that may wait for their turn. */
-const QUEUE_LIMIT = 256;
+/** Commands of one visit that may wait for their turn: the audience of a lecture comes within seconds. */
+const QUEUE_LIMIT = 2 * LIMITS.audiencePerVisit;
 /** The longest that an alarm is set for, milliseconds: setTimeout takes no more than 24 days. */
 const ALARM_MAX_MS = 24 * 60 * 60 * 1000;
-/** Pages of one visit, those that have not joined included. */
+/** Pages of one visit, those that have not joined included; of a lecture with its audience. */
 const SESSION_LIMIT = 128;
+const LECTURE_SESSION_LIMIT = SESSION_LIMIT + LIMITS.audiencePerVisit;
 /** People of the staff whose latest requests are remembered. */
 const DESK_LIMIT = 64;
 
@@ -161,7 +163,7 @@ export class VisitActor {
       onFault: (err) => log.error({ visit: key, err }, 'a change of the visit was not written'),
     });
     this.#sessions = new Sessions(clock, options.graceMs);
-    this.#news = new News(this.#sessions, () => this.#visit);
+    this.#news = new News(this.#sessions, () => this.#visit, clock);
     this.#clinic = new ClinicTies({
       key,
       epoch: lease.epoch,
@@ -420,7 +422,8 @@ export class VisitActor {
     const visit = this.#ensure(identity.tenant, identity.visit);
     const person = personOf(identity);
     const before = this.#sessions.get(person.id);
-    if (!before && this.#sessions.size >= SESSION_LIMIT) throw new BedsideError('limit-reached');
+    const limit = visit.kind === 'lecture' ? LECTURE_SESSION_LIMIT : SESSION_LIMIT;
+    if (!before && this.#sessions.size >= limit) throw new BedsideError('limit-reached');
 
     const shown = sessionId === undefined ? undefined : hashOf(sessionId);
     const participant = findPresent(visit, person.id);
@@ -452,6 +455,7 @@ export class VisitActor {
             person,
             outbox,
             reconciled: false,
+            seq: 0,
             speaker: null,
             requests: new RequestMemory(),
             roundTrips,
@@ -471,7 +475,7 @@ export class VisitActor {
         grants: [...person.grants],
         rtpCapabilities,
         graceMs: this.#options.graceMs,
-        visit: viewOf(this.#state, person.id),
+        visit: this.#news.viewFor(session, this.#state),
       },
       command: (name, request) => this.#command(session, link, name, request),
       identify: (renewed) => this.#identify(session, link, personOf(renewed)),
@@ -497,7 +501,7 @@ export class VisitActor {
         grants: [...grants],
         rtpCapabilities,
         graceMs: this.#options.graceMs,
-        visit: viewOf(this.#state, staff),
+        visit: viewOf(this.#state, staff, 0),
       },
       command: (name, request) =>
         this.#reported(name, () => {
@@ -756,7 +760,8 @@ export class VisitActor {
       if (effect.type !== 'say') continue;
       this.#conversation.add(saidBy(effect));
       const send = () => {
-        for (const id of effect.audience) this.#sessions.send(id, 'message', effect.message);
+        for (const id of [...effect.audience, ...(effect.listeners?.told ?? [])])
+          this.#sessions.send(id, 'message', effect.message);
       };
       committed.then(send, () => {});
     }
@@ -887,6 +892,7 @@ export class VisitActor {
 
   #shut(): void {
     this.#relocation.stop();
+    this.#news.stop();
     this.#closing = true;
     this.#media.stop();
     this.#cancelAlarm();
@@ -906,9 +912,15 @@ function personOf({ participant, role, name, lang, grants, jti, invite }: Identi
   return { id: participant, role, name, lang, grants: grantsOf(role, grants), token, invite };
 }
 
-const saidBy = ({ message, audience, request }: Extract<Effect, { type: 'say' }>): Said => ({
+const saidBy = ({
+  message,
+  audience,
+  listeners,
+  request,
+}: Extract<Effect, { type: 'say' }>): Said => ({
   message,
   audience: [...audience],
+  ...(listeners === undefined ? {} : { listeners: { except: [...listeners.except] } }),
   ...(request === undefined ? {} : { request }),
 });
 

@@ -20,8 +20,9 @@ export class Census {
       this.#telemetry.visits(this.#visits);
     }
     if (before?.participants === after?.participants) return;
+    const [were, are] = [countIn(before), countIn(after)];
     for (const role of Role.options) {
-      const difference = count(after, role) - count(before, role);
+      const difference = (are.get(role) ?? 0) - (were.get(role) ?? 0);
       if (difference === 0) continue;
       const total = (this.#roles.get(role) ?? 0) + difference;
       this.#roles.set(role, total);
@@ -35,8 +36,9 @@ export class Census {
   }
 }
 
-function count(visit: Visit | undefined, role: Role): number {
-  return (
-    visit?.participants.filter((each) => each.role === role && each.state !== 'left').length ?? 0
-  );
+function countIn(visit: Visit | undefined): ReadonlyMap<Role, number> {
+  const counts = new Map<Role, number>();
+  for (const { role, state } of visit?.participants ?? [])
+    if (state !== 'left') counts.set(role, (counts.get(role) ?? 0) + 1);
+  return counts;
 }

@@ -1,5 +1,6 @@
 import { LIMITS, type Message, type ParticipantId } from '@bedside/protocol';
-import type { Said } from '../visit/state.ts';
+import { listensSince } from '../visit/audience.ts';
+import { find, type Said, type Visit } from '../visit/state.ts';
 
 /** What was written in a visit, as far as it is kept: who reconnects gets what was for them meanwhile. */
 export class Conversation {
@@ -20,10 +21,15 @@ export class Conversation {
     return this.#said.find((said) => said.request === request)?.message.number;
   }
 
-  /** Messages above a number that are for this participant, in order. */
-  after(number: number, participant: ParticipantId): Message[] {
+  /** Messages above a number that are for this participant of the visit, in order. */
+  after(number: number, id: ParticipantId, visit: Visit): Message[] {
+    const participant = find(visit, id);
+    const since = participant && listensSince(visit, participant);
+    const heard = ({ message, listeners }: Said) =>
+      since !== undefined && message.at >= since && listeners?.except.includes(id) === false;
     return this.#said
-      .filter(({ message, audience }) => message.number > number && audience.includes(participant))
+      .filter((said) => said.message.number > number)
+      .filter((said) => said.audience.includes(id) || heard(said))
       .map(({ message }) => message);
   }
 

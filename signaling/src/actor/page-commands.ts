@@ -11,7 +11,6 @@ import type { VisitCommandName, VisitTelemetry } from '../ports.ts';
 import type { Command, Decision, Effect } from '../visit/decide.ts';
 import { nodeOfPeer, nodesLeft } from '../visit/nodes.ts';
 import { findPresent, type Media, type Visit } from '../visit/state.ts';
-import { viewOf } from '../visit/view.ts';
 import { type Act, nameOf } from './acts.ts';
 import type { Conversation } from './conversation.ts';
 import { type PlaceForOne, RESYNC_MIN_MS, type VisitMedia } from './media.ts';
@@ -268,8 +267,8 @@ async function joinAt(
     roundTrips,
     response: {
       ...opened,
-      visit: viewOf(visit, id),
-      messages: conversation.after(messagesAfter, id),
+      visit: news.viewFor(session, visit),
+      messages: conversation.after(messagesAfter, id, visit),
     },
   };
 }
@@ -301,8 +300,8 @@ async function resume(
   return {
     added: [...consumers.values()].filter(({ consumerId }) => !has.has(consumerId)),
     removed: request.consumerIds.filter((consumerId) => !consumers.has(consumerId)),
-    visit: viewOf(host.visit(), id),
-    messages: conversation.after(request.messagesAfter ?? 0, id),
+    visit: news.viewFor(session, host.visit()),
+    messages: conversation.after(request.messagesAfter ?? 0, id, host.visit()),
   };
 }
 

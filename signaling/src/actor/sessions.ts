@@ -16,6 +16,8 @@ export interface Session {
   outbox: Outbox | undefined;
   /** The page has all its consumers from an answer, so events may add to them. */
   reconciled: boolean;
+  /** The number of the visit as the page was shown it last: its own, since not every change is for it. */
+  seq: number;
   /** Who the page was told speaks. */
   speaker: ParticipantId | null;
   readonly requests: RequestMemory;

@@ -1,4 +1,5 @@
 import { type LanguageTag, languageKey, type ParticipantId } from '@bedside/protocol';
+import { isAudience } from '../visit/audience.ts';
 import { hearsOf, type Participant, speaksOf, type Visit } from '../visit/state.ts';
 import { type Interpreter, type Relays, relaysOf } from './relays.ts';
 
@@ -21,7 +22,9 @@ export type Gains = ReadonlyMap<ParticipantId, ReadonlyMap<ParticipantId, number
 export function gainsIn(visit: Visit, together: readonly Participant[]): Gains {
   const interpreters = byTurn(visit, together.flatMap(asInterpreter));
   if (interpreters.length === 0 || visit.interpreting === 'consecutive') return new Map();
-  const voices = voicesOf(together, interpreters);
+  // Nobody hears the audience of a lecture, so that nobody needs an interpreter for them.
+  const heard = together.filter((each) => !isAudience(visit, each));
+  const voices = voicesOf(heard, interpreters);
   const relaysFor = audibleRelays(interpreters);
   const channels = new Map(
     together.map((listener) => [listener, channelOf(listener, voices, relaysFor(listener.id))]),

@@ -1,6 +1,15 @@
-import { HOLD, KIND_OF_SOURCE } from '@bedside/protocol';
+import {
+  HOLD,
+  KIND_OF_SOURCE,
+  type ParticipantId,
+  type ProducerId,
+  type RequestId,
+} from '@bedside/protocol';
 import { describe, expect, test, vi } from 'vitest';
-import { onHistories } from '../visit/arbitrary.ts';
+import { onHistories, personOf } from '../visit/arbitrary.ts';
+import { isAudience } from '../visit/audience.ts';
+import type { Command } from '../visit/decide.ts';
+import { after, by, join, visitWith } from '../visit/examples.ts';
 import {
   hearsOf,
   mayAttend,
@@ -158,6 +167,17 @@ describe('on any history the media plan', () => {
     });
   });
 
+  test('takes nothing from the audience of a lecture', () => {
+    onHistories((moments) => {
+      for (const { after: visit } of moments.filter((_, index) => index % 5 === 0))
+        for (const flows of plan(visit).values())
+          for (const { from } of flows) {
+            const sender = one(visit.participants.find(({ id }) => id === from));
+            expect(isAudience(visit, sender)).toBe(false);
+          }
+    });
+  });
+
   test('names as replanned exactly those whose flows differ', () => {
     onHistories((moments) => {
       for (const { before, after } of moments) {
@@ -168,5 +188,94 @@ describe('on any history the media plan', () => {
         expect(replanned(before, after)).toEqual(differ);
       }
     });
+  });
+});
+
+/** A lecture with an interpreter, to whom so many listen who follow Spanish, and so many who follow English. */
+function lectureTo(spanish: number, english: number): Visit {
+  const listener = (lang: string) => (_: unknown, n: number) => {
+    const person = { ...personOf(`${lang}${n}`, 'observer'), lang };
+    return join(person.id, 'observer', person);
+  };
+  const speaker = (id: string, role: 'provider' | 'interpreter', speaks: string[]): Command[] => [
+    join(id, role),
+    { type: 'set-languages', now: 2_000, by: by(id), speaks },
+    ...(['microphone', 'camera'] as const).map(
+      (source): Command => ({
+        type: 'produce',
+        now: 2_000,
+        participant: id as ParticipantId,
+        request: `${source} of ${id}` as RequestId,
+        producer: `${source} of ${id}` as ProducerId,
+        source,
+        paused: false,
+      }),
+    ),
+  ];
+  return visitWith(
+    { kind: 'lecture' },
+    ...speaker('lecturer', 'provider', ['en']),
+    ...speaker('interpreter', 'interpreter', ['en', 'es']),
+    ...Array.from({ length: spanish }, listener('es')),
+    ...Array.from({ length: english }, listener('en')),
+  );
+}
+
+describe('a lecture', () => {
+  const voices = (visit: Visit, listener: string) =>
+    Object.fromEntries(
+      one(plan(visit).get(listener as ParticipantId))
+        .filter(({ source }) => source === 'microphone')
+        .map(({ from, gain }) => [from, gain > 0 && gain < 1 ? 'turned down' : gain]),
+    );
+
+  test('is heard by each of its audience in the language that they follow', () => {
+    const visit = lectureTo(3, 3);
+    for (const n of [0, 1, 2]) {
+      expect(voices(visit, `es${n}`)).toEqual({ lecturer: 'turned down', interpreter: 1 });
+      expect(voices(visit, `en${n}`)).toEqual({ lecturer: 1, interpreter: 0 });
+    }
+  });
+
+  test('has nobody interpreted whom nobody hears: who speaks hears no interpreter of the audience', () => {
+    const visit = after(lectureTo(2, 0), join('colleague', 'specialist'), {
+      type: 'set-languages',
+      now: 3_000,
+      by: by('colleague'),
+      speaks: ['en'],
+    });
+    expect(voices(visit, 'colleague')).toEqual({ lecturer: 1, interpreter: 0 });
+  });
+
+  test('has one plan for all who are alike, but who is whispered to', () => {
+    const visit = lectureTo(250, 250);
+    const planned = plan(visit);
+    expect(new Set(planned.values()).size).toBe(4);
+    const whispering = {
+      ...visit,
+      participants: visit.participants.map((each) =>
+        each.id === 'interpreter' ? { ...each, whisperTo: 'es7' as ParticipantId } : each,
+      ),
+    };
+    const reached = (id: string) =>
+      one(plan(whispering).get(id as ParticipantId)).find(
+        ({ producerId }) => producerId === 'microphone of interpreter',
+      )?.flow.paused;
+    expect([reached('es7'), reached('es8'), reached('en0')]).toEqual([false, true, true]);
+  });
+
+  test('is planned anew for all of its audience where somebody begins to send, and for nobody where one more listens', () => {
+    const visit = lectureTo(250, 250);
+    const screen: Command = {
+      type: 'produce',
+      now: 3_000,
+      participant: 'lecturer' as ParticipantId,
+      request: 'screen' as RequestId,
+      producer: 'screen' as ProducerId,
+      source: 'screen',
+      paused: false,
+    };
+    expect(replanned(visit, after(visit, screen))).toHaveLength(501);
+    expect(replanned(visit, after(visit, join('late', 'observer')))).toEqual(['late']);
   });
 });

@@ -5,6 +5,7 @@ import {
   type ParticipantId,
   type ProducerId,
 } from '@bedside/protocol';
+import { isAudience } from '../visit/audience.ts';
 import { areTogether, mayAttend, type Participant, type Visit } from '../visit/state.ts';
 import { type Gains, gainsIn } from './languages.ts';
 import { type SignedConversations, signedConversations } from './signing.ts';
@@ -47,9 +48,11 @@ const PROTECTED_PRIORITY = 255;
  * nothing, and is seen by who may admit where the clinic allows it.
  */
 export function plan(visit: Visit): MediaPlan {
-  const takingPart = visit.participants.filter(
+  const there = visit.participants.filter(
     ({ state, endpoint }) => state === 'admitted' && endpoint,
   );
+  const alike = audienceAlike(visit, there);
+  const takingPart = there.filter((each) => (alike.get(each) ?? each) === each);
   const places = Map.groupBy(takingPart, ({ place }) => place);
   places.delete(HOLD);
   const gains: Gains = new Map(
@@ -65,11 +68,35 @@ export function plan(visit: Visit): MediaPlan {
     ),
     ...(mayAttend(listener) ? previews.flatMap((from) => preview(from, listener)) : []),
   ];
+  const planned = new Map(takingPart.map((each) => [each, received(each)]));
   return new Map(
     visit.participants
       .filter(({ state, endpoint }) => state !== 'left' && endpoint)
-      .map((each) => [each.id, each.state === 'admitted' ? received(each) : []]),
+      .map((each) => [each.id, planned.get(alike.get(each) ?? each) ?? []]),
   );
+}
+
+/**
+ * Each of a lecture's audience with the first of them who is to hear the same: nobody hears them, so that
+ * they differ by where they are and by what they follow, and all who are alike share one part of the plan.
+ */
+function audienceAlike(
+  visit: Visit,
+  there: readonly Participant[],
+): ReadonlyMap<Participant, Participant> {
+  const whisperedTo = new Set(there.map(({ whisperTo }) => whisperTo));
+  const firsts = new Map<string, Participant>();
+  const alike = new Map<Participant, Participant>();
+  for (const each of there) {
+    if (!isAudience(visit, each)) continue;
+    const { id, place, lang, speaks, hears, signs, duckDb } = each;
+    const own = whisperedTo.has(id) ? id : null;
+    const key = JSON.stringify([place, lang, speaks, hears, signs, duckDb, own]);
+    const first = firsts.get(key) ?? each;
+    firsts.set(key, first);
+    alike.set(each, first);
+  }
+  return alike;
 }
 
 function flows(
@@ -125,9 +152,23 @@ export function replanned(before: Visit, after: Visit): ParticipantId[] {
   )
     return [];
   const old = plan(before);
+  const isSame = remembering(sameFlows);
   return [...plan(after)]
-    .filter(([id, flows]) => !sameFlows(old.get(id) ?? [], flows))
+    .filter(([id, flows]) => !isSame(old.get(id) ?? NOTHING, flows))
     .map(([id]) => id);
+}
+
+const NOTHING: readonly PlannedFlow[] = [];
+
+/** Many listeners share one list of flows: two lists are compared once. */
+function remembering(same: typeof sameFlows): typeof sameFlows {
+  const known = new Map<readonly PlannedFlow[], Map<readonly PlannedFlow[], boolean>>();
+  return (one, other) => {
+    const compared = known.get(one) ?? new Map<readonly PlannedFlow[], boolean>();
+    const is = compared.get(other) ?? same(one, other);
+    known.set(one, compared.set(other, is));
+    return is;
+  };
 }
 
 function sameFlows(one: readonly PlannedFlow[], other: readonly PlannedFlow[]): boolean {

@@ -9,6 +9,12 @@ import type { VisitStore } from './store.ts';
 const EVENTS_KEPT = 1_000;
 /** What was written so long ago a failover does not lose: replicas follow within seconds. Milliseconds. */
 const LOSABLE_MS = 60_000;
+/**
+ * Of more participants than a visit without an audience has, each makes a write the longer, and so the rest
+ * after it, milliseconds: they come many at a time, and one snapshot then has them all.
+ */
+const REST_FROM = LIMITS.participantsPerVisit + LIMITS.departedParticipants;
+const REST_MS = 0.2;
 /** What neither Redis nor a node took is tried again after this long, milliseconds. */
 const RETRY_MS = 300;
 /** So long a change that nobody waits for may wait for one that somebody does, milliseconds. */
@@ -83,6 +89,8 @@ export class VisitWriter {
   /** What they hold is not all. */
   #mustKeep = false;
   #stale = false;
+  /** The rest after a large write, while it lasts. */
+  #resting: Promise<void> | undefined;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -178,7 +186,13 @@ export class VisitWriter {
 
   async #writeAll(): Promise<void> {
     try {
-      for (let batch = this.#take(); batch; batch = this.#take()) await this.#commit(batch);
+      while (!this.clean) {
+        if (this.#resting) await this.#resting;
+        const batch = this.#take();
+        if (!batch) break;
+        this.#rest(batch.visit);
+        await this.#commit(batch);
+      }
     } catch (thrown) {
       // The batches stay for the next flush: Redis is away, or it holds what is not ours.
       this.#keep();
@@ -248,6 +262,17 @@ export class VisitWriter {
       ...this.#written.map(({ media }) => media),
       this.#inFlight?.visit.media,
     ].filter((media) => media !== undefined);
+  }
+
+  #rest({ participants }: Visit): void {
+    const ms = (participants.length - REST_FROM) * REST_MS;
+    if (ms <= 0) return;
+    this.#resting = new Promise((resolve) => {
+      this.#options.clock.after(ms, () => {
+        this.#resting = undefined;
+        resolve();
+      });
+    });
   }
 
   /** The batch to write now: the one that failed before, or the next. */

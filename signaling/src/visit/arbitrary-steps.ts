@@ -34,6 +34,9 @@ const ROLES = [
   'specialist',
   'interpreter',
   'moderator',
+  // The audience, where the visit is a lecture.
+  'observer',
+  'observer',
 ] as const satisfies readonly Role[];
 /** Comes by invitations alone. */
 const GUEST = ROLES.length;
@@ -276,7 +279,7 @@ export type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never
 const MORE: readonly Grant[] = [...grantsOf('interpreter', undefined), 'whisper', 'caption'];
 
 /** What they speak, in the order of p0, p1, and so on: two pairs that make a relay from ase to es. */
-const SPOKEN = [['es'], ['en'], ['en', 'es'], ['ase'], ['ase', 'en'], ['en']];
+const SPOKEN = [['es'], ['en'], ['en', 'es'], ['ase'], ['ase', 'en'], ['en'], ['es'], ['ase']];
 
 /** Everybody comes, and sends: so that a history need not begin with nobody. */
 export const GATHERING: readonly Step[] = SPOKEN.flatMap((speaks, index): Step[] => [

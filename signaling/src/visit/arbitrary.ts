@@ -23,6 +23,7 @@ const as: fc.Arbitrary<VisitPlan> = fc
   .record({
     admission: fc.constantFrom(...Admission.options),
     preview: fc.boolean(),
+    kind: fc.constantFrom('visit', 'visit', 'lecture'),
     reactions: fc.boolean(),
     startsAt: fc.constant(new Date(BEGIN).toISOString()),
     noShowAfterMinutes: fc.constant(1),

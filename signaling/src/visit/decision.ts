@@ -25,8 +25,10 @@ import type {
   Role,
 } from '@bedside/protocol';
 import type * as z from 'zod/mini';
+import { isAudience } from './audience.ts';
 import {
   areTogether,
+  DEPARTED_AUDIENCE_LIMIT,
   DEPARTED_LIMIT,
   type Endpoint,
   findAdmitted,
@@ -202,7 +204,14 @@ export type Effect =
   | { type: 'close-peer'; peer: PeerId }
   | { type: 'close-visit'; media: Media }
   | Told[keyof Told]
-  | { type: 'say'; message: Message; audience: readonly ParticipantId[]; request?: string };
+  | {
+      type: 'say';
+      message: Message;
+      audience: readonly ParticipantId[];
+      /** Of a lecture's audience: who is told, and who is not of those who are in. */
+      listeners?: { told: readonly ParticipantId[]; except: readonly ParticipantId[] };
+      request?: string;
+    };
 
 export type Decision =
   | { ok: true; visit: Visit; events: readonly LedgerEvent[]; effects: readonly Effect[] }
@@ -279,10 +288,22 @@ export function swap(visit: Visit, ...changed: readonly Participant[]): Particip
   });
   participants.push(...byId.values());
   const departed = participants.filter(({ state }) => state === 'left');
-  if (departed.length <= DEPARTED_LIMIT) return participants;
-  const byTime = departed.sort((one, other) => (one.leftAt ?? 0) - (other.leftAt ?? 0));
-  const forgotten = new Set(byTime.slice(0, -DEPARTED_LIMIT));
+  // Who listened takes no place of who took part.
+  const { audience = [], others = [] } = Object.groupBy(departed, (each) =>
+    isAudience(visit, each) ? 'audience' : 'others',
+  );
+  const forgotten = new Set([
+    ...longestGone(others, DEPARTED_LIMIT),
+    ...longestGone(audience, DEPARTED_AUDIENCE_LIMIT),
+  ]);
+  if (forgotten.size === 0) return participants;
   return participants.filter((each) => !forgotten.has(each));
+}
+
+/** All but the `most` who left last. */
+function longestGone(departed: readonly Participant[], most: number): readonly Participant[] {
+  if (departed.length <= most) return [];
+  return departed.toSorted((one, other) => (one.leftAt ?? 0) - (other.leftAt ?? 0)).slice(0, -most);
 }
 
 /** The same without some of its optional fields. */

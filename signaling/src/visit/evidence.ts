@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LIMITS, type ParticipantId, type QualityChange } from '@bedside/protocol';
+import { isAudience } from './audience.ts';
 import {
   change,
   type Decision,
@@ -28,6 +29,8 @@ export function reportQuality(visit: Visit, command: Of<'report-quality'>): Deci
   const { now, by } = command;
   const { giver: viewer, refused } = permit(visit, by);
   if (!viewer) return refuse(refused);
+  // Nobody is to know of them, and so many would fill the record.
+  if (isAudience(visit, viewer)) return unchanged(visit);
   const { breaches, news } = withChanges(visit, viewer, command.changes);
   const evidence = withEvidence(visit, viewer.id, command.evidence);
   const patch = {

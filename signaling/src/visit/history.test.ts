@@ -3,12 +3,13 @@ import * as fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { plan } from '../plan/plan.ts';
 import { emptyVisit, longHistory, onHistories, outcomeOf, run } from './arbitrary.ts';
+import { isAudience } from './audience.ts';
 import { type Command, decide, type Effect } from './decide.ts';
 import { GRANT_OF_SOURCE } from './grants.ts';
 import { nodeOfPeer } from './nodes.ts';
 import { roomsOf } from './places.ts';
 import { settle } from './settle.ts';
-import { admitted, type LedgerEvent, type Person, present, Visit } from './state.ts';
+import { admitted, findAdmitted, type LedgerEvent, type Person, present, Visit } from './state.ts';
 
 // Many histories, also where the machine has other things to do.
 vi.setConfig({ testTimeout: 60_000 });
@@ -62,6 +63,19 @@ test('histories get somewhere: into every place, to every command, to their end'
     saw(
       'waiting',
       any((visit) => present(visit).some(({ state }) => state === 'waiting')),
+    );
+    saw(
+      'an audience',
+      any((visit) => admitted(visit).filter((each) => isAudience(visit, each)).length > 1),
+    );
+    saw(
+      'somebody of the audience who comes to take part',
+      moments.some(({ before, after }) =>
+        admitted(before).some((each) => {
+          const next = findAdmitted(after, each.id);
+          return isAudience(before, each) && next !== undefined && !isAudience(after, next);
+        }),
+      ),
     );
     saw(
       'unattended',
@@ -255,14 +269,16 @@ test('who is there is who their latest token says, and sends nothing that it doe
 
 /** Who is there, and since when, as far as the ledger tells. */
 function presence(events: readonly LedgerEvent[]): Map<ParticipantId, number> {
-  const here = new Map<ParticipantId, number>();
-  for (const { type, at, participant } of events) {
+  const here = new Map<ParticipantId, { at: number; listens: boolean }>();
+  for (const { type, at, participant, audience } of events) {
+    // With a lecture its audience goes, without a word of each.
+    if (type === 'visit-ended') for (const [id, { listens }] of here) if (listens) here.delete(id);
     if (!participant) continue;
     if (type === 'participant-admitted' || type === 'participant-waiting')
-      here.set(participant, here.get(participant) ?? at);
+      here.set(participant, here.get(participant) ?? { at, listens: audience === true });
     if (type === 'participant-left') here.delete(participant);
   }
-  return here;
+  return new Map([...here].map(([id, { at }]) => [id, at]));
 }
 
 describe('the ledger', () => {

@@ -44,7 +44,9 @@ const KINDS: Readonly<Record<LedgerEvent['type'], 'proof' | 'activity'>> = {
   'quality-restored': 'activity',
 };
 
-export const isProof = ({ type }: Pick<LedgerEvent, 'type'>): boolean => KINDS[type] === 'proof';
+/** Of the audience of a lecture there are so many that their coming and going is no proof of who took part. */
+export const isProof = ({ type, audience }: Pick<LedgerEvent, 'type' | 'audience'>): boolean =>
+  KINDS[type] === 'proof' && audience === undefined;
 
 /** The latest of these, in their order: activity goes before any proof does. */
 export function latest(events: readonly LedgerEvent[], most: number): LedgerEvent[] {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { HOLD, type LeaveReason, LIMITS, MAIN_ROOM, type ParticipantId } from '@bedside/protocol';
 import { COMINGS, spend } from './allowance.ts';
+import { isAudience, ofAudience } from './audience.ts';
 import {
   change,
   type Decision,
@@ -17,6 +18,7 @@ import { mustWait } from './entry.ts';
 import { endpointAt } from './nodes.ts';
 import { roomsOf } from './places.ts';
 import {
+  find,
   findPresent,
   type Invite,
   type LedgerEvent,
@@ -37,8 +39,9 @@ export function connect(visit: Visit, { now, person, session }: Of<'connect'>): 
   if (!isInvited(visit, person, session, now)) return refuse('invite-used');
   // Who has not joined yet has no part in the visit; their session lives in the shell until `join`.
   if (!participant) return unchanged(visit);
+  if (!hasRoom(visit, participant, person)) return refuse('limit-reached');
   const event = { at: now, participant: person.id, role: person.role };
-  const { identified, events, effects } = withIdentity(participant, person, now);
+  const { identified, events, effects } = withIdentity(visit, participant, person, now);
   // A session is one of a role: under another one it is not resumed.
   if (participant.session === session && participant.role === person.role) {
     if (participant.connection === 'connected') return identify(visit, { now, person });
@@ -67,7 +70,8 @@ export function identify(visit: Visit, { now, person }: Omit<Of<'identify'>, 'ty
   const participant = findPresent(visit, person.id);
   if (!participant) return unchanged(visit);
   if (isBarred(visit, person)) return refuse('unauthorized');
-  const { identified, events, effects } = withIdentity(participant, person, now);
+  if (!hasRoom(visit, participant, person)) return refuse('limit-reached');
+  const { identified, events, effects } = withIdentity(visit, participant, person, now);
   return identified === participant
     ? unchanged(visit)
     : change(visit, { participants: swap(visit, identified) }, events, effects);
@@ -107,18 +111,17 @@ export function join(
   if (visit.state === 'ended') return refuse('visit-ended');
   if (isBarred(visit, person)) return refuse('removed');
   if (!isInvited(visit, person, session, now)) return refuse('invite-used');
-  const earlier = visit.participants.find(({ id }) => id === person.id);
+  const earlier = find(visit, person.id);
   const before = findPresent(visit, person.id);
   if (before?.endpoint?.request === request) {
     return unchanged(visit, { type: 'open-peer', peer: before.endpoint.peer });
   }
-  if (!before && present(visit).length >= LIMITS.participantsPerVisit)
-    return refuse('limit-reached');
+  if (!hasRoom(visit, before, person)) return refuse('limit-reached');
   const comings = before || !earlier ? earlier?.comings : spend(earlier.comings, now, COMINGS);
   if (!before && earlier && comings === undefined) return refuse('rate-limited');
 
   const participant: Participant = {
-    ...without(before ?? newcomer(visit, earlier, person, now), 'name', 'lang', 'invite'),
+    ...unidentified(visit, before ?? newcomer(visit, earlier, person, now), person, now),
     ...identityOf(person),
     ...(comings === undefined ? {} : { comings }),
     ...(earlier?.whispers === undefined ? {} : { whispers: earlier.whispers }),
@@ -141,6 +144,14 @@ export function join(
     events,
     effects,
   );
+}
+
+/** Whether there is room for this person among those who take part, or in the audience, where they go there now. */
+function hasRoom(visit: Visit, before: Participant | undefined, person: Person): boolean {
+  const listens = isAudience(visit, person);
+  if (before && isAudience(visit, before) === listens) return true;
+  const there = present(visit).filter((each) => isAudience(visit, each) === listens);
+  return there.length < (listens ? LIMITS.audiencePerVisit : LIMITS.participantsPerVisit);
 }
 
 /** How somebody who is not in the visit comes in. */
@@ -243,7 +254,10 @@ export function over(visit: Visit, now: number, why: Pick<LedgerEvent, 'by' | 'r
       ),
     },
     [
-      ...present(visit).map((each) => leftEvent(each, 'visit-ended', now)),
+      // For its audience that it ended says enough.
+      ...present(visit)
+        .filter((each) => !isAudience(visit, each))
+        .map((each) => leftEvent(visit, each, 'visit-ended', now)),
       { type: 'visit-ended', at: now, ...why },
     ],
   );
@@ -273,7 +287,7 @@ export function depart(
   const participant = findPresent(visit, id);
   if (!participant) return unchanged(visit);
   const participants = swap(visit, left(participant, reason, now));
-  const events = [{ ...leftEvent(participant, reason, now), ...(by ? { by } : {}) }];
+  const events = [{ ...leftEvent(visit, participant, reason, now), ...(by ? { by } : {}) }];
   if (present(visit).length === 1) {
     return change(without(visit, 'media'), { participants }, events);
   }
@@ -295,10 +309,16 @@ function left(participant: Participant, reason: LeaveReason, now: number): Parti
   };
 }
 
-function leftEvent(participant: Participant, reason: LeaveReason, now: number): LedgerEvent {
+function leftEvent(
+  visit: Visit,
+  participant: Participant,
+  reason: LeaveReason,
+  now: number,
+): LedgerEvent {
   return {
     type: 'participant-left',
     at: now,
+    ...ofAudience(isAudience(visit, participant)),
     participant: participant.id,
     role: participant.role,
     reason,
@@ -310,6 +330,7 @@ function leftEvent(participant: Participant, reason: LeaveReason, now: number): 
  * one where nothing differs.
  */
 function withIdentity(
+  visit: Visit,
   participant: Participant,
   person: Person,
   now: number,
@@ -326,7 +347,12 @@ function withIdentity(
   // The new token may be without a name or a language.
   return {
     identified: withProducers(
-      { ...without(participant, 'name', 'lang', 'invite'), ...identityOf(person), tokens },
+      {
+        ...unidentified(visit, participant, person, now),
+        ...identityOf(person),
+        session: participant.session,
+        tokens,
+      },
       producers.filter((producer) => !withdrawn.includes(producer)),
     ),
     events: withdrawn.map(({ source }) => ({
@@ -337,6 +363,24 @@ function withIdentity(
     })),
     effects: withdrawn.map(({ id: producer }) => ({ type: 'close-producer', producer })),
   };
+}
+
+type Sessionless = Omit<Participant, 'session'>;
+
+/**
+ * Without what a token says of them. Who is in and goes to the audience by this one, or takes part from now on,
+ * is there since now.
+ */
+function unidentified(
+  visit: Visit,
+  participant: Sessionless,
+  person: Person,
+  now: number,
+): Sessionless {
+  const rest: Sessionless = without(participant, 'name', 'lang', 'invite');
+  const goesOver =
+    rest.admittedAt !== undefined && isAudience(visit, participant) !== isAudience(visit, person);
+  return goesOver ? { ...without(rest, 'admittedAt'), joinedAt: now } : rest;
 }
 
 function identityOf(

@@ -13,19 +13,27 @@ vi.setConfig({ testTimeout: 60_000 });
  */
 class Record {
   readonly #in = new Set<ParticipantId>();
+  readonly #audience = new Set<ParticipantId>();
   readonly #held = new Set<ParticipantId>();
   readonly #rooms = new Map<string, readonly ParticipantId[]>();
   readonly #whispers = new Map<ParticipantId, ParticipantId>();
 
-  add({ type, participant = nobody, participants = [], place = '' }: LedgerEvent): void {
+  add(event: LedgerEvent): void {
+    const { type, audience, participant = nobody, participants = [], place = '' } = event;
     const [only = nobody] = participants;
     switch (type) {
       case 'participant-admitted':
         must(!this.#in.has(participant));
         this.#in.add(participant);
+        if (audience) this.#audience.add(participant);
         return;
       case 'participant-left':
         this.#in.delete(participant);
+        this.#audience.delete(participant);
+        return;
+      case 'visit-ended':
+        // Its audience goes with a lecture, without a word of each.
+        for (const id of this.#audience) this.#in.delete(id);
         return;
       case 'hold-started':
         must(!this.#held.has(participant));

@@ -1,4 +1,11 @@
-import { isSigned, type ParticipantId, type QueueEntry, sameLanguage } from '@bedside/protocol';
+import {
+  isSigned,
+  LIMITS,
+  type ParticipantId,
+  type QueuedParticipant,
+  type QueueEntry,
+  sameLanguage,
+} from '@bedside/protocol';
 import {
   admitted,
   hearsOf,
@@ -22,9 +29,12 @@ export function queueEntryOf(
 ): QueueEntry | undefined {
   const waiting = present(visit)
     .filter(({ state }) => state === 'waiting')
-    .sort((a, b) => a.joinedAt - b.joinedAt);
+    .sort((a, b) => a.joinedAt - b.joinedAt)
+    // Of a lecture's audience there may be more.
+    .slice(0, LIMITS.participantsPerVisit);
   if (waiting.length === 0) return undefined;
   const { provider, offeredTo } = visit;
+  const needsOf = needsIn(visit);
   return {
     visit: visit.visit,
     kind: visit.kind,
@@ -38,7 +48,7 @@ export function queueEntryOf(
         role: each.role,
         since: each.joinedAt,
         languages: [...new Set([...speaksOf(each), ...hearsOf(each)])],
-        needs: needsOf(visit, each),
+        needs: needsOf(each),
         connection: each.connection,
         ...(quality === undefined ? {} : { quality }),
       };
@@ -48,14 +58,17 @@ export function queueEntryOf(
 }
 
 /** Who has no language in common with those who treat needs an interpreter, unless one for them is there. */
-function needsOf(visit: Visit, participant: Participant) {
-  const signLanguage = signsOf(participant);
-  const follows = hearsOf(participant).filter((tag) => isSigned(tag) === signLanguage);
+function needsIn(visit: Visit): (participant: Participant) => QueuedParticipant['needs'] {
   const treat = admitted(visit).filter(({ grants }) => grants.includes('admit'));
   const interpret = admitted(visit).filter(({ grants }) => grants.includes('interpret'));
-  const understood = [...treat, ...interpret].some((each) =>
-    speaksOf(each).some((spoken) => follows.some((heard) => sameLanguage(spoken, heard))),
-  );
-  const known = follows.length > 0 && treat.some((each) => speaksOf(each).length > 0);
-  return { interpreter: !understood && (signLanguage || known), signLanguage };
+  const isKnown = treat.some((each) => speaksOf(each).length > 0);
+  return (participant) => {
+    const signLanguage = signsOf(participant);
+    const follows = hearsOf(participant).filter((tag) => isSigned(tag) === signLanguage);
+    const understood = [...treat, ...interpret].some((each) =>
+      speaksOf(each).some((spoken) => follows.some((heard) => sameLanguage(spoken, heard))),
+    );
+    const known = follows.length > 0 && isKnown;
+    return { interpreter: !understood && (signLanguage || known), signLanguage };
+  };
 }

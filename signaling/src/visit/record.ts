@@ -1,4 +1,5 @@
 import { HOLD, type ParticipantId } from '@bedside/protocol';
+import { isAudience, ofAudience } from './audience.ts';
 import { type Command, idOf } from './decision.ts';
 import { roomsOf } from './places.ts';
 import { admitted, findPresent, type LedgerEvent, type Visit } from './state.ts';
@@ -24,11 +25,17 @@ export function recordOf(before: Visit, after: Visit, command: Command): LedgerE
 type Untimed = Omit<LedgerEvent, 'at'>;
 
 function entries(before: Visit, after: Visit): Untimed[] {
-  return after.participants.flatMap(({ id, role, state }): Untimed[] => {
-    const was = findPresent(before, id)?.state;
-    if (state === was || state === 'left') return [];
+  return after.participants.flatMap((each): Untimed[] => {
+    const { id: participant, role, state } = each;
+    const was = findPresent(before, participant);
+    const [listened, listens] = [was && isAudience(before, was), isAudience(after, each)];
     const type = state === 'admitted' ? 'participant-admitted' : 'participant-waiting';
-    return [{ type, participant: id, role }];
+    const coming: Untimed = { type, ...ofAudience(listens), participant, role };
+    if (state === 'left') return [];
+    if (state !== was?.state) return [coming];
+    if (state === 'waiting' || listened === listens) return [];
+    // From the audience to those who take part, or back: they leave the one to be in the other.
+    return [{ type: 'participant-left', ...ofAudience(listened), participant, role }, coming];
   });
 }
 

@@ -174,6 +174,8 @@ const DEFAULT_POLICY: Policy = {
 
 /** Participants that are gone and still listed, newest last. */
 export const DEPARTED_LIMIT = LIMITS.departedParticipants;
+/** Of a lecture's audience. */
+export const DEPARTED_AUDIENCE_LIMIT = 32;
 
 export const Visit = z.object({
   tenant: TenantId,
@@ -215,7 +217,14 @@ export const Visit = z.object({
   noShows: z.optional(z.array(Role)),
   participants: z
     .array(Participant)
-    .check(z.maxLength(LIMITS.participantsPerVisit + DEPARTED_LIMIT)),
+    .check(
+      z.maxLength(
+        LIMITS.participantsPerVisit +
+          LIMITS.audiencePerVisit +
+          DEPARTED_LIMIT +
+          DEPARTED_AUDIENCE_LIMIT,
+      ),
+    ),
 });
 export type Visit = z.infer<typeof Visit>;
 
@@ -236,6 +245,8 @@ export interface Person {
 export const Said = z.object({
   message: Message,
   audience: z.array(ParticipantId),
+  /** For the audience of the lecture, too, as it was then, but these. */
+  listeners: z.optional(z.object({ except: z.array(ParticipantId) })),
   /** Of the request that said it: the same one again, even after a restart, says nothing more. */
   request: z.optional(z.string()),
 });
@@ -283,6 +294,8 @@ export interface LedgerEvent {
     | 'quality-restored';
   /** Milliseconds since 1970. */
   at: number;
+  /** Of somebody in the audience of a lecture. */
+  audience?: true;
   participant?: ParticipantId;
   role?: Role;
   source?: MediaSource;
@@ -336,11 +349,23 @@ export function newVisit(tenant: TenantId, visit: VisitId, now: number, as: Visi
 /** What the portal says of a visit when it makes it. */
 export type VisitPlan = Partial<Omit<CreateVisit, 'visit'>>;
 
+/** Each list of participants by id: made when first asked for, since a list never changes. */
+const indexes = new WeakMap<readonly Participant[], ReadonlyMap<ParticipantId, Participant>>();
+
+/** The participant of that id, also where they have left. */
+export function find({ participants }: Visit, id: ParticipantId): Participant | undefined {
+  let index = indexes.get(participants);
+  if (!index) {
+    index = new Map(participants.map((each) => [each.id, each]));
+    indexes.set(participants, index);
+  }
+  return index.get(id);
+}
+
 /** The participant of that id who has not left. */
 export function findPresent(visit: Visit, id: ParticipantId): Participant | undefined {
-  return visit.participants.find(
-    (participant) => participant.id === id && participant.state !== 'left',
-  );
+  const participant = find(visit, id);
+  return participant?.state === 'left' ? undefined : participant;
 }
 
 /** The participant of that id, where they take part. */

@@ -1,9 +1,10 @@
 import type { MoveTarget, ParticipantId, ProducerId, RequestId } from '@bedside/protocol';
 import { describe, expect, test, vi } from 'vitest';
 import { type Moment, onHistories, outcomeOf } from './arbitrary.ts';
+import { isAudience } from './audience.ts';
 import { type Command, decide } from './decide.ts';
 import { after, by, join, visitWith } from './examples.ts';
-import { findPresent, type Visit } from './state.ts';
+import { admitted, findPresent, type Visit } from './state.ts';
 
 // Many histories, also where the machine has other things to do.
 vi.setConfig({ testTimeout: 60_000 });
@@ -30,14 +31,46 @@ describe('on any history', () => {
   test('a message is for exactly those whom it names, and for who wrote it', () => {
     onHistories((moments) => {
       for (const moment of moments)
-        for (const { message, audience } of saidIn(moment)) {
+        for (const { message, audience, listeners } of saidIn(moment)) {
           const { from, to } = message;
           const place = from && findPresent(moment.before, from)?.place;
           const due =
             to.type === 'participant'
               ? [to.participantId, ...(from ? [from] : [])]
               : takingPart(moment.before, (where) => to.type === 'all' || where === place);
-          expect(audience.toSorted()).toEqual(due.toSorted());
+          expect([...audience, ...(listeners?.told ?? [])].toSorted()).toEqual(due.toSorted());
+        }
+    });
+  });
+
+  test('of the audience of a lecture it keeps who of those who are in was not to have it, and no others', () => {
+    onHistories((moments) => {
+      for (const moment of moments)
+        for (const { audience, listeners } of saidIn(moment)) {
+          const listening = admitted(moment.before).filter((each) =>
+            isAudience(moment.before, each),
+          );
+          const { told = [], except = [] } = listeners ?? {};
+          if (!listeners) continue;
+          expect([...told, ...except].toSorted()).toEqual(listening.map(({ id }) => id).toSorted());
+          expect(listening.some(({ id }) => audience.includes(id))).toBe(false);
+        }
+    });
+  });
+
+  test('between the audience of a lecture and who takes part there are messages to and from who may admit, and no others', () => {
+    onHistories((moments) => {
+      for (const moment of moments)
+        for (const { message, audience } of saidIn(moment)) {
+          const { from, to } = message;
+          const there = audience.flatMap((id) => findPresent(moment.before, id) ?? []);
+          const listening = there.filter((each) => isAudience(moment.before, each));
+          if (listening.length === 0) continue;
+          expect(to.type).toBe('participant');
+          expect(listening).toHaveLength(1);
+          for (const each of there)
+            if (each !== listening[0]) expect(each.grants).toContain('admit');
+          if (there.length === 1) expect(from).toBeUndefined();
         }
     });
   });

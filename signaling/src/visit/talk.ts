@@ -1,4 +1,5 @@
-import { type ErrorCode, HOLD, type Message, type ParticipantId } from '@bedside/protocol';
+import { type ErrorCode, HOLD, type Message } from '@bedside/protocol';
+import { isAudience } from './audience.ts';
 import {
   change,
   type Decision,
@@ -30,7 +31,7 @@ export function sendMessage(visit: Visit, command: Of<'send-message'>): Decision
   if ('participant' in by && !giver) return refuse('not-joined');
   const target = to.type === 'participant' ? findPresent(visit, to.participantId) : undefined;
   const refused = giver
-    ? refusedWriter(giver, command, target)
+    ? refusedWriter(visit, giver, command, target)
     : // The clinic writes to who waits, from outside; what is said inside is not theirs.
       (refusal(visit, by, 'admit') ?? (target?.state === 'waiting' ? undefined : 'not-found'));
   if (refused) return refuse(refused);
@@ -43,11 +44,10 @@ export function sendMessage(visit: Visit, command: Of<'send-message'>): Decision
     text,
     at: now,
   };
-  const audience = new Set<ParticipantId>(giver ? [giver.id] : []);
-  if (target) audience.add(target.id);
-  else
-    for (const each of admitted(visit))
-      if (to.type === 'all' || each.place === giver?.place) audience.add(each.id);
+  const reached = target
+    ? { audience: [target.id] }
+    : reachedIn(visit, (each) => to.type === 'all' || each.place === giver?.place);
+  const audience = [...new Set([...(giver ? [giver.id] : []), ...reached.audience])];
   return change(
     visit,
     { messages: number },
@@ -56,14 +56,33 @@ export function sendMessage(visit: Visit, command: Of<'send-message'>): Decision
       {
         type: 'say',
         message,
-        audience: [...audience],
+        ...reached,
+        audience,
         ...(request === undefined ? {} : { request }),
       },
     ],
   );
 }
 
+/** Whom a message to many reaches: who takes part by name; of a lecture's audience who it does not. */
+function reachedIn(visit: Visit, reaches: (each: Participant) => boolean) {
+  const {
+    told = [],
+    except = [],
+    others = [],
+  } = Object.groupBy(admitted(visit), (each) => {
+    if (!isAudience(visit, each)) return 'others';
+    return reaches(each) ? 'told' : 'except';
+  });
+  const ids = (some: readonly Participant[]) => some.map(({ id }) => id);
+  return {
+    audience: ids(others.filter(reaches)),
+    ...(told.length === 0 ? {} : { listeners: { told: ids(told), except: ids(except) } }),
+  };
+}
+
 function refusedWriter(
+  visit: Visit,
   giver: Participant,
   { to, kind }: Of<'send-message'>,
   target: Participant | undefined,
@@ -74,9 +93,11 @@ function refusedWriter(
   if (kind === 'caption' && to.type !== 'room') return 'forbidden';
   // On hold there is nobody in the same place, though several be there.
   if (giver.place === HOLD && to.type === 'room') return 'forbidden';
-  if (giver.state === 'admitted' && target?.state !== 'waiting') return undefined;
-  if (giver.state === 'admitted') return mayAttend(giver) ? undefined : 'not-found';
-  return target && mayAttend(target) ? undefined : 'forbidden';
+  // Who is outside, or of the audience, and who may admit write to each other; nobody else sees them.
+  const isApart = (each: Participant) => each.state === 'waiting' || isAudience(visit, each);
+  if (isApart(giver)) return target && mayAttend(target) ? undefined : 'forbidden';
+  if (target && isApart(target)) return mayAttend(giver) ? undefined : 'not-found';
+  return undefined;
 }
 
 export function raiseHand(visit: Visit, { now, by, raised }: Of<'raise-hand'>): Decision {
@@ -90,7 +111,8 @@ export function raiseHand(visit: Visit, { now, by, raised }: Of<'raise-hand'>): 
 export function react(visit: Visit, { by, reaction }: Of<'react'>): Decision {
   const { giver, refused } = permit(visit, by);
   if (!giver) return refuse(refused);
-  if (!visit.policy.reactions || giver.place === HOLD) return refuse('forbidden');
+  if (!visit.policy.reactions || giver.place === HOLD || isAudience(visit, giver))
+    return refuse('forbidden');
   const to = admitted(visit).flatMap(({ id, place }) => (place === giver.place ? [id] : []));
   return unchanged(visit, {
     type: 'tell',

@@ -1,8 +1,15 @@
-import { MAIN_ROOM, type ParticipantId, type VisitChange, VisitView } from '@bedside/protocol';
+import {
+  type Grant,
+  MAIN_ROOM,
+  type ParticipantId,
+  type VisitChange,
+  VisitView,
+} from '@bedside/protocol';
 import { describe, expect, test, vi } from 'vitest';
 import { onHistories, PEOPLE } from './arbitrary.ts';
-import { findPresent, type Visit } from './state.ts';
-import { changesFor, viewClass, viewOf } from './view.ts';
+import { isAudience } from './audience.ts';
+import { admitted, findAdmitted, findPresent, type Visit } from './state.ts';
+import { changeClass, changesFor, viewOf } from './view.ts';
 
 // Many histories, also where the machine has other things to do.
 vi.setConfig({ testTimeout: 60_000 });
@@ -36,8 +43,8 @@ function apply(view: VisitView, change: VisitChange): VisitView {
   }
 }
 
-/** The order of the list means nothing, and to see no invitations is to see none. */
-const normal = ({ seq, participants, invites = [], calls = [], ...rest }: VisitView) => ({
+/** The order of the list means nothing, to see no invitations is to see none, and how many listen is told later. */
+const normal = ({ seq, participants, invites = [], calls = [], audience, ...rest }: VisitView) => ({
   ...rest,
   invites,
   calls,
@@ -50,7 +57,7 @@ const onViews = (check: (visit: Visit, viewer: ParticipantId, view: VisitView) =
   onHistories((moments) => {
     for (const { before, after } of moments.filter((_, index) => index % 5 === 0))
       if (before !== after)
-        for (const viewer of VIEWERS) check(after, viewer, viewOf(after, viewer));
+        for (const viewer of VIEWERS) check(after, viewer, viewOf(after, viewer, 0));
   });
 
 describe('on any history', () => {
@@ -70,13 +77,13 @@ describe('on any history', () => {
       const first = moments[0]?.before;
       if (!first) return;
       for (const viewer of VIEWERS) {
-        let seen = viewOf(first, viewer);
+        let seen = viewOf(first, viewer, 0);
         for (const { before, after } of moments) {
           if (after === before) continue;
           for (const change of changesFor(before, after, viewer)) seen = apply(seen, change);
           // Who has left is told so, and then nothing more: a later join answers with a fresh view.
           if (!findPresent(after, viewer)) seen = { ...seen, participants: [] };
-          expect(normal(seen)).toEqual(normal(viewOf(after, viewer)));
+          expect(normal(seen)).toEqual(normal(viewOf(after, viewer, 0)));
         }
       }
     });
@@ -88,11 +95,11 @@ describe('on any history', () => {
         if (after === before) continue;
         const told = new Map<string, VisitChange[]>();
         for (const viewer of PEOPLE) {
-          const [was, is] = [viewClass(before, viewer), viewClass(after, viewer)];
-          if (was === undefined || is === undefined) continue;
+          const sharing = changeClass(before, after, viewer);
+          if (sharing === undefined) continue;
           const changes = changesFor(before, after, viewer);
-          expect(changes).toEqual(told.get(`${was} ${is}`) ?? changes);
-          told.set(`${was} ${is}`, changes);
+          expect(changes).toEqual(told.get(sharing) ?? changes);
+          told.set(sharing, changes);
         }
       }
     });
@@ -119,10 +126,15 @@ describe('on any history', () => {
     onViews((visit, viewer, { participants, invites }) => {
       const self = findPresent(visit, viewer);
       if (self?.state !== 'admitted') return;
-      const may = ['admit', 'remove'].some((grant) => self.grants.some((each) => each === grant));
-      const due = visit.participants.filter(
-        ({ state }) => state === 'admitted' || (may && state === 'waiting'),
-      );
+      const may = (grant: Grant) => self.grants.includes(grant);
+      const due = visit.participants.filter((each) => {
+        const { state, handRaisedAt } = each;
+        const isIn = state === 'admitted';
+        if (each.id === viewer) return true;
+        if (isAudience(visit, each))
+          return may('admit') && (state === 'waiting' || (isIn && handRaisedAt !== undefined));
+        return isIn || ((may('admit') || may('remove')) && state === 'waiting');
+      });
       expect(participants.map(({ participantId }) => participantId)).toEqual(
         due.map(({ id }) => id),
       );
@@ -151,6 +163,54 @@ describe('on any history', () => {
           call?.acceptedBy,
         ]);
       }
+    });
+  });
+
+  test('nobody sees the audience of a lecture, but who may admit while they ask for something', () => {
+    onViews((visit, viewer, { participants }) => {
+      const mayAdmit = findAdmitted(visit, viewer)?.grants.includes('admit') ?? false;
+      for (const { participantId, state, handRaisedAt } of participants) {
+        const each = findPresent(visit, participantId);
+        if (!each || participantId === viewer || !isAudience(visit, each)) continue;
+        expect(mayAdmit && (state === 'waiting' || handRaisedAt !== undefined)).toBe(true);
+      }
+    });
+  });
+
+  test('no change tells anybody of somebody in the audience, but themselves and who may admit', () => {
+    onHistories((moments) => {
+      for (const { before, after } of moments) {
+        if (after === before) continue;
+        const hidden = new Set(
+          [before, after].flatMap((visit) =>
+            visit.participants.filter((each) => isAudience(visit, each)).map(({ id }) => id),
+          ),
+        );
+        for (const { id } of admitted(after).filter(({ grants }) => !grants.includes('admit'))) {
+          if (findAdmitted(before, id)?.grants.includes('admit')) continue;
+          for (const change of changesFor(before, after, id)) {
+            const of =
+              change.type === 'participant'
+                ? change.participant
+                : 'participantId' in change && change;
+            if (!of || of.participantId === id || !hidden.has(of.participantId)) continue;
+            // Who comes to take part, or goes back to the audience, is seen to come and go.
+            const seen = [before, after].some((visit) => {
+              const each = findPresent(visit, of.participantId);
+              return each !== undefined && !isAudience(visit, each);
+            });
+            expect(seen).toBe(true);
+          }
+        }
+      }
+    });
+  });
+
+  test('the audience is counted, and told to who is in', () => {
+    onViews((visit, viewer, { audience }) => {
+      const listening = admitted(visit).filter((each) => isAudience(visit, each)).length;
+      const isTold = visit.kind === 'lecture' && findAdmitted(visit, viewer) !== undefined;
+      expect(audience).toBe(isTold ? listening : undefined);
     });
   });
 });

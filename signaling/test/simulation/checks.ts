@@ -1,10 +1,17 @@
-import type { MediaSource, ParticipantId, VisitId, VisitKey } from '@bedside/protocol';
+import type {
+  MediaSource,
+  ParticipantId,
+  ParticipantView,
+  VisitId,
+  VisitKey,
+} from '@bedside/protocol';
 import { plan } from '../../src/plan/plan.ts';
 import { DEADLINES, visitKey, visitKeys } from '../../src/store/keys.ts';
 import { unpack } from '../../src/store/packing.ts';
 import { nextDeadline } from '../../src/visit/deadlines.ts';
 import { microphoneOf } from '../../src/visit/endpoint.ts';
 import { findPresent, type LedgerEvent, present, type Said, Visit } from '../../src/visit/state.ts';
+import { viewOf } from '../../src/visit/view.ts';
 import type { Stage } from './faults.ts';
 import { type Operation, TENANT } from './operations.ts';
 import type { SimPage } from './sim-page.ts';
@@ -254,7 +261,8 @@ function checkPages(
     if (self?.connection !== 'connected') found.push(`${page.id} is not known to be there`);
     if (page.gateway?.id !== lease?.get('gateway'))
       found.push(`${page.id} is at ${page.gateway?.id}, and the visit at ${lease?.get('gateway')}`);
-    if (page.seq !== visit.seq) found.push(`${page.id} knows ${page.seq} of ${visit.seq}`);
+    const people = viewOf(visit, page.id, 0).participants;
+    differs(found, `${page.id} sees`, [...page.people.values()].map(textOf), people.map(textOf));
     // The number of a message that was lost is another one's in the end: who has read it passes that over.
     if (stage.losses.length > 0 || operations.some(({ visit: of, kept }) => kept && of === name))
       continue;
@@ -276,6 +284,8 @@ function checkDeadline({ redis }: Stage, key: VisitKey, { visit }: Stored): stri
   const expected = redis.data.peek.scores(DEADLINES).get(key);
   return due === expected ? [] : [`is due at ${due}, and to be looked at at ${expected}`];
 }
+
+const textOf = (participant: ParticipantView): string => JSON.stringify(participant);
 
 function differs(
   found: string[],

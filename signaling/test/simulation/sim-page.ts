@@ -9,6 +9,7 @@ import {
   type GatewayId,
   type MediaSource,
   type ParticipantId,
+  type ParticipantView,
   type PeerId,
   type ProducerId,
   type RequestId,
@@ -54,7 +55,9 @@ export class SimPage {
   readonly sending = new Map<MediaSource, Sending>();
   /** What was written, as far as it was for this page. */
   readonly texts: { number: number; text: string }[] = [];
-  seq = -1;
+  /** Whom it sees. */
+  readonly people = new Map<ParticipantId, ParticipantView>();
+  #seq = -1;
   /** Why it is over, if it is. */
   over: string | undefined;
   joined: ClientResponse<'join'> | undefined;
@@ -244,7 +247,7 @@ export class SimPage {
 
   #welcomed({ sessionId, resumed, visit }: WelcomePart): void {
     this.#sessionId = sessionId;
-    this.seq = -1;
+    this.#seq = -1;
     this.#see(visit);
     if (this.joined && !resumed) this.#forgetMedia();
   }
@@ -358,7 +361,10 @@ export class SimPage {
   // --- what it hears
 
   #see(view: VisitView): void {
-    if (view.seq >= this.seq) this.seq = view.seq;
+    if (view.seq < this.#seq) return;
+    this.#seq = view.seq;
+    this.people.clear();
+    for (const each of view.participants) this.people.set(each.participantId, each);
   }
 
   get #lastNumber(): number {
@@ -380,9 +386,13 @@ export class SimPage {
             // As who is muted by somebody else learns of it.
             if (sending?.producerId === producerId && paused) sending.paused = true;
           }
-      if (seq <= this.seq) return;
-      const complete = seq === this.seq + 1;
-      this.seq = seq;
+      if (seq <= this.#seq) return;
+      const complete = seq === this.#seq + 1;
+      this.#seq = seq;
+      for (const change of changes)
+        if (change.type === 'participant')
+          this.people.set(change.participant.participantId, change.participant);
+        else if (change.type === 'participant-left') this.people.delete(change.participantId);
       if (!complete) this.#outOfStep();
     } else if (name === 'message') {
       if (this.#ready) this.#read([payload as ClientEventPayload<'message'>]);
