@@ -1,7 +1,7 @@
 import type { ConsumerId } from '@bedside/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
-import { closeAll, flow, startNode, TestGateway } from './testing.ts';
 import { arrives, join, staysSilent, visitWithTalker } from './testing/media.ts';
+import { closeAll, flow, startNode, TestGateway } from './testing.ts';
 
 afterEach(closeAll);
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PeerId, ProducerId, TransportParameters, VisitKey } from '@bedside/protocol';
 import { expect } from 'vitest';
 import { MediaTransport } from '../../../load-tests/native/media-transport.ts';
-import { readRtp, writeRtp } from '../../../load-tests/native/rtp.ts';
+import { asksForKeyFrame, isRtcp, readRtp, writeRtp } from '../../../load-tests/native/rtp.ts';
 import {
   flow,
   newPeer,
@@ -62,23 +62,35 @@ function withAudioLevel(packet: Buffer, level: number): Buffer {
   return Buffer.concat([header, extension, packet.subarray(12)]);
 }
 
-/** A visit with somebody who talks. */
-export async function visitWithTalker(gateway: TestGateway, level: () => number = () => 20) {
-  const scope = { visit: newVisit(), epoch: 1 };
-  const talker = newPeer();
+/** Opens a peer and connects what it sends by. */
+export async function joinToSend(gateway: TestGateway, scope: Scope, heard: ProducerId[] = []) {
+  const peer = newPeer();
+  const flows = heard.map((producerId) => flow(producerId));
   const opened = await gateway.call('open-peer', {
     ...scope,
-    peer: talker,
+    peer,
     rtpCapabilities,
-    flows: [],
+    flows,
+    lastResort: true,
   });
-  const transport = await connectTransport(gateway, scope, talker, opened.sendTransport);
+  const transport = await connectTransport(gateway, scope, peer, opened.sendTransport);
+  return { peer, transport };
+}
+
+/** Somebody who talks joins. */
+export async function joinTalking(
+  gateway: TestGateway,
+  scope: Scope,
+  level: () => number = () => 20,
+  heard: ProducerId[] = [],
+) {
+  const { peer, transport } = await joinToSend(gateway, scope, heard);
   const producerId = newProducer();
   const parameters = rtpParametersOf('audio/opus');
   const rtpParameters = { ...parameters, headerExtensions: [{ uri: LEVEL_URI, id: levelId }] };
   await gateway.call('produce', {
     ...scope,
-    peer: talker,
+    peer,
     producerId,
     kind: 'audio',
     rtpParameters,
@@ -87,22 +99,107 @@ export async function visitWithTalker(gateway: TestGateway, level: () => number 
   });
   const ssrc = rtpParameters.encodings?.[0]?.ssrc ?? 0;
   talk(transport, ssrc, rtpParameters.codecs[0]?.payloadType ?? 0, level);
-  return { scope, talker, producerId };
+  return { talker: peer, producerId };
 }
 
-/** A listener who counts the packets that arrive. */
-export async function join(gateway: TestGateway, scope: Scope, heard: ProducerId[]) {
+/** A visit with somebody who talks. */
+export async function visitWithTalker(gateway: TestGateway, level?: () => number) {
+  const scope = { visit: newVisit(), epoch: 1 };
+  return { scope, ...(await joinTalking(gateway, scope, level)) };
+}
+
+const LAYERS = [0, 1, 2];
+/** Where a packet of a picture says of which layer it is. */
+const LAYER_AT = 8;
+
+/**
+ * Somebody who sends a picture in three layers joins. A key frame comes only where one is asked for, which
+ * `keyFramesAskedFor` counts.
+ */
+export async function joinShowing(gateway: TestGateway, scope: Scope) {
+  const { peer, transport } = await joinToSend(gateway, scope);
+  const producerId = newProducer();
+  const parameters = rtpParametersOf('video/VP8');
+  const base = parameters.encodings?.[0]?.ssrc ?? 0;
+  const encodings = LAYERS.map((layer) => ({ ssrc: base * 10 + layer }));
+  await gateway.call('produce', {
+    ...scope,
+    peer,
+    producerId,
+    kind: 'video',
+    rtpParameters: { ...parameters, encodings },
+    paused: false,
+    observed: false,
+  });
+  let asked = 0;
+  const due = new Set<number>();
+  transport.onPacket((packet) => {
+    if (!isRtcp(packet) || !asksForKeyFrame(packet)) return;
+    asked += 1;
+    for (const layer of LAYERS) due.add(layer);
+  });
+  let sequenceNumber = 1;
+  const timer = setInterval(() => {
+    for (const { ssrc } of encodings) {
+      const layer = ssrc - base * 10;
+      // VP8: the descriptor of a first partition, then a frame whose lowest bit is 0 where it is a key frame.
+      const payload = Buffer.alloc(60, 7);
+      payload[0] = 0x10;
+      payload[1] = due.delete(layer) ? 0 : 1;
+      payload[LAYER_AT] = layer;
+      const payloadType = parameters.codecs[0]?.payloadType ?? 0;
+      const timestamp = sequenceNumber * 1_800;
+      transport.send(writeRtp({ payloadType, sequenceNumber, timestamp, ssrc, payload }));
+    }
+    sequenceNumber += 1;
+  }, 20);
+  open.push(() => clearInterval(timer));
+  return { peer, producerId, keyFramesAskedFor: () => asked };
+}
+
+/** A listener who counts the packets that arrive, and by layer those of pictures. */
+export async function join(
+  gateway: TestGateway,
+  scope: Scope,
+  heard: ProducerId[],
+  change: object = {},
+) {
   const peer = newPeer();
-  const flows = heard.map((producerId) => flow(producerId));
-  const opened = await gateway.call('open-peer', { ...scope, peer, rtpCapabilities, flows });
+  const flows = heard.map((producerId) => flow(producerId, change));
+  const opened = await gateway.call('open-peer', {
+    ...scope,
+    peer,
+    rtpCapabilities,
+    flows,
+    lastResort: true,
+  });
   let packets = 0;
+  const layers = new Map<number, number>();
+  let transport: MediaTransport | undefined;
   const connected = async () => {
-    const transport = await connectTransport(gateway, scope, peer, opened.recvTransport);
+    transport = await connectTransport(gateway, scope, peer, opened.recvTransport);
     transport.onPacket((packet) => {
-      if (readRtp(packet)) packets += 1;
+      const payload = readRtp(packet)?.payload;
+      if (!payload) return;
+      packets += 1;
+      const layer = payload[LAYER_AT] ?? -1;
+      layers.set(layer, (layers.get(layer) ?? 0) + 1);
     });
   };
-  return { peer, opened, connected, packets: () => packets };
+  const askForKeyFrame = () => {
+    const ssrc = opened.consumers[0]?.rtpParameters.encodings?.[0]?.ssrc ?? 0;
+    const pli = Buffer.from([0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0]);
+    pli.writeUInt32BE(ssrc, 8);
+    transport?.send(pli);
+  };
+  return {
+    peer,
+    opened,
+    connected,
+    askForKeyFrame,
+    packets: () => packets,
+    ofLayer: (layer: number) => layers.get(layer) ?? 0,
+  };
 }
 
 export const arrives = (packets: () => number) => {

@@ -1,0 +1,254 @@
+import { PipeId, type ProducerId } from '@bedside/protocol';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { BedsideNode } from './node.ts';
+import {
+  arrives,
+  join,
+  joinShowing,
+  joinTalking,
+  type Scope,
+  staysSilent,
+  visitWithTalker,
+} from './testing/media.ts';
+import { closeAll, flow, metric, newVisit, open, startNode, TestGateway } from './testing.ts';
+
+afterEach(closeAll);
+
+/** Two workers that a visit is soon too large for one of: of a few consumers, they take a visit of two. */
+const TWO_SMALL_WORKERS = { BEDSIDE_WORKERS: '2', BEDSIDE_MAX_CONSUMERS_PER_WORKER: '12' };
+
+const GATEWAY = 'gateway';
+
+const pipes = (node: BedsideNode) => metric(node, 'bedside_node_pipes');
+const piped = (node: BedsideNode) => metric(node, 'bedside_node_piped_producers');
+const routers = (node: BedsideNode) => metric(node, 'bedside_node_routers');
+
+async function consumersAt(node: BedsideNode, worker: number): Promise<number> {
+  const metric = await node.metrics.registry.getSingleMetric('bedside_node_consumers')?.get();
+  return metric?.values.find(({ labels }) => labels.worker === worker)?.value ?? 0;
+}
+
+const killWorker = (node: BedsideNode, worker: number) =>
+  void process.kill(node.workerPids[worker] ?? -1, 'SIGKILL');
+
+/** Listeners of this one join until the visit is at both workers; the last one is at the second. */
+async function spread(node: BedsideNode, gateway: TestGateway, scope: Scope, heard: ProducerId[]) {
+  const listeners = [];
+  do listeners.push(await join(gateway, scope, heard));
+  while ((await routers(node)) < 2);
+  return { here: listeners.slice(0, -1), there: listeners.slice(-1) };
+}
+
+const first = <T>([one]: readonly T[]): T => {
+  if (one === undefined) throw new Error('nobody');
+  return one;
+};
+
+/** A visit over two workers: who talks, and one who listens, at the first; another who listens at the second. */
+async function spreadVisit(env: Record<string, string> = {}) {
+  const node = await startNode({ ...TWO_SMALL_WORKERS, ...env });
+  const gateway = await TestGateway.link(node, GATEWAY);
+  const visit = await visitWithTalker(gateway);
+  const { here, there } = await spread(node, gateway, visit.scope, [visit.producerId]);
+  return { node, gateway, ...visit, here: first(here), there: first(there) };
+}
+
+describe('a visit over two workers', () => {
+  test('what is said at one is heard at the other, through one pipe', async () => {
+    const { node, here, there } = await spreadVisit();
+    await Promise.all([here.connected(), there.connected()]);
+    await Promise.all([arrives(here.packets), arrives(there.packets)]);
+    expect([await pipes(node), await piped(node)]).toEqual([1, 1]);
+  });
+
+  test('nothing crosses any more that nobody there receives, and who leaves last takes the branch along', async () => {
+    const { node, gateway, scope, producerId, there } = await spreadVisit();
+    const { peer } = there;
+    await gateway.call('apply-plan', { ...scope, listeners: [{ peer, flows: [] }] });
+    expect([await pipes(node), await piped(node)]).toEqual([1, 0]);
+    const { listeners } = await gateway.call('apply-plan', {
+      ...scope,
+      listeners: [{ peer, flows: [flow(producerId)] }],
+    });
+    expect(listeners[0]?.added).toHaveLength(1);
+    expect([await pipes(node), await piped(node)]).toEqual([1, 1]);
+    await gateway.call('close-peer', { ...scope, peer });
+    expect([await routers(node), await pipes(node), await piped(node)]).toEqual([1, 0, 0]);
+    const { peers } = await gateway.call('describe-visit', scope);
+    expect(await metric(node, 'bedside_node_transports')).toBe(peers.length * 2);
+  });
+
+  test('a pause is one at both workers; who joins in it is told', async () => {
+    const { gateway, scope, producerId, there } = await spreadVisit();
+    await there.connected();
+    await arrives(there.packets);
+    await gateway.call('pause-producer', { ...scope, producerId, paused: true });
+    await staysSilent(there.packets);
+    const { peers } = await gateway.call('describe-visit', scope);
+    const all = peers.flatMap(({ consumers }) => consumers);
+    expect(all.map(({ producerPaused }) => producerPaused)).toEqual(all.map(() => true));
+    await gateway.call('pause-producer', { ...scope, producerId, paused: false });
+    await arrives(there.packets);
+  });
+
+  test('a producer that is paused when it is first brought there is paused there', async () => {
+    const { gateway, scope, there } = await spreadVisit();
+    const { talker, producerId } = await joinTalking(gateway, scope);
+    await gateway.call('pause-producer', { ...scope, producerId, paused: true });
+    const { listeners } = await gateway.call('apply-plan', {
+      ...scope,
+      listeners: [{ peer: there.peer, flows: [flow(producerId)] }],
+    });
+    expect(listeners[0]?.added[0]?.producerPaused).toBe(true);
+    await gateway.call('close-peer', { ...scope, peer: talker });
+    const after = await gateway.call('apply-plan', {
+      ...scope,
+      listeners: [{ peer: there.peer, flows: [] }],
+    });
+    expect(after.listeners[0]?.removed).toEqual([listeners[0]?.added[0]?.consumerId]);
+  });
+
+  test('all layers of a picture cross, and requests for key frames', async () => {
+    const node = await startNode({ ...TWO_SMALL_WORKERS, BEDSIDE_MAX_CONSUMERS_PER_WORKER: '40' });
+    const gateway = await TestGateway.link(node);
+    const scope = { visit: newVisit(), epoch: 1 };
+    const { producerId, keyFramesAskedFor } = await joinShowing(gateway, scope);
+    const there = [];
+    while (there.length < 3) {
+      const before = await consumersAt(node, 1);
+      const layer = { maxSpatialLayer: there.length };
+      const listener = await join(gateway, scope, [producerId], layer);
+      if ((await consumersAt(node, 1)) > before) there.push(listener);
+    }
+    expect(await piped(node)).toBe(1);
+    for (const [layer, listener] of there.entries()) {
+      await listener.connected();
+      await arrives(() => listener.ofLayer(layer));
+      const asked = keyFramesAskedFor();
+      await expect
+        .poll(() => {
+          listener.askForKeyFrame();
+          return keyFramesAskedFor();
+        })
+        .toBeGreaterThan(asked);
+    }
+  });
+
+  test('who is heard at any worker is reported as the speaker, and silence', async () => {
+    let level = 20;
+    const node = await startNode(TWO_SMALL_WORKERS);
+    const gateway = await TestGateway.link(node);
+    const { scope, producerId } = await visitWithTalker(gateway, () => 127);
+    await spread(node, gateway, scope, [producerId]);
+    const talk = () => level;
+    const { producerId: other } = await joinTalking(gateway, scope, talk, [producerId]);
+    expect(await piped(node)).toBe(2);
+    await gateway.hear('speaker', (heard) => heard.producerId === other);
+    level = 127;
+    await gateway.hear('speaker', (heard) => heard.producerId === null);
+  });
+});
+
+describe('a worker that dies under a visit', () => {
+  test('takes only its own peers: they are named, join again, and are heard', async () => {
+    const { node, gateway, scope, producerId, here, there } = await spreadVisit();
+    await here.connected();
+    killWorker(node, 1);
+    expect(await gateway.hear('peers-lost')).toEqual({
+      visit: scope.visit,
+      peers: [there.peer],
+      pipes: [],
+    });
+    await arrives(here.packets);
+    expect([await pipes(node), await piped(node)]).toEqual([0, 0]);
+    expect(gateway.heard('visits-lost')).toBe(0);
+    const again = await join(gateway, scope, [producerId]);
+    await again.connected();
+    await arrives(again.packets);
+    expect(await metric(node, 'bedside_node_peers_lost_total')).toBe(1);
+  });
+
+  test('the home too: another one hears who speaks, and pipes to other nodes are named', async () => {
+    const node = await startNode(TWO_SMALL_WORKERS);
+    const gateway = await TestGateway.link(node);
+    const { scope, producerId, talker } = await visitWithTalker(gateway, () => 127);
+    const { here, there } = await spread(node, gateway, scope, [producerId]);
+    let level = 127;
+    const talk = () => level;
+    const { producerId: other } = await joinTalking(gateway, scope, talk, [producerId]);
+    expect(await piped(node)).toBe(2);
+    const pipe = PipeId.parse('pipe');
+    await gateway.call('send-pipe', { ...scope, pipe, producers: [producerId, other] });
+    killWorker(node, 0);
+    const lost = await gateway.hear('peers-lost');
+    expect(lost).toEqual({
+      visit: scope.visit,
+      peers: [talker, ...here.map(({ peer }) => peer)],
+      pipes: [pipe],
+    });
+    level = 20;
+    await gateway.hear('speaker', (heard) => heard.producerId === other);
+    const left = await gateway.call('describe-visit', scope);
+    expect(left.peers.map(({ peer }) => peer)).toEqual(
+      expect.arrayContaining(there.map(({ peer }) => peer)),
+    );
+    expect(left.sends).toEqual([]);
+  });
+
+  test('its gateway hears of it when it is back', async () => {
+    const { node, gateway, scope, there } = await spreadVisit();
+    gateway.socket.disconnect();
+    await expect.poll(() => metric(node, 'bedside_node_gateways')).toBe(0);
+    killWorker(node, 1);
+    await expect.poll(() => metric(node, 'bedside_node_peers_lost_total')).toBe(1);
+    const back = await TestGateway.link(node, GATEWAY);
+    expect(await back.hear('peers-lost')).toEqual({
+      visit: scope.visit,
+      peers: [there.peer],
+      pipes: [],
+    });
+  });
+
+  test('the last one takes the visit', async () => {
+    const { node, gateway, scope } = await spreadVisit();
+    killWorker(node, 1);
+    await gateway.hear('peers-lost');
+    killWorker(node, 0);
+    expect(await gateway.hear('visits-lost')).toMatchObject({ visits: [scope.visit] });
+  });
+});
+
+describe('bringing producers to another worker', () => {
+  test('many who join at once share what is brought', async () => {
+    const { node, gateway, scope, producerId } = await spreadVisit({
+      BEDSIDE_MAX_CONSUMERS_PER_WORKER: '40',
+    });
+    await Promise.all(Array.from({ length: 16 }, () => join(gateway, scope, [producerId])));
+    expect([await routers(node), await pipes(node), await piped(node)]).toEqual([2, 1, 1]);
+  });
+
+  test('fails while that worker stands still, is not remembered, and works after', async () => {
+    const { node, gateway, scope, there } = await spreadVisit({
+      BEDSIDE_WATCHDOG_HUNG_MS: '20000',
+      BEDSIDE_MEDIA_DEADLINE_MS: '100',
+    });
+    const { producerId } = await joinTalking(gateway, scope);
+    const pid = node.workerPids[1] ?? -1;
+    open.push(() => void process.kill(pid, 'SIGCONT'));
+    process.kill(pid, 'SIGSTOP');
+    const plan = { ...scope, listeners: [{ peer: there.peer, flows: [flow(producerId)] }] };
+    await expect(gateway.call('apply-plan', plan)).rejects.toMatchObject({
+      code: 'media-unavailable',
+    });
+    process.kill(pid, 'SIGCONT');
+    await expect
+      .poll(() =>
+        gateway.call('apply-plan', plan).then(
+          ({ listeners }) => listeners,
+          () => [],
+        ),
+      )
+      .toMatchObject([{ added: [{ producerId }], refused: [] }]);
+    expect(await piped(node)).toBe(1);
+  });
+});
