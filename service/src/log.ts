@@ -1,5 +1,7 @@
+import { writeSync } from 'node:fs';
 import { BedsideError } from '@bedside/protocol';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { LogOutput } from './log-output.ts';
 
 export type { Logger } from 'pino';
 
@@ -75,6 +77,15 @@ export function describeError(error: unknown, depth = 0): Record<string, unknown
   };
 }
 
+/** On standard error, which may be on the same full disk. */
+function complain(text: string): void {
+  try {
+    writeSync(2, text);
+  } catch {
+    // Nobody is left to be told.
+  }
+}
+
 /**
  * A process's log: JSON lines on standard output, or on `destination`.
  * @param service which kind of process it is, in every line
@@ -84,7 +95,7 @@ export function createLog(
   level: string,
   destination?: DestinationStream,
 ): Logger {
-  return pino(
+  const log: Logger = pino(
     {
       level,
       base: { service },
@@ -99,6 +110,12 @@ export function createLog(
         censor: '[redacted]',
       },
     },
-    destination ?? pino.destination(1),
+    destination ??
+      new LogOutput({
+        fd: 1,
+        complain,
+        onReturned: (lines) => log.error({ lines }, 'lines of the log were lost'),
+      }),
   );
+  return log;
 }
