@@ -10,6 +10,9 @@ import type {
 } from '@bedside/protocol';
 import { NativeParticipant, type ParticipantOptions, type Sender } from '../native/participant.ts';
 
+/** Packets of others, in which one that is not silent would have sent some. */
+const SILENT_PACKETS = 100;
+
 /** A page with media: knows what it was told to receive, and what it does receive. */
 export class Visitor {
   readonly #native: NativeParticipant;
@@ -101,6 +104,22 @@ export class Visitor {
       until ??= count + packets;
       return count >= until || undefined;
     });
+  }
+
+  /** Resolves once no packet of this producer has come for a while, which others' have. */
+  async silence(producerId: ProducerId): Promise<void> {
+    const ssrc = this.consumerOf(producerId)?.rtpParameters.encodings?.[0]?.ssrc ?? 0;
+    for (;;) {
+      const before = this.#packets.get(ssrc);
+      const all = this.#received;
+      await this.#until(() => this.#received >= all + SILENT_PACKETS || undefined);
+      if (this.#packets.get(ssrc) === before) return;
+    }
+  }
+
+  /** Packets of everybody. */
+  get #received(): number {
+    return [...this.#packets.values()].reduce((sum, count) => sum + count, 0);
   }
 
   consumerOf(producerId: ProducerId): ConsumerParameters | undefined {

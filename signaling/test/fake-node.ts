@@ -69,6 +69,8 @@ export class FakeNode implements NodeClient {
   up = true;
   /** Takes nobody more, or only who has nowhere else to go. */
   full: boolean | 'share' = false;
+  /** Consumers that each peer may have. */
+  room = Number.POSITIVE_INFINITY;
   bootId = 'boot-1';
   fate: (name: ControlCommandName) => Fate = () => 'done';
   /** Awaited before a call is carried out. */
@@ -306,6 +308,10 @@ export class FakeNode implements NodeClient {
     const refused: PeerPlanResult['refused'] = [];
     for (const producerId of planned) {
       if (peer.consumers.has(producerId)) continue;
+      if (peer.consumers.size >= this.room) {
+        refused.push({ producerId, code: 'capacity' });
+        continue;
+      }
       if (producerOf(visit, producerId)) {
         added.add(producerId);
         const consumerId = `consumer-${this.id}-${++this.#ids}` as ConsumerId;

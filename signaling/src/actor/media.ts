@@ -36,6 +36,8 @@ const RESYNC_MAX_MS = 8_000;
 const PLACES_TRIED = 3;
 /** A node that was too full for one more is not asked again for as long. */
 const FULL_MS = 5_000;
+/** Nor is one that had no room for some of what a listener is to receive. */
+export const REFUSED_MS = 5_000;
 
 /** What the node made for one endpoint. */
 interface Peer {
@@ -128,6 +130,9 @@ export class VisitMedia {
   /** Microphones that are being paused: nobody is to hear more of them than before until they are. */
   readonly #pausing = new Set<Promise<void>>();
   readonly #pipes: VisitPipes;
+  /** Who lacks some of the plan, because the node had no room for it. */
+  readonly #lacking = new Set<ParticipantId>();
+  #cancelLacking: (() => void) | undefined;
   /** Nodes that had no room, and until when they are not asked again. */
   readonly #full = new Map<NodeId, number>();
 
@@ -255,13 +260,15 @@ export class VisitMedia {
       this.#unsynced.add(participant);
       this.#resyncLater(toBedsideError(thrown));
     });
-    const { sendTransport, recvTransport, consumers } = await this.callAt(media, 'open-peer', {
+    const answer = await this.callAt(media, 'open-peer', {
       ...this.scope,
       peer,
       rtpCapabilities,
       flows: flows.map(({ flow }) => flow),
       ...(lastResort ? { lastResort } : {}),
     });
+    const { sendTransport, recvTransport, consumers, refused } = answer;
+    this.#refused(participant, refused);
     const opened = consumers.flatMap((consumer) => consumerFor(flows, consumer));
     this.#peers.set(peer, {
       participant,
@@ -446,9 +453,26 @@ export class VisitMedia {
       for (const { id, peer, flows } of some) {
         const result = results.find((each) => each.peer === peer);
         this.#unsynced.delete(id);
+        this.#refused(id, result?.refused ?? []);
         this.#deliver(id, peer, flows, result?.added ?? [], result?.removed ?? []);
       }
     }
+  }
+
+  /** What there is no room for now there may be later; a codec that the page does not know it never will. */
+  #refused(id: ParticipantId, refused: ControlResponse<'open-peer'>['refused']): void {
+    const flows = refused.filter(({ code }) => code === 'capacity').length;
+    if (flows === 0 || this.#closing) return;
+    const { clock, key, log } = this.#host;
+    this.#lacking.add(id);
+    if (this.#cancelLacking) return;
+    log.warn({ visit: key, flows }, 'a node has no room for all that somebody is to receive');
+    this.#cancelLacking = clock.after(REFUSED_MS * (0.5 + Math.random() / 2), () => {
+      this.#cancelLacking = undefined;
+      for (const each of this.#lacking) this.#unsynced.add(each);
+      this.#lacking.clear();
+      void this.scheduleSync();
+    });
   }
 
   #deliver(
@@ -638,6 +662,7 @@ export class VisitMedia {
   stop(): void {
     this.#stopped = true;
     this.#cancelResync?.();
+    this.#cancelLacking?.();
   }
 
   get #nodes(): readonly Media[] {

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeNode, FakeNodes } from '../../test/fake-node.ts';
 import { Page } from '../../test/page.ts';
 import { createTestVisits, keyOf, settled } from '../../test/visits.ts';
-import { RESYNC_MIN_MS } from './media.ts';
+import { REFUSED_MS, RESYNC_MIN_MS } from './media.ts';
 
 /** A visit that has grown too large for its node. */
 
@@ -103,6 +103,21 @@ describe('who comes to a full node', () => {
     await settled();
     expect(heard(cleo)).toEqual(['ana', 'ana', 'ben']);
   });
+});
+
+test('who could not be sent all, for want of room, is sent it once there is room', async () => {
+  for (const node of nodes) node.room = 1;
+  const cleo = await enter('cleo');
+  await settled();
+  expect([heard(ana), heard(ben), heard(cleo)]).toEqual([['ben'], ['ana'], ['ana']]);
+  for (const node of nodes) node.room = 2;
+  at.clock.advance(REFUSED_MS);
+  await settled();
+  expect([heard(ana), heard(ben), heard(cleo)]).toEqual([
+    ['ben', 'cleo'],
+    ['ana', 'cleo'],
+    ['ana', 'ben'],
+  ]);
 });
 
 describe('a pipe', () => {

@@ -1,0 +1,135 @@
+import type { ProducerId } from '@bedside/protocol';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Cluster, type DrillGateway, type DrillNode } from './cluster.ts';
+import type { Visitor } from './visitor.ts';
+
+/** A visit that is too large for a node: real nodes, each with room for little, and pipes with SRTP between them. */
+
+const VISIT = 'case-conference';
+/** Of one worker. A visit takes a quarter of it before it spreads, so: three who talk. */
+const CONSUMERS = 40;
+
+let cluster: Cluster;
+let gateway: DrillGateway;
+
+beforeEach(async () => {
+  cluster = await Cluster.start({
+    nodes: 3,
+    env: {
+      node: { BEDSIDE_WORKERS: '1', BEDSIDE_MAX_CONSUMERS_PER_WORKER: `${CONSUMERS}` },
+    },
+  });
+  gateway = await cluster.startGateway('gateway-spread');
+});
+
+afterEach(() => cluster?.stop());
+
+interface Talker {
+  visitor: Visitor;
+  producerId: ProducerId;
+}
+
+async function enter(name: string): Promise<Talker> {
+  const visitor = await cluster.visitor(gateway, VISIT, name, 'provider');
+  await visitor.join();
+  const { producerId } = await visitor.talk();
+  return { visitor, producerId };
+}
+
+/** One after the other, so that where they are does not depend on chance. */
+async function gather(names: readonly string[]): Promise<Talker[]> {
+  const talkers: Talker[] = [];
+  for (const name of names) talkers.push(await enter(name));
+  return talkers;
+}
+
+/** Everybody hears everybody else, by packets that arrive. */
+const allHearAll = (talkers: readonly Talker[]) =>
+  Promise.all(
+    talkers.flatMap(({ visitor }) =>
+      talkers.flatMap((other) =>
+        other.visitor === visitor ? [] : [visitor.receives(other.producerId)],
+      ),
+    ),
+  );
+
+/** How many of the visit's people are at each node. */
+const spread = (nodes: readonly DrillNode[] = cluster.nodes) =>
+  Promise.all(nodes.map(async (node) => (await cluster.describe(VISIT, node)).length));
+
+async function nodeOf({ producerId }: Talker): Promise<DrillNode> {
+  for (const node of cluster.nodes) {
+    const peers = await cluster.describe(VISIT, node);
+    if (peers.some(({ producers }) => producers.some((each) => each.producerId === producerId)))
+      return node;
+  }
+  throw new Error('nowhere');
+}
+
+const SIX = ['ana', 'ben', 'cleo', 'dan', 'eva', 'finn'];
+
+describe('a visit too large for one node', () => {
+  test('is at several, and everybody hears everybody', async () => {
+    const talkers = await gather(SIX);
+    await allHearAll(talkers);
+    const counts = await spread();
+    expect(counts.reduce((sum, count) => sum + count)).toBe(SIX.length);
+    expect(counts.filter((count) => count > 0).length).toBeGreaterThan(1);
+  });
+
+  test('has a muted one silent for listeners at every node, and heard again at every node', async () => {
+    const talkers = await gather(SIX);
+    await allHearAll(talkers);
+    const [ana, ...others] = talkers as [Talker, ...Talker[]];
+    await ana.visitor.command('pause-producer', { producerId: ana.producerId, paused: true });
+    for (const { visitor } of others) await visitor.silence(ana.producerId);
+    await ana.visitor.command('pause-producer', { producerId: ana.producerId, paused: false });
+    await allHearAll(talkers);
+  });
+
+  test('goes on at the others when one of its nodes is killed, and who was there comes back', async () => {
+    const talkers = await gather(SIX);
+    await allHearAll(talkers);
+    const [first] = talkers as [Talker];
+    const home = await nodeOf(first);
+    const at = await Promise.all(talkers.map(nodeOf));
+    const stay = talkers.filter((_, index) => at[index] !== home);
+    const go = talkers.filter((_, index) => at[index] === home);
+    expect([stay.length > 0, go.length > 0]).toEqual([true, true]);
+    await home.kill();
+    for (const each of go) {
+      await each.visitor.hear('media-lost');
+      await each.visitor.join();
+      each.producerId = (await each.visitor.talk()).producerId;
+    }
+    await allHearAll(talkers);
+    for (const { visitor } of stay) expect(visitor.heard('media-lost')).toBe(0);
+  });
+
+  test('goes on when its gateway is killed: not one consumer is made anew', async () => {
+    const talkers = await gather(SIX);
+    await allHearAll(talkers);
+    const before = talkers.map(({ visitor }) => [...visitor.consumers.keys()].toSorted());
+    const next = await cluster.startGateway('gateway-next');
+    await gateway.kill();
+    for (const { visitor } of talkers) {
+      await visitor.reconnect(next);
+      await visitor.resume();
+    }
+    await allHearAll(talkers);
+    expect(talkers.map(({ visitor }) => [...visitor.consumers.keys()].toSorted())).toEqual(before);
+  });
+
+  test('leaves nothing behind at any node', async () => {
+    const talkers = await gather(SIX);
+    await allHearAll(talkers);
+    for (const { visitor } of talkers) {
+      await visitor.command('leave', {});
+      visitor.close();
+    }
+    for (const node of cluster.nodes)
+      await expect
+        .poll(() => node.counts(), { timeout: 20_000 })
+        .toEqual({ transports: 0, producers: 0, consumers: 0 });
+  });
+});
