@@ -126,7 +126,7 @@ describe('who is on call', () => {
 
   async function interpreter(
     name: string,
-    { permission = 'granted' as NotificationPermission } = {},
+    { permission = 'granted' as NotificationPermission, role = 'interpreter' } = {},
   ): Promise<Page> {
     const context = await browser.newContext({ locale: 'en-US' });
     await context.grantPermissions(['notifications']);
@@ -136,6 +136,7 @@ describe('who is on call', () => {
     await page.addInitScript(listen, permission);
     await page.goto(`${stack.urls.portal}/on-call?lang=en`);
     await page.locator('[name=name]').fill(name);
+    await page.locator(`[name=role][value=${role}]`).check();
     await page.locator('[name=languages][value=es]').check();
     await page.locator('#sign-in-form [type=submit]').click();
     await page.locator('#live[data-state="clinic.live"]').waitFor();
@@ -214,6 +215,15 @@ describe('who is on call', () => {
     caller: Person;
     callId: string;
   }
+
+  it('is rung as a provider, too, and stays on call over a reload', async () => {
+    const page = await interpreter('Dr. Nora Weiss', { role: 'provider' });
+    await page.reload();
+    await page.locator('#live[data-state="clinic.live"]').waitFor();
+    const caller = await provider();
+    await caller.eval((visit) => visit.call({ role: 'provider', groups: [{ language: 'es' }] }));
+    await page.locator('.ringing h2').getByText('Provider: Spanish').waitFor();
+  });
 
   it('is rung no more from the moment in which they accept, before the answer is there', async () => {
     const page = await interpreter('Noor');

@@ -1,4 +1,4 @@
-/** Interpreters and specialists who are on call: it rings here, and who answers first goes into the visit. */
+/** Interpreters, specialists and providers who are on call: it rings here, and who answers first goes into the visit. */
 import { Alarm } from './alarm.js';
 import { enterAsGuest } from './guest-pass.js';
 import { languageName } from './languages.js';
@@ -187,7 +187,7 @@ function specialtyTicks() {
 }
 
 const showSpecialties = () => {
-  byId('specialties').hidden = new FormData(form).get('role') !== 'specialist';
+  byId('specialties').hidden = new FormData(form).get('role') === 'interpreter';
 };
 
 form.addEventListener('change', showSpecialties);
@@ -215,7 +215,8 @@ signInForm(form, {
   onSignIn: begin,
   read: (data) => ({
     role: data.get('role'),
-    specialties: data.get('role') === 'specialist' ? data.getAll('specialties') : [],
+    specialties: data.get('role') === 'interpreter' ? [] : data.getAll('specialties'),
+    onCall: true,
   }),
 });
 // Not with every look: what somebody is about to tick stays.
@@ -225,5 +226,6 @@ onLanguage(() => {
 });
 setInterval(show, COUNT_EVERY_MS);
 const profile = staffProfile();
-if (profile && profile.role !== 'provider') void begin();
+// Not who sees the queue in this tab: they may be a provider, too.
+if (profile?.onCall) void begin();
 else byId('sign-in').hidden = false;

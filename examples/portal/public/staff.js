@@ -6,7 +6,7 @@ const KEY = 'staff';
 /** Opaque tags for the gateway; the portal gives them their meaning, where one signs on and where one calls. */
 export const SPECIALTIES = ['cardiology', 'dermatology', 'neurology', 'psychiatry'];
 
-/** `{ id, role, name, languages, specialties, region }` of who is signed in here, if anybody is. */
+/** `{ id, role, name, languages, specialties, region, onCall }` of who is signed in here, if anybody is. */
 export function staffProfile() {
   const stored = sessionStorage.getItem(KEY);
   return stored ? JSON.parse(stored) : undefined;

@@ -15,7 +15,7 @@ export interface Specialty {
 
 const ROLES: readonly Role[] = ['interpreter', 'specialist', 'provider'];
 /** Languages that an interpreter is called for most. */
-const CALLED = 'es zh vi ar fr pt ru ko ht so tl uk fa ase'.split(' ') as LanguageTag[];
+const CALLED = 'es zh vi ar fr pt ru ko ht so tl uk fa ase mfs'.split(' ') as LanguageTag[];
 const MOST_GROUPS = 3;
 const RING_S = [15, 30, 60, 120];
 

@@ -123,6 +123,32 @@ describe.each([
     expect(Math.max(width / (box?.width ?? 0), height / (box?.height ?? 0))).toBeCloseTo(1, 1);
   });
 
+  it('says that there is no picture for as long as none has come', async () => {
+    await open({ ...CLINICAL['an exam camera']?.scene }, size);
+    const note = one.$(`${tile} .blank`);
+    await one.do(({ visit }) => visit.turn('pa', 'exam', true));
+    await one.do(({ visit }) => {
+      const { track } = new RTCPeerConnection().addTransceiver('video').receiver;
+      const { tracks } = visit.participants.get('pa' as never) ?? visit.localParticipant;
+      const publication = tracks.get('exam');
+      if (publication) tracks.set('exam', { ...publication, track, muted: false });
+      visit.change('pa', {});
+    });
+    await note.waitFor();
+    expect(await note.textContent()).toBe('No picture yet');
+    await one.do(({ visit }) => {
+      const canvas = document.createElement('canvas');
+      canvas.getContext('2d')?.fillRect(0, 0, 8, 8);
+      const [track] = canvas.captureStream(10).getVideoTracks();
+      setInterval(() => canvas.getContext('2d')?.fillRect(0, 0, 8, 8), 50);
+      const { tracks } = visit.participants.get('pa' as never) ?? visit.localParticipant;
+      const publication = tracks.get('exam');
+      if (publication) tracks.set('exam', { ...publication, track });
+      visit.change('pa', {});
+    });
+    await note.waitFor({ state: 'hidden' });
+  });
+
   it('is said to who can not see it', async () => {
     await open({ ...CLINICAL['an exam camera']?.scene }, size);
     await one.do(({ visit }) => visit.turn('pa', 'exam', true));

@@ -1,5 +1,6 @@
 import type { LanguageTag } from '@bedside/protocol';
 import { html, nothing, type TemplateResult } from 'lit';
+import type { TextKey } from '../texts/index.ts';
 import { dialog } from './dialog.ts';
 import { icons } from './icons.ts';
 import type { View } from './view.ts';
@@ -28,8 +29,18 @@ const SPOKEN =
 const OFFERED = [...SPOKEN.split(' '), ...Object.keys(SIGNED)] as LanguageTag[];
 
 /** How much originals are turned down under an interpreter, in decibels. -15 is the plan's own choice. */
-const DUCKS = [0, -6, -15, -30, -60];
+const DUCKS = [
+  [0, 'duckNot'],
+  [-6, 'duckLittle'],
+  [-15, 'duckMore'],
+  [-30, 'duckMuch'],
+  [-60, 'duckSilent'],
+] as const satisfies [number, TextKey][];
 const DUCK_DEFAULT = -15;
+
+/** The one that is nearest: a page of one's own may have chosen any. */
+const duckOf = (db: number): number =>
+  DUCKS.reduce((best, [each]) => (Math.abs(each - db) < Math.abs(best - db) ? each : best), 0);
 
 /** A language in the language of the texts, its tag where it has no name there. */
 export const languageName = ({ t, texts }: View, tag: LanguageTag): string =>
@@ -42,7 +53,7 @@ export function languagesDialog(view: View): TemplateResult {
   const { visit, t, host } = view;
   const { localParticipant: self } = visit;
   const mayMode = self.grants.has('interpret') || self.grants.has('admit');
-  const duck = self.duckDb ?? DUCK_DEFAULT;
+  const duck = duckOf(self.duckDb ?? DUCK_DEFAULT);
   const checked = (event: Event): boolean => (event.target as HTMLInputElement).checked;
   const value = (event: Event): string => (event.target as HTMLSelectElement).value;
   return dialog(
@@ -56,7 +67,7 @@ export function languagesDialog(view: View): TemplateResult {
       </label>
       <label class="field"><span>${t('duck')}</span>
         <select part="select" data-action="duck" @change=${(event: Event) => host.run(visit.setLanguages({ duckDb: Number(value(event)) }))}>
-          ${[...new Set([...DUCKS, duck])].map((db) => html`<option value=${db} .selected=${db === duck}>${db === 0 ? t('duckNot') : db <= -60 ? t('duckSilent') : t('duckBy', { db: String(-db) })}</option>`)}
+          ${DUCKS.map(([db, text]) => html`<option value=${db} .selected=${db === duck}>${t(text)}</option>`)}
         </select>
       </label>
       ${

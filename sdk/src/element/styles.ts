@@ -216,6 +216,11 @@ export const styles = css`
     border-width: 4px;
     color: var(--_accent);
   }
+  @keyframes late {
+    from {
+      visibility: hidden;
+    }
+  }
   @keyframes turn {
     to {
       rotate: 1turn;
@@ -486,6 +491,18 @@ export const styles = css`
   .picture video[data-fit='whole'] {
     object-fit: contain;
     object-position: 50% 50%;
+  }
+  .blank {
+    position: absolute;
+    inset: 0;
+    display: none;
+    place-content: center;
+    color: #fff;
+    /* Not for the moment that each picture takes to begin. */
+    animation: late 0s 1s backwards;
+  }
+  .picture.shown[data-empty] ~ .blank {
+    display: grid;
   }
   .avatar {
     position: absolute;

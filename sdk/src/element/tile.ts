@@ -81,6 +81,7 @@ export function tile(
       })}
     ></div>
     <div class="interruption" aria-hidden="true"><span class="spinner"></span>${small ? nothing : t('tileReconnecting')}</div>
+    ${source === 'camera' ? nothing : html`<div class="blank">${t('noPicture')}</div>`}
     ${lost ? html`<div class="veil"><span class="spinner" aria-hidden="true"></span>${small ? nothing : t('tileReconnecting')}</div>` : nothing}
     ${reaction ? html`<div class="reaction" aria-hidden="true">${reaction}</div>` : nothing}
     <div class="label" part="label">

@@ -20,8 +20,8 @@ export interface VideoOptions {
 }
 
 /**
- * Watches how large each video is: fits its picture, and tells the visit, so that it asks for no more
- * than what is shown.
+ * Watches how large each video is: fits its picture, says of its place while there is none (`data-empty`),
+ * and tells the visit, so that it asks for no more than what is shown.
  */
 export class VideoWatcher {
   readonly #visit: () => VisitApi | undefined;
@@ -78,6 +78,7 @@ export class VideoWatcher {
     const tile = { width: place.clientWidth, height: place.clientHeight };
     const picture = { width: video.videoWidth, height: video.videoHeight };
     const hidden = isEmpty(tile);
+    place.toggleAttribute('data-empty', isEmpty(picture));
     const measured = !hidden && !isEmpty(picture);
     const fit = measured ? fitOf(picture, tile, options.fit) : options.fit;
     if (measured) video.dataset.fit = fit;

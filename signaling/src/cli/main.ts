@@ -35,6 +35,8 @@ const settings = redis.settings;
 const credentials = new ControlCredentials(control.settings, pino({ level: 'silent' }));
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
+const counted = (visits: number) => `${visits} ${visits === 1 ? 'visit' : 'visits'}`;
+
 class Refusal extends Error {}
 
 async function showMembers(): Promise<void> {
@@ -65,11 +67,11 @@ async function drain(id: string, draining: boolean): Promise<void> {
   try {
     let { visits } = await control.drain(draining);
     if (!draining) {
-      say(`${id} takes visits again; ${visits} are there.`);
+      say(`${id} takes visits again, and has ${counted(visits)}.`);
       return;
     }
     for (let said = -1; visits > 0; { visits } = await control.drain(true)) {
-      if (visits !== said) say(`${id}: ${visits} visits left`);
+      if (visits !== said) say(`${id}: ${counted(visits)} left`);
       said = visits;
       await sleep(LOOK_MS);
     }
