@@ -410,6 +410,8 @@ export const controlEvents = {
       nodeId: NodeId,
       /** New at every start of the process: the node lost all it had if this changes. */
       bootId: z.string().check(z.minLength(1), z.maxLength(LIMITS.idLength)),
+      /** Whether it can share a visit with others: they reach the address of its pipes. */
+      pipes: z.optional(z.boolean()),
       /** Where the node is, for placement. */
       region: z.string().check(z.maxLength(LIMITS.textLength)),
       state: NodeState,

@@ -71,6 +71,8 @@ export interface MediaAddress {
 
 /** Where this node's ends of pipes to other nodes listen, and where the other ends may be. */
 export interface PipeSettings extends MediaAddress {
+  /** Whether other nodes reach that: on one machine they do, and elsewhere where it is not loopback. */
+  readonly reachable: boolean;
   /** Undefined: any that is free. */
   readonly ports: { readonly min: number; readonly max: number } | undefined;
   readonly peers: AddressList;
@@ -184,7 +186,7 @@ export const NodeEnvironment = z.object({
     text,
   ),
   BEDSIDE_PIPE_LISTEN_IP: withDefault(
-    'Address that pipes to other nodes listen on: a large visit is carried by several nodes.',
+    'Address that pipes to other nodes listen on: a large visit is carried by several nodes. Loopback shares visits on one machine only.',
     text,
     '127.0.0.1',
   ),
@@ -426,9 +428,11 @@ function readPipes(env: Present, problems: string[]): PipeSettings {
   if (!peers) {
     problems.push('BEDSIDE_PIPE_PEERS must be IP addresses or CIDR ranges, separated by commas');
   }
+  const isElsewhere = !isLoopback(env.BEDSIDE_NODE_HOST ?? '127.0.0.1');
   return Object.freeze({
     ip,
     announced,
+    reachable: !isElsewhere || !isLoopback(announced ?? ip),
     ports: env.BEDSIDE_PIPE_PORTS === undefined ? undefined : Object.freeze({ min, max }),
     peers: peers ?? AddressList.none,
   });

@@ -90,6 +90,7 @@ export function createNode(
       region: config.region,
       state,
       rtpCapabilities: ROUTER_RTP_CAPABILITIES,
+      pipes: config.pipes.reachable,
       load: pool.load,
     }),
     onLink: (link) => visits.attach(link),

@@ -69,6 +69,10 @@ export class FakeNode implements NodeClient {
   up = true;
   /** Takes nobody more, or only who has nowhere else to go. */
   full: boolean | 'share' = false;
+  /** Other nodes reach it. */
+  pipes = true;
+  /** It connects to no other node. */
+  isClosed = false;
   /** Consumers that each peer may have. */
   room = Number.POSITIVE_INFINITY;
   bootId = 'boot-1';
@@ -86,7 +90,9 @@ export class FakeNode implements NodeClient {
   linked(): readonly LinkedNode[] {
     if (!this.up) return [];
     const { id: nodeId, bootId } = this;
-    return [{ nodeId, bootId, region: 'here', state: 'ready', pending: 0, load: { workers: [] } }];
+    const load = { workers: [] };
+    const { pipes } = this;
+    return [{ nodeId, bootId, region: 'here', state: 'ready', pending: 0, load, pipes }];
   }
 
   rtpCapabilities(): RtpCapabilities {
@@ -228,6 +234,7 @@ export class FakeNode implements NodeClient {
       };
     },
     'receive-pipe': (visit, { pipe, end: sender, producers }) => {
+      if (this.isClosed) throw new BedsideError('forbidden', { field: 'end' });
       const known = visit.receives.get(pipe);
       if (known && !isDeepStrictEqual(known.sender, sender)) throw new BedsideError('conflict');
       const others = [...visit.receives].filter(([id]) => id !== pipe);

@@ -23,7 +23,7 @@ import { place } from '../nodes/placement.ts';
 import { pipesOf } from '../plan/pipes.ts';
 import { type PlannedFlow, plan } from '../plan/plan.ts';
 import type { Effect } from '../visit/decide.ts';
-import { nodeOfPeer, nodeOfProducer, nodesOf } from '../visit/nodes.ts';
+import { isSame, nodeOfPeer, nodeOfProducer, nodesOf } from '../visit/nodes.ts';
 import { findPresent, type Media, type Visit } from '../visit/state.ts';
 import { type DescribedPipes, VisitPipes } from './pipes.ts';
 
@@ -169,11 +169,14 @@ export class VisitMedia {
       yield { media, lastResort: false };
       this.#full.set(media.node, clock.now() + FULL_MS);
     }
+    const linked = this.#host.nodes.linked();
+    const unshared = linked.filter(({ pipes }) => !pipes).map(({ nodeId }) => nodeId);
+    const isShared = nodes.every(({ node }) => !unshared.includes(node));
     const refused = nodes.map(({ node }) => node);
-    for (let tried = 0; tried < PLACES_TRIED; tried++) {
+    for (let tried = 0; isShared && tried < PLACES_TRIED; tried++) {
       let media: Media;
       try {
-        media = this.place(refused);
+        media = this.place(nodes.length > 0 ? [...refused, ...unshared] : refused);
       } catch (thrown) {
         if (refused.length === 0) throw thrown;
         break;
@@ -255,10 +258,15 @@ export class VisitMedia {
     this.#host.nodes.keepVisit(media, this.#host.key);
     const planned = plan(visit);
     const flows = planned.get(participant) ?? [];
-    // Without a pipe there are others to see and hear; it is tried again.
+    const isNewNode = !this.#nodes.some((node) => isSame(node, media));
     await this.#pipes.sync(pipesOf(visit, planned)).catch((thrown: unknown) => {
+      const error = toBedsideError(thrown);
+      // Operators have not let the two nodes talk to each other: the next one, then.
+      if (isNewNode && error.code === 'forbidden')
+        throw new BedsideError('capacity', { cause: thrown });
+      // Without that pipe there are others to see and hear; it is tried again.
       this.#unsynced.add(participant);
-      this.#resyncLater(toBedsideError(thrown));
+      this.#resyncLater(error);
     });
     const answer = await this.callAt(media, 'open-peer', {
       ...this.scope,

@@ -82,6 +82,30 @@ describe('who comes to a full node', () => {
     expect([home, other].map((node) => node.peersOf(key).length)).toEqual([2, 1]);
   });
 
+  test('goes to no node that the others do not reach, or that may not talk to them', async () => {
+    await ben.command('leave', {});
+    ben.drop();
+    await settled();
+    const third = new FakeNode('node-3');
+    nodes.push(third);
+    at = createTestVisits({ store: at.store, nodes: new FakeNodes(...nodes) });
+    at.store.takeOver(key);
+    ana.drop();
+    await ana.connect(at.visits);
+    await ana.resume();
+    other.pipes = false;
+    third.isClosed = true;
+    home.full = 'share';
+    const cleo = await enter('cleo');
+    expect([home, other, third].map((node) => node.peersOf(key).length)).toEqual([2, 0, 0]);
+    expect(third.visits.get(key)?.receives.size).toBe(0);
+    expect(heard(cleo)).toEqual(['ana']);
+    other.pipes = true;
+    at.clock.advance(60_000);
+    expect(heard(await enter('dan'))).toEqual(['ana', 'cleo']);
+    expect([home, other, third].map((node) => node.peersOf(key).length)).toEqual([2, 1, 0]);
+  });
+
   test('is refused where there is no other', async () => {
     other.full = true;
     const page = new Page('cleo', 'provider');

@@ -157,10 +157,10 @@ export class Nodes implements NodeClient {
       credentials,
       clock,
       log,
-      onWelcome: ({ nodeId, bootId, region, state, load, rtpCapabilities }) => {
+      onWelcome: ({ nodeId, bootId, region, state, load, pipes = false, rtpCapabilities }) => {
         forget();
         id = nodeId;
-        const node: LinkedNode = { nodeId, bootId, region, state, load, pending: 0 };
+        const node: LinkedNode = { nodeId, bootId, region, state, load, pipes, pending: 0 };
         this.#nodes.set(nodeId, { link, node });
         this.#known.set(nodeId, 'linked');
         this.#rtpCapabilities = rtpCapabilities;

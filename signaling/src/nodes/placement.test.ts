@@ -10,6 +10,7 @@ const node = (id: string, cpu: number, more: Partial<LinkedNode> = {}): LinkedNo
   state: 'ready',
   load: { workers: [{ cpu, memoryBytes: 0, routers: 0, consumers: 0 }] },
   pending: 0,
+  pipes: true,
   ...more,
 });
 

@@ -9,6 +9,8 @@ export interface LinkedNode {
   region: string;
   state: ControlEventPayload<'welcome'>['state'];
   load: ControlEventPayload<'welcome'>['load'];
+  /** Whether it can share a visit with others. */
+  pipes: boolean;
   /** Visits that this gateway placed there since that load was measured. */
   pending: number;
 }

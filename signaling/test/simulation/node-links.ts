@@ -235,6 +235,7 @@ export class NodeLinks implements NodeClient {
         state: 'ready',
         pending: 0,
         load: { workers: [] },
+        pipes: true,
       };
       this.#onReport({ type: 'linked', node: link.node });
     });
