@@ -160,6 +160,7 @@ export class Roster {
 function infoOf(source: VisitInfo): VisitInfo {
   const { state, responsible, unattendedSince, handOver, interpreting, turns, reactions, wait } =
     source;
+  const { audience } = source;
   return {
     state,
     responsible,
@@ -169,5 +170,6 @@ function infoOf(source: VisitInfo): VisitInfo {
     turns,
     reactions,
     wait,
+    audience,
   };
 }

@@ -402,6 +402,8 @@ export interface VisitApi {
   /** Interpreters whose turn it is, where several have the same pair of languages. */
   readonly turns: readonly ParticipantId[];
   readonly reactionsAllowed: boolean;
+  /** How many listen to a lecture beside those in `participants`, who do not see them. */
+  readonly audience: number | undefined;
   readonly wait: WaitInfo | undefined;
   /** For those with the grant `invite`; so are `calls`. */
   readonly invites: readonly InviteInfo[];

@@ -285,6 +285,10 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     return this.#roster.info?.reactions ?? false;
   }
 
+  get audience(): number | undefined {
+    return this.#roster.info?.audience;
+  }
+
   get wait() {
     return this.#roster.info?.wait;
   }

@@ -1,4 +1,4 @@
-import type { ParticipantId, Reaction } from '@bedside/protocol';
+import { listensOnly, type ParticipantId, type Reaction } from '@bedside/protocol';
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { Message, MessageTarget, VisitApi } from '../types.ts';
@@ -93,15 +93,19 @@ export class ChatPanel {
     const { localParticipant: self, participants } = visit;
     const { grants } = self;
     if (!grants.has('chat') && !grants.has('caption')) return nothing;
-    const people = inOrder(participants.values()).filter(
-      ({ state }) => state === 'admitted' || (state === 'waiting' && grants.has('admit')),
+    // The audience of a lecture writes to who may admit alone.
+    const listens = listensOnly(visit.kind ?? 'visit', [...grants]);
+    const people = inOrder(participants.values()).filter(({ state, mayAttend }) =>
+      listens ? mayAttend : state === 'admitted' || (state === 'waiting' && grants.has('admit')),
     );
     const others: [string, string][] = [
       ['room', t(isPrivate(self) ? 'toRoom' : 'toHere')],
       ['all', t('toAll')],
       ...people.map(({ id }): [string, string] => [id, t('toOne', { name: view.name(id) })]),
     ];
-    if (!others.some(([value]) => value === this.#to)) this.#to = 'room';
+    if (listens) others.splice(0, 2);
+    if (others.length === 0) return nothing;
+    if (!others.some(([value]) => value === this.#to)) this.#to = others[0]?.[0] ?? 'room';
     const mayBoth = grants.has('chat') && grants.has('caption');
     const caption = grants.has('caption') && (this.#caption || !mayBoth);
     return html`<form

@@ -14,10 +14,6 @@ export const isAudience = ({ kind }: Visit, { grants }: Pick<Person, 'grants'>):
 export const ofAudience = (is: boolean | undefined): { audience?: true } =>
   is ? { audience: true } : {};
 
-/** Who is seen by others where they are: everybody but the audience. */
-export const takesPart = (visit: Visit, participant: Participant): boolean =>
-  participant.state === 'admitted' && !isAudience(visit, participant);
-
 /** How many are in the audience; undefined where there is none to be in. */
 export function audienceOf(visit: Visit): number | undefined {
   if (visit.kind !== 'lecture') return undefined;

@@ -226,6 +226,7 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
   interpreting: InterpretingMode = 'consecutive';
   turns: ParticipantId[] = [];
   reactionsAllowed = false;
+  audience: number | undefined;
   wait: WaitInfo | undefined;
   invites: InviteInfo[] = [];
   calls: CallInfo[] = [];
