@@ -56,7 +56,7 @@ function textOf(name: string, { what, lastsMs }: Drill, report: Report): string 
     '',
     ...report.notes,
     `Packets of sound that were lost to listeners at what was struck: **${report.packets.lost}** of ${report.packets.sent}. Visits at another node in the end: ${report.moved}.`,
-    `The process that measures stood still for up to ${Math.round(report.ownMs)} ms meanwhile. Visits affected (over 200 ms): ${affected}. Participants who set up media anew: ${rejoined}. Flows that had not come back in a minute: ${report.notBack}. ` +
+    `The process that measures stood still for up to ${Math.round(report.ownMs)} ms meanwhile. Visits affected (over 200 ms): ${affected}. Participants who set up media anew: ${rejoined}. Flows that had not come back half a minute after the fault's time: ${report.notBack}; once it was mended: ${report.neverBack}. Participants whose session ended: ${report.gone}. ` +
       `Commands at what was struck, slowest of each visit, ms: ${spread(commands.slowest)}; in all ${commands.acknowledged} acknowledged, ${commands.refused} refused, **${commands.lost} lost**. ` +
       `Left over at the nodes: ${inAll(report.leaks)} with the visits there, ${inAll(report.leftBehind)} after them; at the gateways ${report.leftAtGateways}, and ${report.keysLeft} keys in Redis.`,
   ].join('\n');

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../lib/wait.ts';
 import type { Cluster, DrillGateway, DrillNode, DrillOptions } from './cluster.ts';
@@ -236,6 +237,24 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
           cluster.shiftClock(id, shiftMs);
           await delay(4_000);
         }
+    },
+  },
+  'full-disk': {
+    what: 'The disk that all nodes and gateways log to is full for 10 s, while visits begin anew at a node that lost its worker',
+    scope: 'node',
+    lastsMs: 10_000,
+    needs: { logDisk: true },
+    strike({ cluster, node }) {
+      cluster.logDisk.fill();
+      // Much is to be said of it.
+      node.signalWorkers('SIGKILL');
+    },
+    async mend({ cluster }) {
+      const all = [...cluster.nodes, ...cluster.gateways];
+      const saying = all.filter(({ logFile }) => readFileSync(logFile, 'utf8').includes('ENOSPC'));
+      const alive = all.filter(({ isRunning }) => isRunning);
+      cluster.logDisk.free();
+      return `${alive.length} of ${all.length} processes lived, and ${saying.length} of them said on standard error that lines of the log are lost.`;
     },
   },
   mass: {

@@ -26,6 +26,7 @@ import { Clocks } from '../lib/clocks.ts';
 import { scrape, sum } from '../lib/metrics.ts';
 import { childrenOf, tcpPortsOf } from '../lib/processes.ts';
 import { redisCommand, redisKeys } from '../lib/redis.ts';
+import { SmallDisk } from '../lib/small-disk.ts';
 import { ONE_SOURCE } from '../lib/target.ts';
 import { TcpProxy } from '../lib/tcp-proxy.ts';
 import { type Bearer, mintClinicToken, mintToken, type StaffBearer } from '../lib/token.ts';
@@ -216,16 +217,23 @@ const PORTS = {
 };
 
 export interface DrillOptions
-  extends Pick<
-    ClusterOptions,
-    'nodes' | 'gateways' | 'env' | 'root' | 'output' | 'log' | 'detail'
-  > {
+  extends Pick<ClusterOptions, 'nodes' | 'gateways' | 'env' | 'root' | 'log' | 'detail'> {
   /** In front of the gateways; false where there are none. */
   balancer?: boolean;
   /** Beside those between gateways, nodes and Redis: of media to a node, and of the balancer to a gateway. */
   ways?: readonly ('media' | 'clients')[];
   /** Whether clocks can be shifted. */
   clocks?: boolean;
+  /** Whether logs of nodes and gateways are on a disk of their own. */
+  logDisk?: boolean;
+}
+
+/** What a drill has in its hands beside the processes. */
+interface Surroundings {
+  readonly ways: ReadonlyMap<string, TcpProxy>;
+  readonly relays: readonly UdpRelay[];
+  readonly clocks: Clocks | undefined;
+  readonly logDisk: SmallDisk | undefined;
 }
 
 /**
@@ -238,6 +246,7 @@ export class Cluster {
   readonly #ways: ReadonlyMap<string, TcpProxy>;
   readonly #relays: readonly UdpRelay[];
   readonly #clocks: Clocks | undefined;
+  readonly #logDisk: SmallDisk | undefined;
   readonly redis: Victim;
   readonly nodes: readonly DrillNode[];
   /** Those behind the balancer. */
@@ -245,13 +254,9 @@ export class Cluster {
   /** Closed at the end, last first. */
   readonly #open: (() => unknown)[] = [];
 
-  private constructor(
-    running: RunningCluster,
-    ways: ReadonlyMap<string, TcpProxy>,
-    relays: readonly UdpRelay[],
-    clocks: Clocks | undefined,
-  ) {
+  private constructor(running: RunningCluster, { ways, relays, clocks, logDisk }: Surroundings) {
     this.#running = running;
+    this.#logDisk = logDisk;
     this.#ways = ways;
     this.#relays = relays;
     this.#clocks = clocks;
@@ -275,6 +280,7 @@ export class Cluster {
     env,
     ways: wanted = [],
     clocks: withClocks = false,
+    logDisk: withLogDisk = false,
     ...more
   }: DrillOptions = {}): Promise<Cluster> {
     const workerBin = process.env.MEDIASOUP_WORKER_BIN;
@@ -282,6 +288,7 @@ export class Cluster {
       throw new Error('MEDIASOUP_WORKER_BIN is not set; run this through `npm test`.');
     const ways = new Map<string, TcpProxy>();
     const clocks = withClocks ? new Clocks() : undefined;
+    const logDisk = withLogDisk ? new SmallDisk() : undefined;
     const logDir = mkdtempSync(join(tmpdir(), 'bedside-drill-'));
     const running = await startCluster({
       node22: process.execPath,
@@ -299,6 +306,7 @@ export class Cluster {
       // What a drill kills stays dead until it is started.
       restart: false,
       logDir,
+      output: (id) => logDisk?.file(id),
       async way(from, to, address) {
         if (from === 'balancer' && !wanted.includes('clients')) return address;
         const way = await TcpProxy.to(address.port, address.host);
@@ -309,6 +317,7 @@ export class Cluster {
     }).catch(async (error) => {
       for (const way of ways.values()) await way.close();
       clocks?.close();
+      logDisk?.close();
       throw error;
     });
     const relays = wanted.includes('media')
@@ -316,10 +325,11 @@ export class Cluster {
           running.nodes.map(({ url, mediaPort }) => UdpRelay.to(new URL(url).hostname, mediaPort)),
         )
       : [];
-    const cluster = new Cluster(running, ways, relays, clocks);
+    const cluster = new Cluster(running, { ways, relays, clocks, logDisk });
     cluster.#open.push(
       () => rmSync(logDir, { recursive: true, force: true }),
       () => clocks?.close(),
+      () => logDisk?.close(),
       () => {
         for (const relay of relays) relay.close();
       },
@@ -345,6 +355,12 @@ export class Cluster {
   shiftClock(id: string, ms: number): void {
     if (!this.#clocks) throw new Error('clocks can not be shifted here');
     this.#clocks.shift(id, ms);
+  }
+
+  /** Where logs of nodes and gateways are. @throws Error where that is no disk of their own */
+  get logDisk(): SmallDisk {
+    if (!this.#logDisk) throw new Error('logs are on no disk of their own');
+    return this.#logDisk;
   }
 
   /** The balancer. */

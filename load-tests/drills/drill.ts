@@ -13,7 +13,7 @@ const NOTICED_MS = 200;
 const BEFORE_MS = 3_000;
 /** A flow that was silent for no longer is there. */
 const ALIVE_MS = 500;
-const HEALED_DEADLINE_MS = 60_000;
+const HEALED_DEADLINE_MS = 30_000;
 const LEAK_DEADLINE_MS = 60_000;
 /** Between two commands of a visit; where there are many, of each more. */
 const COMMAND_PAUSE_MS = 250;
@@ -25,6 +25,9 @@ const WIDTH = 4;
 const PULSE_MS = 5;
 
 type Source = 'microphone' | 'camera';
+
+/** Of each visit, who sends commands. */
+const SPEAKER = 'ana';
 
 /** Of each participant, the longest silence of what they hear and of what they see, in ms. */
 export interface Felt {
@@ -52,8 +55,11 @@ export interface Report {
   readonly moved: number;
   /** Packets of sound that did not come to their listeners while they were at what was struck, and of how many. */
   readonly packets: { readonly lost: number; readonly sent: number };
-  /** Flows that had not come back within a minute. */
+  /** Flows that had not come back half a minute after the fault's time, and those that had not when it was mended for as long. */
   readonly notBack: number;
+  readonly neverBack: number;
+  /** Participants whose session ended. */
+  readonly gone: number;
   /** Participants who set up their media anew. */
   readonly rejoined: number;
   readonly commands: {
@@ -137,13 +143,13 @@ async function run(
   const pauseMs = Math.max(COMMAND_PAUSE_MS, visitCount * COMMAND_SHARE_MS);
   const ids = Array.from({ length: visitCount }, (_, index) => `drill-${index + 1}`);
   const visits: LiveVisit[] = await eachOf(ids, WIDTH, async (id) => {
-    const callers = [await enter(id, 'ana'), await enter(id, 'ben')];
+    const callers = [await enter(id, SPEAKER), await enter(id, 'ben')];
     return { id, callers, commands: new CountedCommands(callers[0] as Caller, pauseMs) };
   });
 
   const flowsOf = ({ id }: LiveVisit, source: Source) => [
-    nameOf(id, 'ana', 'ben', source),
-    nameOf(id, 'ben', 'ana', source),
+    nameOf(id, SPEAKER, 'ben', source),
+    nameOf(id, 'ben', SPEAKER, source),
   ];
   const felt = (some: readonly LiveVisit[]): Felt => {
     const now = performance.now();
@@ -220,13 +226,20 @@ async function run(
   if (drill.mend) say('what was struck comes back');
   notes.push(await drill.mend?.(scene));
   await delay(BEFORE_MS);
-  if (notBack === 0) await heard();
+  const neverBack = await heard().then(
+    () => 0,
+    () => silentFlows().length,
+  );
   const mended = felt(visits);
   const slowest = struck.map(({ commands }) => commands.slowest(performance.now()));
   await Promise.all(visits.map(({ commands }) => commands.stop()));
 
   say('nothing is to be left at the nodes of what was before');
-  const used = { transports: 4 * visitCount, producers: 4 * visitCount, consumers: 4 * visitCount };
+  const there = entered.filter(({ isConnected }) => isConnected).length;
+  const gone = entered.length - there;
+  // Each has two transports, sends two sources and receives two, where the other is there.
+  const pairs = visits.filter(({ callers }) => callers.every(({ isConnected }) => isConnected));
+  const used = { transports: 2 * there, producers: 2 * there, consumers: 4 * pairs.length };
   const leaks = await excess(cluster, used);
   const lost = await lostCommands(cluster, visits);
   await eachOf(visits, WIDTH, async ({ callers }) => {
@@ -247,6 +260,8 @@ async function run(
     moved: visits.filter((visit, index) => nodeOf(visit) !== places[index]).length,
     packets,
     notBack,
+    neverBack,
+    gone,
     rejoined,
     commands: {
       acknowledged: visits.reduce((sum, { commands }) => sum + commands.acknowledged, 0),
@@ -326,12 +341,12 @@ async function settled<Counted extends Record<string, number>>(
 
 /** Of the commands that were acknowledged, how many the visits do not show. */
 async function lostCommands(cluster: Cluster, visits: readonly LiveVisit[]): Promise<number> {
-  const lost = await eachOf(visits, WIDTH, async ({ id, callers: [ana], commands }) => {
+  const lost = await eachOf(visits, WIDTH, async ({ id, commands }) => {
     const onlooker = await cluster.visitor({ url: cluster.url }, id, 'onlooker');
     const { visit } = await onlooker.command('join', {
       rtpCapabilities: onlooker.welcome.rtpCapabilities,
     });
-    const there = visit.participants.find(({ participantId }) => participantId === ana?.id);
+    const there = visit.participants.find(({ participantId }) => participantId === SPEAKER);
     await onlooker.command('leave', {});
     onlooker.close();
     return Math.max(0, commands.acknowledged - numberIn(there?.speaks));

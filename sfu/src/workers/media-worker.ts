@@ -65,6 +65,7 @@ export class MediaWorker {
       probe: () => worker.getResourceUsage(),
       intervalMs: config.watchdogIntervalMs,
       hungMs: config.watchdogHungMs,
+      standsStill: stillness(worker.pid),
       onSample: (usage) => this.#sample(usage),
       onHung: () => {
         this.#loss = 'worker-hung';
@@ -166,6 +167,29 @@ export class MediaWorker {
       transport.observer.on('newproducer', (producer) => hold(this.producers, producer));
       transport.observer.on('newconsumer', (consumer) => hold(this.consumers, consumer));
     });
+  }
+}
+
+/** Whether a process has not run since the last look, and does not want to, as Linux tells; false elsewhere. */
+function stillness(pid: number): () => boolean {
+  let before: string | undefined;
+  return () => {
+    const now = runtimeOf(pid);
+    const isStill = now?.wantsNone === true && now.ticks === before;
+    before = now?.ticks;
+    return isStill;
+  };
+}
+
+function runtimeOf(pid: number): { wantsNone: boolean; ticks: string } | undefined {
+  try {
+    // Of the kernel's memory. The command's name, in brackets, may hold anything.
+    const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(/\) (?=[A-Za-z] )/);
+    const [state = '', ...numbers] = fields.split(' ');
+    // Stopped, or asleep until something happens; not running or about to (R), nor waiting for a disk (D).
+    return { wantsNone: /^[TtS]$/.test(state), ticks: `${numbers[10]} ${numbers[11]}` };
+  } catch {
+    return undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { watch } from './watchdog.ts';
 
 const forever = () => new Promise<never>(() => {});
-const settings = { intervalMs: 1, hungMs: 40 };
+const settings = { intervalMs: 1, hungMs: 40, standsStill: () => false };
 
 describe('watch', () => {
   test('a worker that stops answering is reported once, and the watch ends', async () => {
@@ -44,6 +44,28 @@ describe('watch', () => {
       signal: end.signal,
     });
     expect(hung).toBe(false);
+  });
+
+  test('a worker that stands still though it is asked is hung at once, one that works or waits for its turn gets its time', async () => {
+    const looksUntilHung = async (standsStill: () => boolean) => {
+      let looks = 0;
+      await watch({
+        ...settings,
+        probe: forever,
+        standsStill: () => {
+          looks += 1;
+          return standsStill();
+        },
+        onSample: () => {},
+        onHung: () => {},
+        signal: new AbortController().signal,
+      });
+      return looks;
+    };
+    let turn = 0;
+    const whole = await looksUntilHung(() => false);
+    expect(await looksUntilHung(() => ++turn % 3 !== 0)).toBe(whole);
+    expect(await looksUntilHung(() => true)).toBe(whole / 3);
   });
 
   test('a worker that is dead is not hung', async () => {
