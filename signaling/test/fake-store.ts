@@ -1,6 +1,6 @@
 import { BedsideError, type VisitKey } from '@bedside/protocol';
 import type { Commit, Lease, VisitStore } from '../src/store/store.ts';
-import type { LedgerEvent, Said, Visit } from '../src/visit/state.ts';
+import type { LedgerEvent, Media, Said, Visit } from '../src/visit/state.ts';
 
 /** Redis at the port: leases and snapshots in memory, away when a test says so. */
 export class FakeStore implements VisitStore {
@@ -19,6 +19,7 @@ export class FakeStore implements VisitStore {
     call: 'acquire' | 'read' | 'commit' | 'release' | 'expect' | 'overdue' | 'abandoned',
   ) => Promise<void> = async () => {};
   readonly #seen = new Map<VisitKey, Pick<Commit, 'epoch' | 'number'>>();
+  readonly #keepers = new Map<VisitKey, readonly Media[]>();
   #epochs = 0;
 
   /** Calls fail from now on. */
@@ -56,16 +57,23 @@ export class FakeStore implements VisitStore {
     return this.#epochs;
   }
 
-  async acquire(key: VisitKey): Promise<Lease> {
+  async acquire(key: VisitKey, keepers: readonly Media[] = []): Promise<Lease> {
     await this.before('acquire');
-    const seen = this.#seen.get(key);
     return {
-      inherited: this.leases.has(key) ? (seen ?? { epoch: 0, number: 0 }) : undefined,
+      keepers,
+      inherited: this.#inherited(key, keepers),
       epoch: this.takeOver(key),
       visit: this.snapshots.get(key),
       messages: this.said.get(key) ?? [],
       roundTrips: 1,
     };
+  }
+
+  #inherited(key: VisitKey, fresh: readonly Media[]): Lease['inherited'] {
+    const before = this.leases.has(key) ? (this.#keepers.get(key) ?? []) : undefined;
+    this.#keepers.set(key, [...(before ?? []), ...fresh]);
+    const { epoch = 0, number = 0 } = this.#seen.get(key) ?? {};
+    return before && { epoch, number, keepers: before };
   }
 
   async read(key: VisitKey): Promise<Visit | undefined> {
@@ -85,6 +93,7 @@ export class FakeStore implements VisitStore {
     if (number >= commit.number) return 'written';
     if (number < (commit.after ?? 0)) return 'gap';
     this.#seen.set(key, commit);
+    this.#keepers.set(key, commit.keepers ?? []);
     this.commits.push(commit);
     this.snapshots.set(key, commit.visit);
     this.ledger.push(...commit.events);

@@ -151,9 +151,10 @@ export class VisitActor {
       key,
       epoch: lease.epoch,
       clock,
-      recorded: lease.unwritten ? lease.recorded : lease.visit?.media,
-      isHeld: (lease.heldAt?.size ?? 0) > 0,
-      keep: (unwritten, recorded) => this.#keeper.keep(unwritten, recorded),
+      keepers: lease.keepers,
+      isHeld: (lease.heldAt?.length ?? 0) > 0,
+      keepersFor: (home) => this.#keeper.keepersFor(home),
+      keep: (unwritten, keepers) => this.#keeper.keep(unwritten, keepers),
       drop: () => this.#keeper.drop(),
       onUnwritten: (difference) => census.unwritten(difference),
       onStale: () => this.#stepDown(),
@@ -249,10 +250,9 @@ export class VisitActor {
     return this.#visit?.media;
   }
 
-  /** Whether something of the visit is at that node, or on its way there. */
+  /** Whether some of the visit is at that node, or on its way there. */
   uses(node: NodeId): boolean {
-    const isOnTheWay = this.#relocation.arrival?.to.node === node;
-    return this.isAt(node) || isOnTheWay || this.#keeper.holdsAt(node);
+    return this.isAt(node) || this.#relocation.arrival?.to.node === node;
   }
 
   /** Whether some of the visit is at that node. */
@@ -326,7 +326,6 @@ export class VisitActor {
 
   /** The link with a node is up, for the first time or again. Resolves once the node's part is in line, or will be tried again. */
   async nodeLinked({ nodeId, bootId }: LinkedNode): Promise<void> {
-    if (this.#keeper.lost(nodeId, bootId)) this.#writer.keepAgain();
     if (this.#relocation.arrival?.to.node === nodeId)
       await this.#happen(() => this.#relocation.lost(nodeId, bootId));
     if (this.isAt(nodeId)) await this.#media.readopt();
@@ -334,7 +333,6 @@ export class VisitActor {
 
   /** A node is lost: the visit goes on at another one, if it was there, and stays if it was on its way there. */
   async nodeLost(node: NodeId): Promise<void> {
-    if (this.#keeper.lost(node)) this.#writer.keepAgain();
     if (this.#relocation.arrival?.to.node === node)
       await this.#happen(() => this.#relocation.lost(node));
     if (this.isAt(node)) await this.#media.readopt();

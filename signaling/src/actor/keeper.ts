@@ -5,7 +5,7 @@ import type { NodeClient } from '../nodes/client.ts';
 import type { LinkedNode } from '../nodes/placement.ts';
 import { type Kept, restored, type Seal, type Unwritten } from '../store/kept.ts';
 import type { Lease } from '../store/store.ts';
-import type { Media, Visit } from '../visit/state.ts';
+import type { Media } from '../visit/state.ts';
 
 /** A node that may be back at once is asked again after this long, milliseconds. */
 const RETRY_MS = 200;
@@ -19,49 +19,50 @@ export interface KeeperOptions {
   seal: Seal;
 }
 
+/** Nodes besides the visit's home that hold what Redis lacks of it, where there are as many. */
+const OTHERS = 2;
+
 /**
- * Where one visit's changes are while Redis is away: at a node besides, so that they outlive this gateway.
- * It is the node that the next owner asks (`recall`) before it does anything, and once that one has asked,
- * nothing more is kept for this one: whatever was acknowledged is the next owner's, too. See ADR 0015.
+ * Where one visit's changes are while Redis is away: at nodes besides, its keepers, so that they outlive this
+ * gateway. The keepers are on record, and the next owner asks them (`recall`) before it does anything. Once it
+ * has, they take nothing more of this one: whatever was acknowledged is the next owner's, too. See ADR 0015.
  */
 export class Keeper {
   readonly #options: KeeperOptions;
   readonly #scope: { visit: VisitKey; epoch: number };
-  /** Boots of nodes that hold something. */
-  readonly #holders: Map<NodeId, string>;
+  #others: readonly Media[];
+  /** Nodes that may hold something. */
+  readonly #holders: Set<NodeId>;
 
-  constructor(options: KeeperOptions, key: VisitKey, { epoch, heldAt }: Lease) {
+  constructor(options: KeeperOptions, key: VisitKey, { epoch, keepers, heldAt }: Lease) {
     this.#options = options;
     this.#scope = { visit: key, epoch };
-    this.#holders = new Map(heldAt);
+    this.#others = keepers;
+    this.#holders = new Set(heldAt);
   }
 
-  holdsAt(node: NodeId): boolean {
-    return this.#holders.has(node);
+  /** A visit's keepers from now on: its home, and others that stay while they are there. */
+  keepersFor(home: Media | undefined): readonly Media[] {
+    this.#others = chooseKeepers(this.#options.nodes, this.#others);
+    return home ? [home, ...this.#others] : this.#others;
   }
 
-  /**
-   * `failed`: not now. `stale`: another gateway owns the visit.
-   * @param recorded where Redis may say that the media is
-   */
+  /** `failed`: not now, as long as one of them does not answer and may again at once. `stale`: another gateway owns the visit. */
   async keep(
     unwritten: Unwritten,
-    recorded: readonly Media[],
+    keepers: readonly Media[],
   ): Promise<'kept' | 'failed' | 'stale'> {
-    const places = this.#placesFor(unwritten.visit, recorded);
-    if (places.length === 0) return 'failed';
+    const there = thereOf(this.#options.nodes, keepers);
+    if (there.length === 0 || there.includes(undefined)) return 'failed';
     const { visit, epoch } = this.#scope;
     const changes = this.#options.seal.close(visit, { epoch, ...unwritten });
-    const outcomes = await Promise.all(places.map((place) => this.#keepAt(place, changes)));
+    const outcomes = await Promise.all(there.map((node) => node && this.#keepAt(node, changes)));
     return outcomes.find((outcome) => outcome !== 'kept') ?? 'kept';
   }
 
-  async #keepAt(
-    { nodeId, bootId }: LinkedNode,
-    changes: string,
-  ): Promise<'kept' | 'failed' | 'stale'> {
+  async #keepAt({ nodeId }: LinkedNode, changes: string): Promise<'kept' | 'failed' | 'stale'> {
     const { nodes, log } = this.#options;
-    this.#holders.set(nodeId, bootId);
+    this.#holders.add(nodeId);
     try {
       await nodes.call(nodeId, 'keep-changes', { ...this.#scope, changes });
       return 'kept';
@@ -78,63 +79,61 @@ export class Keeper {
 
   /** Redis has it all. */
   drop(): void {
-    for (const node of this.#holders.keys())
+    for (const node of this.#holders)
       this.#options.nodes.call(node, 'keep-changes', this.#scope).catch(() => {});
     this.#holders.clear();
   }
+}
 
-  /** That node is gone, or is another boot now. Whether it held something. */
-  lost(node: NodeId, bootId?: string): boolean {
-    const held = this.#holders.get(node);
-    if (held === undefined || held === bootId) return false;
-    return this.#holders.delete(node);
+/** Keepers that are there, and others by chance in place of those that are not. */
+export function chooseKeepers(nodes: NodeClient, before: readonly Media[] = []): readonly Media[] {
+  const kept = before.filter((keeper) => !isGone(nodes, keeper)).slice(0, OTHERS);
+  if (kept.length === OTHERS) return kept;
+  const fresh = nodes
+    .linked()
+    .filter(({ nodeId, state }) => state === 'ready' && kept.every(({ node }) => node !== nodeId));
+  while (kept.length < OTHERS && fresh.length > 0) {
+    const [one] = fresh.splice(Math.floor(Math.random() * fresh.length), 1);
+    if (one) kept.push({ node: one.nodeId, bootId: one.bootId });
   }
+  return kept;
+}
 
-  /** Where the next owner will ask; none while one of them does not answer, and may again at once. */
-  #placesFor({ media }: Visit, recorded: readonly Media[]): LinkedNode[] {
-    const { nodes } = this.#options;
-    const linked = nodes.linked();
-    const isThere = ({ node, bootId }: Media) =>
-      !nodes.isLost(node) && linked.every((each) => each.nodeId !== node || each.bootId === bootId);
-    const asked = new Set(recorded.filter(isThere).map(({ node }) => node));
-    const places = linked.filter(({ nodeId }) => asked.has(nodeId));
-    if (asked.size > 0) return places.length === asked.size ? places : [];
-    // Where all of these are gone, all others are asked.
-    const home = linked.filter(({ nodeId }) => nodeId === media?.node);
-    if (home.length > 0) return home;
-    const any =
-      linked.find(({ nodeId }) => this.#holders.has(nodeId)) ??
-      linked[Math.floor(Math.random() * linked.length)];
-    return any ? [any] : [];
-  }
+/** Nobody has heard of it for a while, or it has begun anew. */
+function isGone(nodes: NodeClient, { node, bootId }: Media): boolean {
+  const linked = nodes.linked().find(({ nodeId }) => nodeId === node);
+  return linked ? linked.bootId !== bootId : nodes.isLost(node);
+}
+
+/** Each keeper once that is not gone; undefined for one that is away for a moment. */
+function thereOf(nodes: NodeClient, keepers: readonly Media[]): (LinkedNode | undefined)[] {
+  const names = new Set(keepers.filter((keeper) => !isGone(nodes, keeper)).map(({ node }) => node));
+  const linked = nodes.linked();
+  return [...names].map((name) => linked.find(({ nodeId }) => nodeId === name));
 }
 
 /**
- * The lease with what its last owner kept at a node and Redis lacks. To be called before anything is done
- * with a visit that another had.
- * @throws BedsideError `moved` where yet another one owns it by now, `media-unavailable` where the node that may
- * hold something does not answer
+ * The lease with what its last owner kept at nodes and Redis lacks. To be called before anything is done with a
+ * visit that another had.
+ * @throws BedsideError `moved` where yet another one owns it by now, `media-unavailable` where a keeper is there and
+ * does not answer
  */
 export async function recall(options: KeeperOptions, key: VisitKey, lease: Lease): Promise<Lease> {
   const { nodes, clock } = options;
-  if (!lease.inherited) return lease;
-  const media = lease.visit?.media;
+  const { inherited, visit, epoch } = lease;
+  if (!inherited) return lease;
+  const keepers = visit?.media ? [visit.media, ...inherited.keepers] : inherited.keepers;
   for (let waited = 0; waited < RECALL_MS; waited += RETRY_MS) {
-    const linked = nodes.linked();
-    const home = linked.filter(({ nodeId }) => nodeId === media?.node);
-    const isGone =
-      !media || nodes.isLost(media.node) || home.some(({ bootId }) => bootId !== media.bootId);
-    // Where it is gone, the owner has kept it wherever it could.
-    const asked = isGone ? linked : home;
+    const there = thereOf(nodes, keepers);
     const answers = await Promise.all(
-      asked.map(({ nodeId }) => askFor(options, nodeId, key, lease.epoch)),
+      there.map((node) => (node ? askFor(options, node.nodeId, key, epoch) : 'no answer')),
     );
-    if (isGone || (home.length > 0 && !answers.includes('no answer'))) {
+    if (!answers.includes('no answer')) {
+      const holders = there.filter((node, index) => node && typeof answers[index] === 'object');
       const kept = answers.filter((answer) => typeof answer === 'object');
-      const holders = asked.filter((_, index) => typeof answers[index] === 'object');
       return {
         ...restored(lease, kept.toSorted(isLater)[0]),
-        heldAt: new Map(holders.map(({ nodeId, bootId }) => [nodeId, bootId])),
+        heldAt: holders.flatMap((node) => node?.nodeId ?? []),
       };
     }
     await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));

@@ -57,45 +57,42 @@ describe('what was acknowledged while Redis was away', () => {
     expect(one.node.visits.get(key)?.held).toBeUndefined();
   });
 
-  test('is there though the media went to another node meanwhile, and that one alone is left', async () => {
-    const [first, second] = [new FakeNode('node-1'), new FakeNode('node-2')];
-    second.up = false;
-    const nodes = new FakeNodes(first, second);
+  /** Two nodes, and the one that the visit is at. */
+  async function atOneOfTwo() {
+    const two = [new FakeNode('node-1'), new FakeNode('node-2')] as const;
+    const nodes = new FakeNodes(...two);
     const one = createTestVisits({ nodes });
     const ana = await enter(one, 'ana', 'provider');
     await settled();
     one.store.goAway();
-    second.up = true;
-    first.up = false;
-    one.visits.report({ type: 'lost', node: first.id });
+    const home = two.find((node) => node.peersOf(key).length > 0) as FakeNode;
+    /** The next gateway, once Redis is back. */
+    const next = () => {
+      one.store.comeBack();
+      return createTestVisits({ store: one.store, nodes });
+    };
+    return { one, ana, home, next };
+  }
+
+  test('is there though the node is gone together with its gateway', async () => {
+    const { ana, home, next } = await atOneOfTwo();
+    await ana.command('end', {});
+    home.up = false;
+    await expect(ana.connect(next().visits)).rejects.toMatchObject({ code: 'visit-ended' });
+  });
+
+  test('is there though the media went to another node meanwhile, and that one alone is left', async () => {
+    const { one, ana, home, next } = await atOneOfTwo();
+    home.up = false;
+    one.visits.report({ type: 'lost', node: home.id });
     one.clock.advance(1_000);
     await settled();
     await ana.join();
     await ana.command('raise-hand', hand);
-    const other = createTestVisits({ store: one.store, nodes });
-    one.store.comeBack();
+    const other = next();
     await follow(ana, other);
     await settled();
     expect(other.store.snapshots.get(key)?.participants[0]?.handRaisedAt).toBeDefined();
-  });
-
-  test('is held by another node, though nobody does anything, where the one that held it is gone', async () => {
-    const [first, second] = [new FakeNode('node-1'), new FakeNode('node-2')];
-    second.up = false;
-    const nodes = new FakeNodes(first, second);
-    const one = createTestVisits({ nodes });
-    const ana = await enter(one, 'ana', 'provider');
-    await settled();
-    one.store.goAway();
-    await ana.command('end', {});
-    second.up = true;
-    first.up = false;
-    one.visits.report({ type: 'lost', node: first.id });
-    one.clock.advance(1_000);
-    await settled();
-    const other = createTestVisits({ store: one.store, nodes });
-    one.store.comeBack();
-    await expect(ana.connect(other.visits)).rejects.toMatchObject({ code: 'visit-ended' });
   });
 
   test('is not read by the node, and does not stay there once Redis has it', async () => {
@@ -117,7 +114,7 @@ describe('once the next gateway has the visit', () => {
   test('one that stood still, or is cut off from Redis, acknowledges nothing more and sends its pages there', async () => {
     const store = new FakeStore();
     const way = new FakeStore();
-    way.acquire = (visit) => store.acquire(visit);
+    way.acquire = (...asked) => store.acquire(...asked);
     way.commit = (...commit) => store.commit(...commit);
     const one = createTestVisits({ store: way });
     const [ana, ben] = [await enter(one, 'ana', 'provider'), await enter(one, 'ben')];

@@ -31,7 +31,7 @@ import { elapsed } from '../visit/elapsed.ts';
 import { resourceOf } from '../visit/view.ts';
 import { VisitActor } from './actor.ts';
 import { Census } from './census.ts';
-import { recall } from './keeper.ts';
+import { chooseKeepers, recall } from './keeper.ts';
 
 /** Visits of one node that go elsewhere at the same time: their pages send and receive everything twice meanwhile. */
 const PARALLEL_RELOCATIONS = 8;
@@ -271,7 +271,8 @@ export class VisitRegistry implements Visits {
 
   async #load(key: VisitKey): Promise<VisitActor> {
     const started = performance.now();
-    const acquired = await this.#options.store.acquire(key);
+    const { store, nodes } = this.#options;
+    const acquired = await store.acquire(key, chooseKeepers(nodes));
     const lease = await recall(this.#options, key, acquired);
     this.#options.telemetry.joinPhase('load', (performance.now() - started) / 1000);
     const actor = new VisitActor({

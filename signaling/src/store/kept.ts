@@ -82,7 +82,6 @@ export function restored(lease: Lease, kept: Kept | undefined): Lease {
     ...lease,
     visit: kept.visit,
     messages: [...lease.messages, ...messages].slice(-LIMITS.messagesPerVisit),
-    recorded: lease.visit?.media,
     unwritten: { events: lacking.flatMap((batch) => batch.events), messages },
   };
 }

@@ -1,4 +1,10 @@
-import { type GatewayId, LIMITS, type ParticipantId, type VisitKey } from '@bedside/protocol';
+import {
+  type GatewayId,
+  LIMITS,
+  type NodeId,
+  type ParticipantId,
+  type VisitKey,
+} from '@bedside/protocol';
 import { type Clock, MEMBERSHIP_KEYS, REDIS_OPTIONS, systemClock } from '@bedside/service';
 import * as fc from 'fast-check';
 import { Cluster, Redis } from 'ioredis';
@@ -10,7 +16,7 @@ import { FakeClock } from '../../test/fake-clock.ts';
 import { memberOf } from '../../test/member.ts';
 import { Counts } from '../../test/telemetry.ts';
 import { emptyVisit } from '../visit/arbitrary.ts';
-import type { Said } from '../visit/state.ts';
+import type { Media, Said } from '../visit/state.ts';
 import { gatewayKeys, visitKeys } from './keys.ts';
 import { unpack } from './packing.ts';
 import { type Commit, RedisStore } from './store.ts';
@@ -289,18 +295,29 @@ describe('a lease', () => {
     expect(lease.visit?.seq).toBe(1);
   });
 
-  test('comes with the last commit where somebody had it until now, whoever has had it since then and written nothing', async () => {
+  test('comes with the last commit and its keepers where somebody had it until now, whoever has had it since then and written nothing', async () => {
     const [a, b, c] = [await storeOf(A), await storeOf(B), await storeOf(A)];
-    const { epoch, inherited } = await a.store.acquire(key);
+    const [one, two, three] = ['a node', 'node-2', 'node-3'].map((node) => ({
+      node: node as NodeId,
+      bootId: 'boot',
+    })) as [Media, Media, Media];
+    const { epoch, inherited } = await a.store.acquire(key, [one]);
     expect(inherited).toBeUndefined();
     await a.store.commit(key, commitOf(epoch, 1));
-    await a.store.commit(key, commitOf(epoch, 2));
+    await a.store.commit(key, { ...commitOf(epoch, 2), keepers: [one, two] });
     forget(A);
-    expect((await b.store.acquire(key)).inherited).toEqual({ epoch, number: 2 });
+    expect((await b.store.acquire(key, [three])).inherited).toEqual({
+      epoch,
+      number: 2,
+      keepers: [one, two],
+    });
     forget(B);
-    const last = await c.store.acquire(key);
-    expect(last.inherited).toEqual({ epoch, number: 2 });
-    await c.store.release(key, last.epoch);
+    const last = await c.store.acquire(key, [two]);
+    expect(last.inherited).toEqual({ epoch, number: 2, keepers: [one, two, three] });
+    await c.store.commit(key, { ...commitOf(last.epoch, 1), keepers: [two] });
+    const next = await a.store.acquire(key);
+    expect(next.inherited).toEqual({ epoch: last.epoch, number: 1, keepers: [two] });
+    await a.store.release(key, next.epoch);
     expect((await a.store.acquire(key)).inherited).toBeUndefined();
   });
 

@@ -44,16 +44,17 @@ export interface Lease {
   messages: readonly Said[];
   /** To Redis and back, one after the other, until the visit was taken. */
   roundTrips: number;
+  /** As they are on record for this epoch. */
+  keepers: readonly Media[];
   /**
-   * Epoch and number of the last commit, where somebody had the visit until now: a node may hold what
+   * Epoch and number of the last commit, where somebody had the visit until now: the keepers may hold what
    * came after it.
    */
-  inherited?: { epoch: number; number: number } | undefined;
-  /** Of what a node held: where the media is as Redis has it, and what it lacks. */
-  recorded?: Media | undefined;
+  inherited?: { epoch: number; number: number; keepers: readonly Media[] } | undefined;
+  /** What Redis lacks of it. */
   unwritten?: { events: readonly LedgerEvent[]; messages: readonly Said[] };
-  /** Nodes that hold something of the visit, in these boots. */
-  heldAt?: ReadonlyMap<NodeId, string>;
+  /** Nodes that hold something of the visit. */
+  heldAt?: readonly NodeId[];
 }
 
 export interface Commit {
@@ -65,6 +66,8 @@ export interface Commit {
   visit: Visit;
   events: readonly LedgerEvent[];
   messages: readonly Said[];
+  /** Nodes, in their boots, that hold what comes after this commit where Redis is away; the next owner asks them. */
+  keepers?: readonly Media[];
 }
 
 /** Visits and leases in Redis. Calls throw BedsideError `state-unavailable` when Redis does not answer, `internal` where what it holds is not ours. */
@@ -74,7 +77,7 @@ export interface VisitStore {
   /** What is the matter while it is not, in words for an operator. */
   readonly fault: string;
   /** @throws BedsideError `moved` where another live gateway owns the visit */
-  acquire(key: VisitKey): Promise<Lease>;
+  acquire(key: VisitKey, keepers?: readonly Media[]): Promise<Lease>;
   read(key: VisitKey): Promise<Visit | undefined>;
   /** The ledger, oldest first. */
   events(key: VisitKey): Promise<LedgerEvent[]>;
@@ -127,6 +130,7 @@ const AcquireReply = z.union([
     z.array(text),
     text,
     text,
+    text,
   ]),
 ]);
 
@@ -174,9 +178,9 @@ export class RedisStore implements VisitStore {
     await this.#membership.stop();
   }
 
-  async acquire(key: VisitKey): Promise<Lease> {
+  async acquire(key: VisitKey, keepers: readonly Media[] = []): Promise<Lease> {
     this.#unreleased.delete(key);
-    const [lease] = await Promise.all([this.#take(key), this.#track([key])]);
+    const [lease] = await Promise.all([this.#take(key, keepers), this.#track([key])]);
     this.#held.add(key);
     return lease;
   }
@@ -196,20 +200,20 @@ export class RedisStore implements VisitStore {
     });
   }
 
-  async #take(key: VisitKey): Promise<Lease> {
+  async #take(key: VisitKey, keepers: readonly Media[]): Promise<Lease> {
     let roundTrips = 0;
     const count = () => {
       roundTrips += 1;
     };
-    let reply = await this.#tryAcquire(key, '', count);
+    let reply = await this.#tryAcquire(key, keepers, '', count);
     if (reply[0] === 'owned') {
       const [, gateway, boot, epoch] = reply;
       if (await this.#isLive(gateway, boot, count)) throw movedTo(gateway);
       this.#options.log.warn({ gateway }, 'a visit is taken over from a gateway that is gone');
-      reply = await this.#tryAcquire(key, epoch, count);
+      reply = await this.#tryAcquire(key, keepers, epoch, count);
       if (reply[0] === 'owned') throw movedTo(reply[1]);
     }
-    const [, epoch, snapshot, said, owner, last] = reply;
+    const [, epoch, snapshot, said, owner, last, before] = reply;
     let visit: Visit | undefined;
     try {
       visit = this.#parse(snapshot);
@@ -220,8 +224,10 @@ export class RedisStore implements VisitStore {
     }
     const messages = said.flatMap((each) => this.#parseSaid(each) ?? []);
     const [lastEpoch, number] = last.split(' ').map(Number);
-    const inherited = owner ? { epoch: lastEpoch ?? 0, number: number ?? 0 } : undefined;
-    return { epoch: Number(epoch), visit, messages, roundTrips, inherited };
+    const inherited = owner
+      ? { epoch: lastEpoch ?? 0, number: number ?? 0, keepers: keepersIn(before) }
+      : undefined;
+    return { epoch: Number(epoch), visit, messages, roundTrips, keepers, inherited };
   }
 
   /**
@@ -246,7 +252,7 @@ export class RedisStore implements VisitStore {
 
   async commit(
     key: VisitKey,
-    { epoch, number, after, visit, events, messages: said }: Commit,
+    { epoch, number, after, visit, events, messages: said, keepers = [] }: Commit,
     onRoundTrip?: () => void,
   ): Promise<'written' | 'stale' | 'gap'> {
     const { lease, snapshot, ledger, messages, activity } = visitKeys(key);
@@ -271,6 +277,7 @@ export class RedisStore implements VisitStore {
         ACTIVITY_LENGTH,
         proof.length,
         after ?? '',
+        textOf(keepers),
         ...[...said, ...proof, ...rest].map((each) => JSON.stringify(each)),
       ],
       onRoundTrip,
@@ -332,6 +339,7 @@ export class RedisStore implements VisitStore {
 
   async #tryAcquire(
     key: VisitKey,
+    keepers: readonly Media[],
     abandonedEpoch: string,
     onRoundTrip: () => void,
   ): Promise<z.infer<typeof AcquireReply>> {
@@ -341,7 +349,7 @@ export class RedisStore implements VisitStore {
       'acquire',
       ACQUIRE,
       [lease, snapshot, messages],
-      [gatewayId, boot, clock.now(), abandonedEpoch, VISIT_TTL_MS],
+      [gatewayId, boot, clock.now(), abandonedEpoch, VISIT_TTL_MS, textOf(keepers)],
       onRoundTrip,
     );
     return AcquireReply.parse(reply);
@@ -383,6 +391,19 @@ export class RedisStore implements VisitStore {
 
 const movedTo = (gateway: string): BedsideError =>
   new BedsideError('moved', { retryAfterMs: RETRY_AFTER_MS, gateway: gateway as GatewayId });
+
+/** Keepers as they are on record: names and boots by turns. */
+const textOf = (keepers: readonly Media[]): string =>
+  keepers.flatMap(({ node, bootId }) => [node, bootId].map(encodeURIComponent)).join(' ');
+
+function keepersIn(text: string): Media[] {
+  const words = text.split(' ').filter((word) => word !== '');
+  const parts = words.map(decodeURIComponent);
+  return Array.from({ length: Math.floor(parts.length / 2) }, (_, index) => ({
+    node: parts[2 * index] as NodeId,
+    bootId: parts[2 * index + 1] as string,
+  }));
+}
 
 const eventsIn = (entries: readonly string[] = []): LedgerEvent[] =>
   entries.map((entry) => JSON.parse(entry) as LedgerEvent);

@@ -25,12 +25,14 @@ export interface WriterOptions {
   key: VisitKey;
   epoch: number;
   clock: Pick<Clock, 'now' | 'after'>;
-  /** Where the media is as Redis has it. */
-  recorded?: Media | undefined;
+  /** On record as keepers, before the first commit. */
+  keepers: readonly Media[];
   /** Nodes hold something of an owner before. */
   isHeld?: boolean;
-  /** Has nodes hold what Redis lacks, for the next owner. `recorded`: where Redis may say that the media is. */
-  keep: (unwritten: Unwritten, recorded: readonly Media[]) => Promise<'kept' | 'failed' | 'stale'>;
+  /** The keepers from now on, for a visit whose media is there. */
+  keepersFor: (home: Media | undefined) => readonly Media[];
+  /** Has all of these nodes hold what Redis lacks, for the next owner. */
+  keep: (unwritten: Unwritten, keepers: readonly Media[]) => Promise<'kept' | 'failed' | 'stale'>;
   /** What nodes hold is not needed any more. */
   drop: () => void;
   /** By how many the count of unwritten changes grew or fell. */
@@ -50,6 +52,8 @@ interface Batch {
   events: LedgerEvent[];
   messages: Said[];
   changes: number;
+  /** Since it was tried for the first time. */
+  keepers: readonly Media[];
   waiting: {
     resolve: (outcome: 'written' | 'kept') => void;
     reject: (error: BedsideError) => void;
@@ -59,7 +63,7 @@ interface Batch {
 /** What Redis said to have written, and may lose when a replica takes its place. */
 interface Written {
   commit: Pick<Batch, 'number' | 'events' | 'messages'>;
-  media: Media | undefined;
+  keepers: readonly Media[];
   at: number;
 }
 
@@ -81,20 +85,18 @@ export class VisitWriter {
   #flushing: Promise<void> | undefined;
   #cancelDeferred: (() => void) | undefined;
   #roundTrips = 0;
-  /** Where the media was before the commits in `#written`. */
-  #recorded: Media | undefined;
+  /** On record before the commits in `#written`. */
+  #keepers: readonly Media[];
   #isKeeping = false;
   /** Nodes may hold something. */
   #isHeld: boolean;
-  /** What they hold is not all. */
-  #mustKeep = false;
   #stale = false;
   /** The rest after a large write, while it lasts. */
   #resting: Promise<void> | undefined;
 
   constructor(options: WriterOptions) {
     this.#options = options;
-    this.#recorded = options.recorded;
+    this.#keepers = options.keepers;
     this.#isHeld = options.isHeld ?? false;
   }
 
@@ -152,6 +154,7 @@ export class VisitWriter {
       events: [],
       messages: [],
       changes: 0,
+      keepers: [],
       waiting: [],
     };
     const batch = this.#next;
@@ -207,13 +210,6 @@ export class VisitWriter {
     this.#options.onClean();
   }
 
-  /** A node that held what Redis lacks is gone. */
-  keepAgain(): void {
-    if (!this.#isHeld || this.clean) return;
-    this.#mustKeep = true;
-    this.#keep();
-  }
-
   #keep(): void {
     if (!this.#isKeeping) void this.#keepAll();
   }
@@ -223,15 +219,13 @@ export class VisitWriter {
     this.#isKeeping = true;
     for (let lacking = this.#lacking; lacking.length > 0; lacking = this.#lacking) {
       const waiting = lacking.flatMap((batch) => batch.waiting);
-      if (waiting.length === 0 && !this.#mustKeep) break;
+      if (waiting.length === 0) break;
       this.#isHeld = true;
-      this.#mustKeep = false;
-      const outcome = await this.#options.keep(this.#unwritten(lacking), this.#recordedAt);
+      const outcome = await this.#options.keep(this.#unwritten(lacking), this.#onRecord);
       if (outcome === 'stale' && !this.#stale) {
         this.discard();
         this.#options.onStale();
       } else if (outcome === 'failed') {
-        this.#mustKeep = true;
         await new Promise<void>((resolve) => this.#options.clock.after(RETRY_MS, resolve));
       } else {
         for (const { resolve } of waiting) resolve('kept');
@@ -255,13 +249,13 @@ export class VisitWriter {
     };
   }
 
-  /** A failover may lose what was written, and a batch that failed may be written all the same. */
-  get #recordedAt(): Media[] {
+  /** All keepers that the next owner may find: a failover loses what was written, and a batch that failed may be written. */
+  get #onRecord(): Media[] {
     return [
-      this.#recorded,
-      ...this.#written.map(({ media }) => media),
-      this.#inFlight?.visit.media,
-    ].filter((media) => media !== undefined);
+      this.#keepers,
+      ...this.#written.map(({ keepers }) => keepers),
+      this.#inFlight?.keepers ?? [],
+    ].flat();
   }
 
   #rest({ participants }: Visit): void {
@@ -278,34 +272,36 @@ export class VisitWriter {
   /** The batch to write now: the one that failed before, or the next. */
   #take(): Batch | undefined {
     if (this.#inFlight) return this.#inFlight;
-    this.#inFlight = this.#next;
+    const batch = this.#next;
+    this.#inFlight = batch;
     this.#next = undefined;
-    return this.#inFlight;
+    if (batch) batch.keepers = this.#options.keepersFor(batch.visit.media);
+    return batch;
   }
 
   /** Once more where Redis has lost what came before: that goes first then. */
   async #commit(batch: Batch): Promise<void> {
     const { store, key, epoch, clock, onUnwritten } = this.#options;
-    const { number, visit, events, messages } = batch;
+    const { number, visit, events, messages, keepers } = batch;
     const count = () => {
       this.#roundTrips += 1;
     };
     for (let lost = this.#lost[0]; lost; lost = this.#lost[0]) {
-      const outcome = await store.commit(key, { ...lost.commit, epoch, visit }, count);
+      const outcome = await store.commit(key, { ...lost.commit, epoch, visit, keepers }, count);
       if (this.#isOver(batch, outcome)) return;
       lost.at = clock.now();
       this.#lost.shift();
     }
     const commit = { number, events, messages };
     const after = this.#written.at(-1)?.commit.number;
-    const outcome = await store.commit(key, { ...commit, epoch, after, visit }, count);
+    const outcome = await store.commit(key, { ...commit, epoch, after, visit, keepers }, count);
     if (this.#isOver(batch, outcome)) return;
     if (outcome === 'gap') {
       this.#lost = [...this.#written];
       return;
     }
     this.#inFlight = undefined;
-    this.#remember(commit, visit.media);
+    this.#remember(commit, keepers);
     onUnwritten(-batch.changes);
     for (const { resolve } of batch.waiting) resolve('written');
   }
@@ -320,14 +316,14 @@ export class VisitWriter {
     return true;
   }
 
-  #remember(commit: Written['commit'], media: Media | undefined): void {
+  #remember(commit: Written['commit'], keepers: readonly Media[]): void {
     const at = this.#options.clock.now();
-    this.#written.push({ commit, media, at });
+    this.#written.push({ commit, keepers, at });
     let events = this.#written.reduce((sum, each) => sum + each.commit.events.length, 0);
     for (let oldest = this.#written[0]; oldest; oldest = this.#written[0]) {
       if (at - oldest.at <= LOSABLE_MS && events <= EVENTS_KEPT) return;
       events -= oldest.commit.events.length;
-      this.#recorded = oldest.media;
+      this.#keepers = oldest.keepers;
       this.#written.shift();
     }
   }

@@ -61,17 +61,33 @@ function read({ redis }: Stage, key: VisitKey): Stored | undefined {
   };
 }
 
+/** Until the next owner has heard from nodes what was kept, milliseconds. */
+const RECALL_MS = 12_000;
+
 /**
- * Whether it must be there: it was acknowledged, and Redis had it, or its gateway lives on to write it.
- * What was acknowledged while Redis was away, or lost by a failover, may be gone with its gateway.
+ * Whether what was acknowledged may be gone with its gateway: a failover lost it, or the gateway's lease, or
+ * it was kept at a node (Redis was away) that was gone, or out of reach, when the next owner asked.
  */
-function mustBeThere({ losses, fencing }: Stage, operation: Operation): boolean {
-  const { outcome, kept, endedAt, begunAt, life, visit } = operation;
-  if (outcome !== 'done' || !life) return false;
-  const isAtRisk = kept || losses.some(({ from, to }) => endedAt >= from && begunAt <= to);
+function isAtRisk({ losses, fencing, outages }: Stage, operation: Operation): boolean {
+  const { kept, endedAt, begunAt, life, visit } = operation;
+  if (losses.some(({ from, to }) => endedAt >= from && begunAt <= to)) return true;
+  if (!kept || !life) return false;
   const { lease } = visitKeys(visitKey(TENANT, visit as VisitId));
-  const owner = fencing.taken.findLast((each) => each.lease === lease);
-  return !isAtRisk || (!life.process.killed && owner?.by === life.owner && owner.at <= begunAt);
+  const owners = fencing.taken.filter((each) => each.lease === lease);
+  const taken = owners.findLast(({ by, at }) => by === life.owner && at <= endedAt)?.at ?? 0;
+  if (losses.some(({ from, to }) => taken >= from && taken <= to)) return true;
+  const next = owners.find(({ at }) => at > taken)?.at ?? Number.POSITIVE_INFINITY;
+  return outages.some(({ from, to }) => to >= begunAt && from <= next + RECALL_MS);
+}
+
+/** Whether it must be there: it was acknowledged, and is not at risk or its gateway lives on to write it. */
+function mustBeThere(stage: Stage, operation: Operation): boolean {
+  const { outcome, begunAt, life, visit } = operation;
+  if (outcome !== 'done' || !life) return false;
+  const { lease } = visitKeys(visitKey(TENANT, visit as VisitId));
+  const owner = stage.fencing.taken.findLast((each) => each.lease === lease);
+  const lives = !life.process.killed && owner?.by === life.owner && owner.at <= begunAt;
+  return lives || !isAtRisk(stage, operation);
 }
 
 function checkMessages(
@@ -94,10 +110,11 @@ function checkMessages(
     if (times[0] && times[0].message.number !== number)
       found.push(`${text} is ${times[0].message.number}, and was acknowledged as ${number}`);
   }
-  const isAtRisk =
-    stage.losses.length > 0 || operations.some(({ visit, kept }) => kept && visit === name);
+  const mayBeLost =
+    stage.losses.length > 0 ||
+    operations.some((operation) => operation.visit === name && isAtRisk(stage, operation));
   for (const page of pages) {
-    if (page.visit !== name || isAtRisk) continue;
+    if (page.visit !== name || mayBeLost) continue;
     const texts = page.texts.map(({ text }) => text);
     const twice = texts.filter((text, index) => texts.indexOf(text) < index);
     if (twice.length > 0) found.push(`${page.id} has read ${twice} twice`);
@@ -252,6 +269,9 @@ function checkPages(
       node.fake.peersOf(key),
       present(visit).flatMap(({ endpoint }) => endpoint?.peer ?? []),
     );
+  const mayBeLost =
+    stage.losses.length > 0 ||
+    operations.some((operation) => operation.visit === name && isAtRisk(stage, operation));
   for (const page of ours) {
     if (!page.connected) {
       found.push(`${page.id} does not get in`);
@@ -264,8 +284,7 @@ function checkPages(
     const people = viewOf(visit, page.id, 0).participants;
     differs(found, `${page.id} sees`, [...page.people.values()].map(textOf), people.map(textOf));
     // The number of a message that was lost is another one's in the end: who has read it passes that over.
-    if (stage.losses.length > 0 || operations.some(({ visit: of, kept }) => kept && of === name))
-      continue;
+    if (mayBeLost) continue;
     const read = new Set(page.texts.map(({ number }) => number));
     const missed = said.filter(
       ({ message, audience }) => audience.includes(page.id) && !read.has(message.number),

@@ -9,6 +9,8 @@ export interface Stage extends Cluster {
   fencing: Fencing;
   /** Writes that a failover lost, by when: what was acknowledged between these times may be gone with its gateway. */
   losses: { from: number; to: number }[];
+  /** When a node was gone, or out of a gateway's reach: what was kept there may be lost. */
+  outages: { from: number; to: number }[];
 }
 
 type Fault = (stage: Stage) => void;
@@ -97,7 +99,7 @@ function cutFromRedis({ world, hosts }: Stage): void {
   });
 }
 
-function cutFromNode({ world, hosts, nodes }: Stage): void {
+function cutFromNode({ world, hosts, nodes, outages }: Stage): void {
   const host = world.random.pick(hosts);
   const node = world.random.pick(nodes);
   const links = host.life.nodes;
@@ -105,6 +107,7 @@ function cutFromNode({ world, hosts, nodes }: Stage): void {
   world.note(`${host.id} is cut off from ${node.id} for ${ms} ms`);
   links.cut.add(node.id);
   links.changed();
+  outages.push({ from: world.now, to: world.now + ms });
   world.after(ms, () => links.cut.delete(node.id));
 }
 
@@ -140,7 +143,7 @@ function loseMedia({ world, nodes }: Stage): void {
   if (node.runs) node.loseMedia();
 }
 
-function killNode({ world, nodes, hosts }: Stage): void {
+function killNode({ world, nodes, hosts, outages, fencing }: Stage): void {
   const node: NodeHost = world.random.pick(nodes);
   if (!node.runs) return;
   const ms = world.random.within(300, 10_000);
@@ -149,6 +152,8 @@ function killNode({ world, nodes, hosts }: Stage): void {
     for (const { life } of hosts) life.nodes.changed();
   };
   node.kill();
+  fencing.nodeKilled(node.id);
+  outages.push({ from: world.now, to: world.now + ms });
   changed();
   world.after(ms, () => {
     node.start();

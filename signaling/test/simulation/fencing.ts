@@ -49,6 +49,12 @@ export class Fencing {
     this.#expecting.clear();
   }
 
+  /** A node that begins anew knows of no owner. */
+  nodeKilled(node: string): void {
+    for (const key of this.#atNodes.keys())
+      if (key.startsWith(`${node} `)) this.#atNodes.delete(key);
+  }
+
   obeyed({ node, visit, epoch, gateway, name }: Obeyed): void {
     const key = `${node} ${visit}`;
     const before = this.#atNodes.get(key);

@@ -67,6 +67,7 @@ async function play(
     pages: () => pages,
     fencing,
     losses: [],
+    outages: [],
   };
   const hosts = ['gateway-1', 'gateway-2', 'gateway-3'].map((id) => new GatewayHost(id, stage));
   stage.hosts = hosts;

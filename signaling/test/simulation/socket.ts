@@ -183,7 +183,7 @@ export class PageSocket {
     });
     this.#world.after(SILENCE_MS, () => {
       if (heard) this.#listen();
-      else this.#lose();
+      else this.break();
     });
   }
 
