@@ -489,9 +489,17 @@ export class Cluster {
     const lease = await this.lease(visit);
     if (!lease) throw new Error('nobody owns the visit');
     const request = { visit: this.#keyOf(visit), epoch: lease.epoch };
-    const answer = await this.#command(node, lease.gateway, 'describe-visit', request);
     const { response } = controlCommands['describe-visit'];
-    return (unwrap(response, answer) as ControlResponse<'describe-visit'>).peers;
+    const peers: ControlResponse<'describe-visit'>['peers'] = [];
+    for (let from: number | undefined = 0; from !== undefined; ) {
+      const page = unwrap(
+        response,
+        await this.#command(node, lease.gateway, 'describe-visit', { ...request, from }),
+      ) as ControlResponse<'describe-visit'>;
+      peers.push(...page.peers);
+      from = page.next;
+    }
+    return peers;
   }
 
   /** Has what is at a node go elsewhere, or takes that back. */

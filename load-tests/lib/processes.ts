@@ -8,6 +8,13 @@ export function residentBytes(pid: number): number {
   return Number(match[1]) * 1024;
 }
 
+/** Seconds of a core that a process has used, from /proc, where a tick is 10 ms. */
+export function cpuSeconds(pid: number): number {
+  // What comes before may have blanks in it: the name of the program.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 /** The processes that a process started: of a node, its mediasoup workers. */
 export function childrenOf(pid: number): number[] {
   return readdirSync('/proc')
