@@ -33,6 +33,44 @@ describe('readConfig', () => {
     expect(Object.isFrozen(readConfig({}))).toBe(true);
   });
 
+  test('pipes to other nodes: free ports of loopback, and no other machine, unless it is told', () => {
+    const { pipes } = readConfig({});
+    expect(pipes).toMatchObject({ ip: '127.0.0.1', announced: undefined, ports: undefined });
+    expect(pipes.peers.has('127.0.0.1')).toBe(true);
+    expect(pipes.peers.has('10.0.0.1')).toBe(false);
+    const told = readConfig({
+      BEDSIDE_PIPE_LISTEN_IP: '0.0.0.0',
+      BEDSIDE_PIPE_ANNOUNCED_ADDRESS: '10.0.0.1',
+      BEDSIDE_PIPE_PORTS: '7300-7399',
+      BEDSIDE_PIPE_PEERS: '10.0.0.0/24',
+    }).pipes;
+    expect(told).toMatchObject({
+      ip: '0.0.0.0',
+      announced: '10.0.0.1',
+      ports: { min: 7300, max: 7399 },
+    });
+    expect(told.peers.has('10.0.0.2')).toBe(true);
+    expect(told.peers.has('127.0.0.1')).toBe(false);
+  });
+
+  test.each([
+    ['BEDSIDE_PIPE_LISTEN_IP', 'node.internal'],
+    ['BEDSIDE_PIPE_ANNOUNCED_ADDRESS', 'node.internal'],
+    ['BEDSIDE_PIPE_PORTS', '7300'],
+    ['BEDSIDE_PIPE_PORTS', '7399-7300'],
+    ['BEDSIDE_PIPE_PORTS', '0-10'],
+    ['BEDSIDE_PIPE_PORTS', '65000-70000'],
+    ['BEDSIDE_PIPE_PEERS', '10.0.0.0/40'],
+  ])('%s can not be %s', (name, value) => {
+    expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(`^${name} `)]);
+  });
+
+  test('pipes on every interface need an address that other nodes are told', () => {
+    expect(problemsOf({ BEDSIDE_PIPE_LISTEN_IP: '::' })).toEqual([
+      expect.stringMatching('^BEDSIDE_PIPE_ANNOUNCED_ADDRESS '),
+    ]);
+  });
+
   test('an empty variable counts as not set', () => {
     expect(readConfig({ BEDSIDE_NODE_PORT: '' }).port).toBe(7100);
   });

@@ -289,12 +289,13 @@ export class Visit {
   /** @param from peers to pass over; a page ends before the consumers are too many for one message */
   describe(from = 0): ControlResponse<'describe-visit'> {
     const peers: ControlResponse<'describe-visit'>['peers'] = [];
-    let consumers = 0;
+    let size = 0;
     let next = from;
     for (const { peer } of [...this.#members.values()].slice(from)) {
       const described = peer.describe();
-      consumers += described.consumers.length;
-      if (peers.length > 0 && consumers > LIMITS.consumersPerPage) break;
+      // A peer without consumers takes its room, too: an audience is many of them.
+      size += 1 + described.consumers.length;
+      if (peers.length > 0 && size > LIMITS.consumersPerPage) break;
       peers.push(described);
       next += 1;
     }
