@@ -314,6 +314,15 @@ describe('what Redis lacks while it is away', () => {
     expect(log).toEqual(['drop', 'clean']);
   });
 
+  test('is left to the next owner where that one has the visit by now', async () => {
+    store.goAway();
+    await writer.write(visitAt(1), []);
+    store.comeBack();
+    store.takeOver(key);
+    await writer.flush();
+    expect(log).toEqual(['stale', 'clean']);
+  });
+
   test('is held by all keepers that may be on record: a commit without an answer may be written, and a failover undoes some', async () => {
     const visitWithMediaAt = (seq: number) => ({ ...visitAt(seq), media: at(`node-${seq}`) });
     await writer.write(visitWithMediaAt(1), []);

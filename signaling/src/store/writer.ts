@@ -205,7 +205,8 @@ export class VisitWriter {
     // In one go with the last look at what there is to write: no change falls in between.
     this.#flushing = undefined;
     if (!this.clean) return;
-    if (this.#isHeld) this.#options.drop();
+    // What another gateway's visit needs of it, that one has not asked for yet, maybe.
+    if (this.#isHeld && !this.#stale) this.#options.drop();
     this.#isHeld = false;
     this.#options.onClean();
   }
