@@ -299,7 +299,7 @@ function ruleOf(issue: z.core.$ZodIssue): string {
 
 /** Names of other components begin like this: in an environment that several share, they are right. */
 const ELSEWHERE =
-  /^BEDSIDE_(NODE_|DRAIN_|MEDIA_|WORKERS|MAX_CONSUMERS_|MAX_VISITS_|MAX_PEERS_|COMMAND_|COMMANDS_PER_|WATCHDOG_|ORPHAN_|EMPTY_|LOAD|SAMPLE_|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS|GATEWAY_URL)/;
+  /^BEDSIDE_(NODE_|DRAIN_|MEDIA_|PIPE_|WORKERS|MAX_CONSUMERS_|MAX_VISITS_|MAX_PEERS_|COMMAND_|COMMANDS_PER_|WATCHDOG_|ORPHAN_|EMPTY_|LOAD|SAMPLE_|CACHE_|BUILD_|CHROMIUM|K6|PUBLIC_ADDRESS|GATEWAY_URL)/;
 
 /** Variables that look like ours and that nobody reads: misspelt, in all likelihood. */
 export const unknownVariables = (env: Environment): string[] =>
