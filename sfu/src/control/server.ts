@@ -25,8 +25,8 @@ import type { GatewayLink } from '../visits/visits.ts';
 import { type Admission, admit } from './auth.ts';
 
 /** Either end notices within interval plus timeout that the other is cut off or hung. */
-const PING_INTERVAL_MS = 500;
-const PING_TIMEOUT_MS = 1_500;
+const PING_INTERVAL_MS = 300;
+const PING_TIMEOUT_MS = 1_000;
 /** Seconds of what a gateway may ask lastingly, that it may ask at once: of many visits when it links. */
 const BURST_SECONDS = 4;
 /** Gateways whose pace is kept at a time. */
