@@ -237,6 +237,34 @@ describe.each([
   });
 });
 
+describe('haproxy.cfg', () => {
+  const servers = (backend: string) => {
+    const [, , section = ''] = read('deploy', 'haproxy', 'haproxy.cfg').split(
+      new RegExp(`^(backend ${backend})$`, 'm'),
+    );
+    const [body = ''] = section.split(/^(?=\S)/m);
+    return [...body.matchAll(/^ +server (\S+) (\S+) id (\d+) check port (\d+)$/gm)].map(
+      ([, name = '', address = '', id = '', ops = '']) => ({ name, address, id, ops }),
+    );
+  };
+
+  it('has the same gateways whether or not one is ready, each with a place of its own', () => {
+    const ready = servers('ready');
+    expect(ready.length).toBeGreaterThan(1);
+    expect(servers('alive')).toEqual(ready);
+    for (const key of ['name', 'address', 'id'] as const)
+      expect(new Set(ready.map((each) => each[key])).size, key).toBe(ready.length);
+  });
+
+  it('asks the gateways\u2019 ports', () => {
+    const { port, opsPort } = readGatewayDefaults();
+    for (const { address, ops } of servers('ready')) {
+      expect(address).toMatch(new RegExp(`:${port}$`));
+      expect(ops).toBe(String(opsPort));
+    }
+  });
+});
+
 describe('prometheus', () => {
   const config: {
     rule_files: string[];
