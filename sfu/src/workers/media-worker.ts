@@ -175,19 +175,21 @@ function stillness(pid: number): () => boolean {
   let before: string | undefined;
   return () => {
     const now = runtimeOf(pid);
-    const isStill = now?.wantsNone === true && now.ticks === before;
-    before = now?.ticks;
+    const isStill = now?.wantsNone === true && now.turns === before;
+    before = now?.turns;
     return isStill;
   };
 }
 
-function runtimeOf(pid: number): { wantsNone: boolean; ticks: string } | undefined {
+function runtimeOf(pid: number): { wantsNone: boolean; turns: string } | undefined {
   try {
     // Of the kernel's memory. The command's name, in brackets, may hold anything.
     const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(/\) (?=[A-Za-z] )/);
-    const [state = '', ...numbers] = fields.split(' ');
     // Stopped, or asleep until something happens; not running or about to (R), nor waiting for a disk (D).
-    return { wantsNone: /^[TtS]$/.test(state), ticks: `${numbers[10]} ${numbers[11]}` };
+    const wantsNone = /^[TtS]/.test(fields);
+    // Its time on a CPU and its turns so far, to the nanosecond: a worker with little to do is not seen in the
+    // 10 ms ticks of `stat`.
+    return { wantsNone, turns: readFileSync(`/proc/${pid}/schedstat`, 'utf8') };
   } catch {
     return undefined;
   }
