@@ -10,7 +10,16 @@ import {
   staysSilent,
   visitWithTalker,
 } from './testing/media.ts';
-import { closeAll, flow, metric, newVisit, open, startNode, TestGateway } from './testing.ts';
+import {
+  closeAll,
+  flow,
+  metric,
+  newProducer,
+  newVisit,
+  open,
+  startNode,
+  TestGateway,
+} from './testing.ts';
 
 afterEach(closeAll);
 
@@ -26,6 +35,15 @@ const routers = (node: BedsideNode) => metric(node, 'bedside_node_routers');
 async function consumersAt(node: BedsideNode, worker: number): Promise<number> {
   const metric = await node.metrics.registry.getSingleMetric('bedside_node_consumers')?.get();
   return metric?.values.find(({ labels }) => labels.worker === worker)?.value ?? 0;
+}
+
+/** Until what it returns is called, or the test is over. */
+function standStill(node: BedsideNode, worker: number): () => void {
+  const pid = node.workerPids[worker] ?? -1;
+  const goOn = () => void process.kill(pid, 'SIGCONT');
+  open.push(goOn);
+  process.kill(pid, 'SIGSTOP');
+  return goOn;
 }
 
 const killWorker = (node: BedsideNode, worker: number) =>
@@ -219,36 +237,71 @@ describe('a worker that dies under a visit', () => {
 });
 
 describe('bringing producers to another worker', () => {
-  test('many who join at once share what is brought', async () => {
+  test('many who join at once share what is brought, and one pipe', async () => {
     const { node, gateway, scope, producerId } = await spreadVisit({
-      BEDSIDE_MAX_CONSUMERS_PER_WORKER: '40',
+      BEDSIDE_MAX_CONSUMERS_PER_WORKER: '100',
     });
-    await Promise.all(Array.from({ length: 16 }, () => join(gateway, scope, [producerId])));
-    expect([await routers(node), await pipes(node), await piped(node)]).toEqual([2, 1, 1]);
+    const heard = [producerId];
+    for (let talkers = 0; talkers < 2; talkers += 1) {
+      heard.push((await joinTalking(gateway, scope)).producerId);
+    }
+    const joined = await Promise.all(Array.from({ length: 16 }, () => join(gateway, scope, heard)));
+    expect(joined.map(({ opened }) => opened.consumers.length)).toEqual(joined.map(() => 3));
+    expect([await routers(node), await pipes(node), await piped(node)]).toEqual([2, 1, 3]);
   });
 
-  test('fails while that worker stands still, is not remembered, and works after', async () => {
-    const { node, gateway, scope, there } = await spreadVisit({
-      BEDSIDE_WATCHDOG_HUNG_MS: '20000',
-      BEDSIDE_MEDIA_DEADLINE_MS: '100',
-    });
-    const { producerId } = await joinTalking(gateway, scope);
-    const pid = node.workerPids[1] ?? -1;
-    open.push(() => void process.kill(pid, 'SIGCONT'));
-    process.kill(pid, 'SIGSTOP');
-    const plan = { ...scope, listeners: [{ peer: there.peer, flows: [flow(producerId)] }] };
-    await expect(gateway.call('apply-plan', plan)).rejects.toMatchObject({
-      code: 'media-unavailable',
-    });
-    process.kill(pid, 'SIGCONT');
-    await expect
-      .poll(() =>
+  test.each([
+    ['with a pipe that is open', 1],
+    ['with none yet', 0],
+  ])(
+    '%s: fails while a worker stands still, is not remembered, and works after',
+    async (_, open) => {
+      const node = await startNode({
+        ...TWO_SMALL_WORKERS,
+        BEDSIDE_WATCHDOG_HUNG_MS: '20000',
+        BEDSIDE_MEDIA_DEADLINE_MS: '100',
+      });
+      const gateway = await TestGateway.link(node);
+      const { scope, producerId } = await visitWithTalker(gateway);
+      for (let here = 0; here < 2; here += 1) await join(gateway, scope, [producerId]);
+      const nobodys = newProducer();
+      const { peer } = await join(gateway, scope, [open ? producerId : nobodys]);
+      expect([await routers(node), await pipes(node)]).toEqual([2, open]);
+      const { producerId: another } = await joinTalking(gateway, scope);
+
+      const goOn = standStill(node, 1);
+      const plan = { ...scope, listeners: [{ peer, flows: [flow(another)] }] };
+      const unavailable = { code: 'media-unavailable' };
+      await expect(gateway.call('apply-plan', plan)).rejects.toMatchObject(unavailable);
+      goOn();
+      const added = () =>
         gateway.call('apply-plan', plan).then(
-          ({ listeners }) => listeners,
+          ({ listeners }) => listeners[0]?.added.map((one) => one.producerId),
           () => [],
-        ),
-      )
-      .toMatchObject([{ added: [{ producerId }], refused: [] }]);
-    expect(await piped(node)).toBe(1);
+        );
+      await expect.poll(added).toEqual([another]);
+      expect([await pipes(node), await piped(node)]).toEqual([1, 1]);
+    },
+  );
+
+  test('what goes, goes at once: it does not wait for what is brought', async () => {
+    const { node, gateway, scope, producerId, here } = await spreadVisit({
+      BEDSIDE_WATCHDOG_HUNG_MS: '20000',
+      BEDSIDE_MEDIA_DEADLINE_MS: '20000',
+      BEDSIDE_COMMAND_DEADLINE_MS: '20000',
+    });
+    await here.connected();
+    await arrives(here.packets);
+    const { producerId: picture } = await joinShowing(gateway, scope, [producerId]);
+    const goOn = standStill(node, 1);
+    const listeners = [{ peer: here.peer, flows: [flow(picture)] }];
+    let isAnswered = false;
+    const applying = gateway.call('apply-plan', { ...scope, listeners }).finally(() => {
+      isAnswered = true;
+    });
+    await staysSilent(here.packets);
+    expect(isAnswered).toBe(false);
+    goOn();
+    expect((await applying).listeners).toMatchObject([{ added: [{ producerId: picture }] }]);
   });
 });

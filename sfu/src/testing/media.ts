@@ -116,8 +116,8 @@ const LAYER_AT = 8;
  * Somebody who sends a picture in three layers joins. A key frame comes only where one is asked for, which
  * `keyFramesAskedFor` counts.
  */
-export async function joinShowing(gateway: TestGateway, scope: Scope) {
-  const { peer, transport } = await joinToSend(gateway, scope);
+export async function joinShowing(gateway: TestGateway, scope: Scope, heard: ProducerId[] = []) {
+  const { peer, transport } = await joinToSend(gateway, scope, heard);
   const producerId = newProducer();
   const parameters = rtpParametersOf('video/VP8');
   const base = parameters.encodings?.[0]?.ssrc ?? 0;
