@@ -79,8 +79,8 @@ const rows = SIZES.map((size) => {
     [0.5, 0.95].map((share) => percentile(samples, share).toFixed(2)).join(' / ');
   return [
     `${size} participants`,
-    ms(times(() => plan(before))),
-    ms(times(() => replanned(before, after))),
+    ms(times(() => plan({ ...before }))),
+    ms(times(() => replanned({ ...before }, { ...after }))),
     `${replanned(before, after).length}`,
   ];
 });

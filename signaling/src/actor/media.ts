@@ -6,6 +6,7 @@ import {
   type ControlCommandName,
   type ControlRequest,
   type ControlResponse,
+  LIMITS,
   type NodeConsumer,
   type NodeId,
   type ParticipantId,
@@ -27,7 +28,7 @@ import { isSame, nodeOfPeer, nodeOfProducer, nodesOf } from '../visit/nodes.ts';
 import { findPresent, type Media, type Visit } from '../visit/state.ts';
 import { type DescribedPipes, VisitPipes } from './pipes.ts';
 
-/** Listeners in one `apply-plan`: keeps the answer well below the control link's message limit. */
+/** Listeners in one `apply-plan`, and not more than LIMITS.consumersPerPage flows: keeps the answer well below the control link's message limit. */
 const LISTENERS_PER_CALL = 16;
 /** What failed at the node is tried again after these delays, with jitter. */
 export const RESYNC_MIN_MS = 500;
@@ -64,6 +65,25 @@ interface PlannedListener {
   readonly peer: PeerId;
   readonly at: Media;
   readonly flows: readonly PlannedFlow[];
+}
+
+/** In order, as many at a time as one call takes. */
+function batchesOf(listeners: readonly PlannedListener[]): readonly PlannedListener[][] {
+  const batches: PlannedListener[][] = [];
+  let [batch, flows]: [PlannedListener[], number] = [[], 0];
+  for (const listener of listeners) {
+    flows += listener.flows.length;
+    if (
+      batch.length === 0 ||
+      batch.length === LISTENERS_PER_CALL ||
+      flows > LIMITS.consumersPerPage
+    ) {
+      [batch, flows] = [[], listener.flows.length];
+      batches.push(batch);
+    }
+    batch.push(listener);
+  }
+  return batches;
 }
 
 /** Where an endpoint may go. */
@@ -450,8 +470,7 @@ export class VisitMedia {
 
   /** @param listeners of one node */
   async #applyPlan(listeners: readonly PlannedListener[]): Promise<void> {
-    for (let start = 0; start < listeners.length; start += LISTENERS_PER_CALL) {
-      const some = listeners.slice(start, start + LISTENERS_PER_CALL);
+    for (const some of batchesOf(listeners)) {
       const [first] = some;
       if (!first) return;
       const { listeners: results } = await this.callAt(first.at, 'apply-plan', {

@@ -55,8 +55,9 @@ export class News {
   changed(before: Visit, after: Visit): void {
     const shared = new Map<string, VisitChange[]>();
     for (const session of this.#sessions.values()) {
-      if (!session.outbox) continue;
       const { id } = session.person;
+      // Who comes in has all of it from the answer.
+      if (!session.outbox || !findPresent(before, id)) continue;
       const sharing = changeClass(before, after, id);
       const known = sharing === undefined ? undefined : shared.get(sharing);
       const changes = known ?? changesFor(before, after, id);

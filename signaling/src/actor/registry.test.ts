@@ -80,10 +80,11 @@ describe('opening a visit', () => {
 
   test('does not mix visits of different tenants with the same id', async () => {
     await enter('ana');
-    const stranger = new Page('ana');
+    const stranger = new Page('ben');
     Object.assign(stranger.identity, { tenant: 'hospital' });
-    const { welcome } = await stranger.connect(at.visits);
-    expect(welcome.visit.seq).toBe(0);
+    await stranger.connect(at.visits);
+    const { participants } = (await stranger.join()).visit;
+    expect(participants.map(({ participantId }) => participantId)).toEqual(['ben']);
     expect(at.counts.visitsOpen).toBe(2);
     await expect(at.visits.read('somebody' as TenantId, visit)).rejects.toMatchObject({
       code: 'not-found',

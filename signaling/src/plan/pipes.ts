@@ -1,7 +1,7 @@
 import type { NodeId, ProducerId } from '@bedside/protocol';
 import { nodesOf } from '../visit/nodes.ts';
 import type { Media, Visit } from '../visit/state.ts';
-import type { MediaPlan } from './plan.ts';
+import type { MediaPlan, PlannedFlow } from './plan.ts';
 
 /** What one node of a spread visit is to send to another. */
 export interface PlannedPipe {
@@ -22,10 +22,16 @@ export function pipesOf(visit: Visit, plan: MediaPlan): readonly PlannedPipe[] {
   for (const { endpoint } of visit.participants)
     for (const { id } of endpoint?.producers ?? []) origins.set(id, endpoint?.at ?? home);
   const pipes = new Map<string, PlannedPipe & { producers: Set<ProducerId> }>();
+  // Many listeners share one part of the plan: what it takes to a node is looked at once.
+  const brought = new Map<readonly PlannedFlow[], Set<NodeId>>();
   for (const { id, endpoint } of visit.participants) {
     if (!endpoint) continue;
     const to = endpoint.at ?? home;
-    for (const { producerId } of plan.get(id) ?? []) {
+    const flows = plan.get(id) ?? [];
+    const nodes = brought.get(flows) ?? new Set();
+    if (nodes.has(to.node)) continue;
+    brought.set(flows, nodes.add(to.node));
+    for (const { producerId } of flows) {
       const from = origins.get(producerId);
       if (!from || from.node === to.node) continue;
       const name = pipeName(from.node, to.node);

@@ -41,6 +41,9 @@ const PRIORITY: Readonly<Record<MediaSource, number>> = {
 /** Of a picture between signers, or between a signer and their interpreter: before every other flow. */
 const PROTECTED_PRIORITY = 255;
 
+/** The plan of each visit that was asked for: a change needs those before and after it, and so does the next. */
+const plans = new WeakMap<Visit, MediaPlan>();
+
 /**
  * The media plan of a visit. Everybody who takes part receives everybody else in the same place, at the
  * gain that their languages ask for. What others in another place send is in the plan, too, but held
@@ -48,6 +51,12 @@ const PROTECTED_PRIORITY = 255;
  * nothing, and is seen by who may admit where the clinic allows it.
  */
 export function plan(visit: Visit): MediaPlan {
+  const planned = plans.get(visit) ?? made(visit);
+  plans.set(visit, planned);
+  return planned;
+}
+
+function made(visit: Visit): MediaPlan {
   const there = visit.participants.filter(
     ({ state, endpoint }) => state === 'admitted' && endpoint,
   );

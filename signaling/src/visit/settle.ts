@@ -76,9 +76,11 @@ export function whispersEnded(
   const events: LedgerEvent[] = [];
   const effects: Effect[] = [];
   if (before === settled) return { events, effects };
-  for (const { id: participant, whisperTo: to, ...was } of admitted(before)) {
+  for (const was of admitted(before)) {
+    const { id: participant, whisperTo: to } = was;
+    if (to === undefined) continue;
     const after = findAdmitted(settled, participant);
-    if (to === undefined || !after || after.whisperTo !== undefined) continue;
+    if (!after || after.whisperTo !== undefined) continue;
     const live = microphoneOf(was);
     if (live && !live.paused) {
       const reason = 'whisper-ended';
