@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { PipeId } from '@bedside/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MediaTransport } from '../../load-tests/native/media-transport.ts';
 import {
@@ -257,12 +258,23 @@ describe('log', () => {
       observed: true,
     } as const;
     await gateway.call('produce', produce);
-    // Refused by mediasoup, by the protocol, by the fence, and by nobody being there.
+    const pipe = PipeId.parse('pipe-of-this-test');
+    const { end } = await gateway.call('send-pipe', { ...scope, pipe, producers: [producerId] });
+    const keyBase64 = Buffer.alloc(44, 7).toString('base64');
+    const badKeyBase64 = Buffer.alloc(43, 9).toString('base64');
+    const elsewhere = { ...end, srtp: { ...end.srtp, keyBase64 } };
+    // Refused by mediasoup, by the protocol, by the fence, by the list of addresses, and by nobody being there.
     const wrong = [
       gateway.call('produce', { ...produce, producerId: newProducer() }),
       gateway.call('produce', { ...produce, kind: 'smell' as 'audio' }),
       gateway.call('open-peer', { ...join, epoch: 1, flows: [flow(producerId)] }),
       gateway.call('restart-ice', { ...scope, peer: newPeer(), transportId }),
+      gateway.call('connect-pipe', {
+        ...scope,
+        pipe,
+        end: { ...end, srtp: { ...end.srtp, keyBase64: badKeyBase64 } },
+      }),
+      gateway.call('connect-pipe', { ...scope, pipe, end: { ...elsewhere, ip: '192.0.2.77' } }),
       gateway.call('connect-transport', {
         ...scope,
         peer,
@@ -271,6 +283,7 @@ describe('log', () => {
       }),
     ];
     for (const outcome of await Promise.allSettled(wrong)) expect(outcome.status).toBe('rejected');
+    await gateway.call('connect-pipe', { ...scope, pipe, end: elsewhere });
     process.kill(node.workerPids()[0] ?? -1, 'SIGKILL');
     process.kill(node.workerPids()[1] ?? -1, 'SIGKILL');
     await gateway.hear('visits-lost');
@@ -292,6 +305,11 @@ describe('log', () => {
       rtpParameters.mid,
       rtpParameters.rtcp.cname,
       'value-of-this-test',
+      pipe,
+      '192.0.2.77',
+      end.srtp.keyBase64,
+      keyBase64,
+      badKeyBase64,
       sendTransport.iceParameters.usernameFragment,
       sendTransport.iceParameters.password,
       iceParameters.password,
