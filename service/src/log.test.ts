@@ -40,7 +40,7 @@ test('fields that a person could be found by are cut, at each depth that is logg
     ],
     ...['name', 'participant', 'participantId', 'visit', 'visitId', 'sub', 'jti', 'sessionId'],
     ...['sdp', 'rtpParameters', 'rtpCapabilities', 'dtlsParameters', 'iceParameters'],
-    ...['iceCandidates', 'address', 'headers', 'query', 'request', 'payload'],
+    ...['iceCandidates', 'srtp', 'keyBase64', 'address', 'headers', 'query', 'request', 'payload'],
   ];
   for (const field of fields) {
     for (const value of [MARK, { inner: MARK }, [MARK]]) {

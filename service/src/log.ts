@@ -33,6 +33,8 @@ const SECRET_FIELDS = [
   'dtlsParameters',
   'iceParameters',
   'iceCandidates',
+  'srtp',
+  'keyBase64',
   'password',
   'credential',
   'address',
