@@ -4,7 +4,7 @@ import process from 'node:process';
 import { createWorker, type types } from 'mediasoup';
 import type { Config } from '../config.ts';
 import { call } from '../media/call.ts';
-import { watch } from './watchdog.ts';
+import { type Look, watch } from './watchdog.ts';
 
 export type WorkerLoss = 'worker-died' | 'worker-hung';
 /** `how` names the exit code or the signal. */
@@ -65,7 +65,7 @@ export class MediaWorker {
       probe: () => worker.getResourceUsage(),
       intervalMs: config.watchdogIntervalMs,
       hungMs: config.watchdogHungMs,
-      standsStill: stillness(worker.pid),
+      look: lookAt(worker.pid),
       onSample: (usage) => this.#sample(usage),
       onHung: () => {
         this.#loss = 'worker-hung';
@@ -170,26 +170,47 @@ export class MediaWorker {
   }
 }
 
-/** Whether a process has not run since the last look, and does not want to, as Linux tells; false elsewhere. */
-function stillness(pid: number): () => boolean {
-  let before: string | undefined;
+/** Of the time between two looks, what a process that wants the CPU waits for it where it is starved, and what it gets. */
+const STARVED = { waits: 0.5, runs: 0.2 };
+
+/** What the main thread of a process did between two looks, as Linux tells; `running` elsewhere. */
+function lookAt(pid: number): () => Look {
+  let before: Turns | undefined;
   return () => {
-    const now = runtimeOf(pid);
-    const isStill = now?.wantsNone === true && now.turns === before;
-    before = now?.turns;
-    return isStill;
+    const now = turnsOf(pid);
+    const was = before;
+    before = now;
+    if (!now || !was) return 'running';
+    const [ran, waited] = [now.ranMs - was.ranMs, now.waitedMs - was.waitedMs];
+    if (now.wantsNone && now.count === was.count && ran === 0) return 'still';
+    const all = now.atMs - was.atMs;
+    return waited > all * STARVED.waits && ran < all * STARVED.runs ? 'starved' : 'running';
   };
 }
 
-function runtimeOf(pid: number): { wantsNone: boolean; turns: string } | undefined {
+interface Turns {
+  atMs: number;
+  /** Stopped, or asleep until something happens; not running or about to (R), nor waiting for a disk (D). */
+  wantsNone: boolean;
+  ranMs: number;
+  /** For its turn. */
+  waitedMs: number;
+  count: number;
+}
+
+function turnsOf(pid: number): Turns | undefined {
   try {
     // Of the kernel's memory. The command's name, in brackets, may hold anything.
-    const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(/\) (?=[A-Za-z] )/);
-    // Stopped, or asleep until something happens; not running or about to (R), nor waiting for a disk (D).
-    const wantsNone = /^[TtS]/.test(fields);
-    // Its time on a CPU and its turns so far, to the nanosecond: a worker with little to do is not seen in the
-    // 10 ms ticks of `stat`.
-    return { wantsNone, turns: readFileSync(`/proc/${pid}/schedstat`, 'utf8') };
+    const [, state = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(/\) (?=[A-Za-z] )/);
+    // In nanoseconds: the ticks of `stat` are 10 ms, in which a worker with little to do is not seen.
+    const [ran, waited, count] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ');
+    return {
+      atMs: performance.now(),
+      wantsNone: /^[TtS]/.test(state),
+      ranMs: Number(ran) / 1e6,
+      waitedMs: Number(waited) / 1e6,
+      count: Number(count),
+    };
   } catch {
     return undefined;
   }

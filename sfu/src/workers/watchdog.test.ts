@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { watch } from './watchdog.ts';
+import { type Look, watch } from './watchdog.ts';
 
 const forever = () => new Promise<never>(() => {});
-const settings = { intervalMs: 1, hungMs: 40, standsStill: () => false };
+const settings = { intervalMs: 1, hungMs: 40, look: (): Look => 'running' };
 
 describe('watch', () => {
   test('a worker that stops answering is reported once, and the watch ends', async () => {
@@ -46,15 +46,15 @@ describe('watch', () => {
     expect(hung).toBe(false);
   });
 
-  test('a worker that stands still though it is asked is hung at once, one that works or waits for its turn gets its time', async () => {
-    const looksUntilHung = async (standsStill: () => boolean) => {
+  test('a worker that stands still though it is asked is hung at once, one that works gets its time, and one that waits for its turn more', async () => {
+    const looksUntilHung = async (look: () => Look) => {
       let looks = 0;
       await watch({
         ...settings,
         probe: forever,
-        standsStill: () => {
+        look: () => {
           looks += 1;
-          return standsStill();
+          return look();
         },
         onSample: () => {},
         onHung: () => {},
@@ -63,9 +63,10 @@ describe('watch', () => {
       return looks;
     };
     let turn = 0;
-    const whole = await looksUntilHung(() => false);
-    expect(await looksUntilHung(() => ++turn % 3 !== 0)).toBe(whole);
-    expect(await looksUntilHung(() => true)).toBe(whole / 3);
+    const whole = await looksUntilHung(() => 'running');
+    expect(await looksUntilHung(() => (++turn % 3 === 0 ? 'running' : 'still'))).toBe(whole);
+    expect(await looksUntilHung(() => 'still')).toBe(whole / 3);
+    expect(await looksUntilHung(() => 'starved')).toBe(whole * 3);
   });
 
   test('a worker that is dead is not hung', async () => {

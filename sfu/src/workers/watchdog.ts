@@ -4,18 +4,26 @@ interface WatchdogOptions<Sample> {
   /** A call that a live worker answers at once. */
   probe: () => Promise<Sample>;
   intervalMs: number;
-  /** Silence after which the worker counts as hung; a third of it where it does not even want the CPU. */
+  /**
+   * Silence after which the worker counts as hung; a third of it where it does not even want the CPU, and three
+   * times of it where it wants one and hardly gets it.
+   */
   hungMs: number;
-  /** Whether the worker has not run since it was last asked this, nor waits for its turn. */
-  standsStill: () => boolean;
+  /** What the worker did since this was last asked. */
+  look: () => Look;
   onSample: (sample: Sample) => void;
   /** No answer, or no answer that makes sense. */
   onHung: () => void;
   signal: AbortSignal;
 }
 
+/** still: did not run, and waits for no turn. starved: waited for its turn nearly all of the time. */
+export type Look = 'still' | 'starved' | 'running';
+
 const SILENT = Symbol('silent');
 const SLICES = 12;
+/** A slice in which the worker hardly got a turn says less. */
+const STARVED_SLICE = 1 / 3;
 /** So many in a row in which a worker that has something to do stands still are no coincidence. */
 const STILL_SLICES = 4;
 
@@ -43,14 +51,16 @@ export async function watch<Sample>(options: WatchdogOptions<Sample>): Promise<v
 /**
  * The answer, or SILENT. Time in which this process itself stood still is not the worker's fault, so silence
  * is counted in slices, and a slice that took far too long counts as one. A machine with too much to do lets a
- * worker wait for its turn; one that is stopped, or waits for a lock, wants none.
+ * worker wait for its turn, and to kill it then takes the media of those who have it; one that is stopped, or
+ * waits for a lock, wants none.
  */
 async function answered<T>(
   answer: Promise<T>,
-  { hungMs, standsStill, signal }: Pick<WatchdogOptions<T>, 'hungMs' | 'standsStill' | 'signal'>,
+  { hungMs, look, signal }: Pick<WatchdogOptions<T>, 'hungMs' | 'look' | 'signal'>,
 ): Promise<T | typeof SILENT> {
   let still = 0;
-  for (let slice = 0; slice < SLICES && still < STILL_SLICES; slice += 1) {
+  let silent = 0;
+  while (silent < SLICES && still < STILL_SLICES) {
     const timer = new AbortController();
     const abort = () => timer.abort();
     signal.addEventListener('abort', abort, { once: true });
@@ -66,7 +76,9 @@ async function answered<T>(
     }
     // Let an answer that waits in the socket come in before the next verdict.
     await nextTurn();
-    still = standsStill() ? still + 1 : 0;
+    const seen = look();
+    still = seen === 'still' ? still + 1 : 0;
+    silent += seen === 'starved' ? STARVED_SLICE : 1;
   }
   return Promise.race([answer, Promise.resolve(SILENT)]);
 }
