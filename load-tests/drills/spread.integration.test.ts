@@ -1,4 +1,4 @@
-import type { ProducerId } from '@bedside/protocol';
+import type { ProducerId, VisitId } from '@bedside/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Cluster, type DrillGateway, type DrillNode } from './cluster.ts';
 import type { Visitor } from './visitor.ts';
@@ -27,6 +27,12 @@ afterEach(() => cluster?.stop());
 interface Talker {
   visitor: Visitor;
   producerId: ProducerId;
+}
+
+async function listen(name: string): Promise<Visitor> {
+  const visitor = await cluster.visitor(gateway, VISIT, name, 'observer');
+  await visitor.join();
+  return visitor;
 }
 
 async function enter(name: string): Promise<Talker> {
@@ -132,4 +138,22 @@ describe('a visit too large for one node', () => {
         .poll(() => node.counts(), { timeout: 20_000 })
         .toEqual({ transports: 0, producers: 0, consumers: 0 });
   });
+});
+
+test('a lecture has listeners at every node, and each of them hears who speaks', async () => {
+  await cluster.create(gateway, { visit: VISIT as VisitId, kind: 'lecture' });
+  const speakers = await gather(['ana', 'ben']);
+  const listeners: Visitor[] = [];
+  for (const ten of Array.from({ length: 4 }, (_, index) => index))
+    listeners.push(
+      ...(await Promise.all(
+        Array.from({ length: 10 }, (_, index) => listen(`listener-${ten}-${index}`)),
+      )),
+    );
+  const hear = (visitor: Visitor) =>
+    Promise.all(speakers.map(({ producerId }) => visitor.receives(producerId)));
+  await Promise.all(listeners.map(hear));
+  expect((await spread()).every((count) => count > 0)).toBe(true);
+  // Nobody of an audience is told of the others of it.
+  expect(listeners.at(-1)?.joined.visit.participants).toHaveLength(speakers.length + 1);
 });
