@@ -259,7 +259,7 @@ export const NodeEnvironment = z.object({
     600_000,
   ),
   BEDSIDE_EMPTY_VISIT_MS: withDefault(
-    'Milliseconds without a participant after which a visit is closed.',
+    'Milliseconds without a participant whose media is connected, after which a visit is closed.',
     milliseconds(100),
     300_000,
   ),

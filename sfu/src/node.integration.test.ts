@@ -591,6 +591,15 @@ describe('limits', () => {
     expect(await metric(node, 'bedside_node_routers')).toBe(0);
   });
 
+  test('a visit that everybody has left for another node is closed after that time, though nobody says so', async () => {
+    const node = await startNode({ BEDSIDE_EMPTY_VISIT_MS: '100' });
+    const gateway = await TestGateway.link(node);
+    // Its peers are there, and no page is.
+    const { scope } = await visitWithSender(gateway);
+    await expect.poll(() => metric(node, 'bedside_node_visits'), { timeout: 10_000 }).toBe(0);
+    expect(await gateway.call('describe-visit', scope)).toEqual({ peers: [] });
+  });
+
   test('a visit in which nothing happens lives on while its gateway is linked, or linked again', async () => {
     const node = await startNode({ BEDSIDE_ORPHAN_MS: '200' });
     const gone = await TestGateway.link(node);

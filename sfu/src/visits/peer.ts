@@ -94,6 +94,12 @@ export class Peer {
     };
   }
 
+  get isConnected(): boolean {
+    return [this.sendTransport, this.recvTransport].some(
+      ({ iceState }) => iceState === 'connected' || iceState === 'completed',
+    );
+  }
+
   /** How many there are. */
   get consumers(): number {
     return this.#listening.size;

@@ -128,8 +128,9 @@ export class Visit {
     return this.#closed || this.#branches.length === 0;
   }
 
-  get empty(): boolean {
-    return this.#members.size === 0;
+  /** Nobody's media reaches it: there is nobody, or they are away, or elsewhere by now. */
+  get isDeserted(): boolean {
+    return ![...this.#members.values()].some(({ peer }) => peer.isConnected);
   }
 
   /** Peers that are open. */

@@ -54,7 +54,7 @@ interface VisitRecord {
   untold: LostReason | undefined;
   /** What the visit, which goes on, lost meanwhile. */
   untoldLoss: VisitLoss | undefined;
-  /** Since when it has had no peer, or no gateway; on the clock of performance.now(). */
+  /** Since when it has had nobody, or no gateway; on the clock of performance.now(). */
   emptySince: number | undefined;
   unlinkedSince: number | undefined;
 }
@@ -190,7 +190,8 @@ export class Visits {
   sweep(now = performance.now()): void {
     const { emptyVisitMs, orphanMs } = this.#config;
     for (const record of this.#records.values()) {
-      record.emptySince = record.visit?.empty === false ? undefined : (record.emptySince ?? now);
+      record.emptySince =
+        record.visit?.isDeserted === false ? undefined : (record.emptySince ?? now);
       record.unlinkedSince = this.#links.has(record.owner)
         ? undefined
         : (record.unlinkedSince ?? now);

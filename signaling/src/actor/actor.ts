@@ -873,6 +873,7 @@ export class VisitActor {
     const { store, key, lease } = this.#options;
     this.#shut();
     await this.#writer.flush();
+    this.#writer.drop();
     await store.release(key, lease.epoch).catch(() => {});
     this.#writer.discard();
     this.#ended();

@@ -40,9 +40,9 @@ export class Arrival {
       },
       isReconciled: (id) => (this.#settled ? host.isReconciled(id) : this.#endpoints.has(id)),
       sendConsumers: (id, payload, onActed) => {
+        // Also once it has arrived: the page may not know so yet, and take it for the other path's.
         const { recvTransportId } = this.media.peerOf(id);
-        const named = this.#settled ? payload : { ...payload, recvTransportId };
-        host.sendConsumers(id, named, onActed);
+        host.sendConsumers(id, { ...payload, recvTransportId }, onActed);
       },
       mediaLost: (node) => (this.#settled ? host.mediaLost(node) : failed()),
       endpointsLost: (peers, producers) => {

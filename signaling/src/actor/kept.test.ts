@@ -54,6 +54,8 @@ describe('what was acknowledged while Redis was away', () => {
       'before',
       'while it was away',
     ]);
+    other.clock.advance(60_000);
+    await settled();
     expect(one.node.visits.get(key)?.held).toBeUndefined();
   });
 
@@ -105,6 +107,8 @@ describe('what was acknowledged while Redis was away', () => {
     expect(held.toString('latin1')).not.toContain('nobody');
     at.store.comeBack();
     await at.visits.redisReturned();
+    await settled();
+    at.clock.advance(60_000);
     await settled();
     expect(at.node.visits.get(key)?.held).toBeUndefined();
   });

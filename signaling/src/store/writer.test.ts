@@ -158,7 +158,7 @@ describe('while Redis is away', () => {
     await writer.flush();
     expect(store.snapshots.get(key)?.seq).toBe(2);
     expect(store.ledger).toEqual([event(1), event(2)]);
-    expect([writer.clean, unwritten, log]).toEqual([true, 0, ['drop', 'clean']]);
+    expect([writer.clean, unwritten, log]).toEqual([true, 0, ['clean']]);
   });
 
   test('a batch that failed is tried again as it was, under its number', async () => {
@@ -253,6 +253,19 @@ describe('where Redis has lost what it said to have written', () => {
   });
 });
 
+test('what a failover loses while it is written again is written again once more', async () => {
+  for (const seq of [1, 2, 3]) await writer.write(visitAt(seq), [event(seq)]);
+  store.lose(key, 2);
+  let commits = 0;
+  store.before = async () => {
+    commits += 1;
+    // That one comes after the second again, which is lost again.
+    if (commits === 4) store.lose(key, 1);
+  };
+  await writer.write(visitAt(4), [event(4)]);
+  expect(store.ledger).toEqual([1, 2, 3, 4].map(event));
+});
+
 describe('what Redis lacks while it is away', () => {
   const at = (node: string) => ({ node, bootId: 'boot' }) as Media;
 
@@ -305,13 +318,26 @@ describe('what Redis lacks while it is away', () => {
     expect(log).toEqual(['stale']);
   });
 
-  test('is not held any more once Redis has it', async () => {
+  test('is not held any more once Redis has it and no failover loses it', async () => {
     store.goAway();
     await writer.write(visitAt(1), []);
+    store.comeBack();
+    await writer.flush();
+    clock.advance(50_000);
+    expect(log).toEqual(['clean']);
+    clock.advance(10_000);
+    expect(log).toEqual(['clean', 'drop']);
+  });
+
+  test('is not held any more where the visit is closed, and Redis has it', async () => {
+    store.goAway();
+    await writer.write(visitAt(1), []);
+    writer.drop();
     expect(log).toEqual([]);
     store.comeBack();
     await writer.flush();
-    expect(log).toEqual(['drop', 'clean']);
+    writer.drop();
+    expect(log).toEqual(['clean', 'drop']);
   });
 
   test('is left to the next owner where that one has the visit by now', async () => {
@@ -320,6 +346,8 @@ describe('what Redis lacks while it is away', () => {
     store.comeBack();
     store.takeOver(key);
     await writer.flush();
+    writer.drop();
+    clock.advance(60_000);
     expect(log).toEqual(['stale', 'clean']);
   });
 

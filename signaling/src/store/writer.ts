@@ -90,6 +90,7 @@ export class VisitWriter {
   #isKeeping = false;
   /** Nodes may hold something. */
   #isHeld: boolean;
+  #cancelDrop: (() => void) | undefined;
   #stale = false;
   /** The rest after a large write, while it lasts. */
   #resting: Promise<void> | undefined;
@@ -205,10 +206,19 @@ export class VisitWriter {
     // In one go with the last look at what there is to write: no change falls in between.
     this.#flushing = undefined;
     if (!this.clean) return;
-    // What another gateway's visit needs of it, that one has not asked for yet, maybe.
-    if (this.#isHeld && !this.#stale) this.#options.drop();
-    this.#isHeld = false;
+    // A failover may lose what was written last.
+    if (this.#isHeld) this.#cancelDrop ??= this.#options.clock.after(LOSABLE_MS, () => this.drop());
     this.#options.onClean();
+  }
+
+  /** Nodes need not hold anything any more, where Redis has it all. */
+  drop(): void {
+    this.#cancelDrop?.();
+    this.#cancelDrop = undefined;
+    // Another gateway may have the visit, and not have asked yet.
+    if (!this.#isHeld || this.#stale || !this.clean) return;
+    this.#isHeld = false;
+    this.#options.drop();
   }
 
   #keep(): void {
@@ -288,10 +298,14 @@ export class VisitWriter {
       this.#roundTrips += 1;
     };
     for (let lost = this.#lost[0]; lost; lost = this.#lost[0]) {
-      const outcome = await store.commit(key, { ...lost.commit, epoch, visit, keepers }, count);
+      const after = this.#written[this.#written.indexOf(lost) - 1]?.commit.number;
+      const again = { ...lost.commit, epoch, after, visit, keepers };
+      const outcome = await store.commit(key, again, count);
       if (this.#isOver(batch, outcome)) return;
       lost.at = clock.now();
-      this.#lost.shift();
+      // Another failover, in the middle of it.
+      if (outcome === 'gap') this.#lost = [...this.#written];
+      else this.#lost.shift();
     }
     const commit = { number, events, messages };
     const after = this.#written.at(-1)?.commit.number;
@@ -332,6 +346,7 @@ export class VisitWriter {
   /** Gives up: the visit is another gateway's. */
   discard(): void {
     this.#stale = true;
+    this.#cancelDrop?.();
     this.#endDeferral();
     for (const batch of [this.#inFlight, this.#next]) {
       if (!batch) continue;

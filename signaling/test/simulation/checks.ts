@@ -77,6 +77,8 @@ function isAtRisk({ losses, fencing, outages }: Stage, operation: Operation): bo
   const taken = owners.findLast(({ by, at }) => by === life.owner && at <= endedAt)?.at ?? 0;
   if (losses.some(({ from, to }) => taken >= from && taken <= to)) return true;
   const next = owners.find(({ at }) => at > taken)?.at ?? Number.POSITIVE_INFINITY;
+  // The next owner wrote it, and may be gone itself.
+  if (losses.some(({ from, to }) => to >= next && from <= next + RECALL_MS)) return true;
   return outages.some(({ from, to }) => to >= begunAt && from <= next + RECALL_MS);
 }
 
@@ -148,9 +150,11 @@ function checkRegisters(settled: Settled, name: string, { visit, ledger }: Store
   };
   for (const participant of present(visit)) {
     const { id } = participant;
-    // Who leaves begins anew.
-    if (ledger.some(({ type, participant: who }) => type === 'participant-left' && who === id))
-      continue;
+    // Who leaves begins anew, also where a failover has lost that they did.
+    const hasLeft =
+      ledger.some(({ type, participant: who }) => type === 'participant-left' && who === id) ||
+      operations.some(({ name: command, by }) => command === 'leave' && by === id);
+    if (hasLeft) continue;
     expectOneOf(
       `${id}'s hand`,
       participant.handRaisedAt !== undefined,
@@ -262,12 +266,14 @@ function checkPages(
       endpoint.producers.map(({ id: producer }) => producer),
     );
   }
-  if (node)
+  for (const each of stage.nodes)
     differs(
       found,
-      `${node.id} has`,
-      node.fake.peersOf(key),
-      present(visit).flatMap(({ endpoint }) => endpoint?.peer ?? []),
+      `${each.id} has`,
+      each.fake.peersOf(key),
+      present(visit).flatMap(({ endpoint }) =>
+        endpoint && (endpoint.at ?? visit.media)?.node === each.id ? endpoint.peer : [],
+      ),
     );
   const mayBeLost =
     stage.losses.length > 0 ||

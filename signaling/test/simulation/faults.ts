@@ -32,6 +32,8 @@ const FAULTS: readonly Fault[] = [
   loseAnswers,
   loseMedia,
   killNode,
+  drainNode,
+  drainNode,
   redisDown,
   failover,
   failover,
@@ -158,6 +160,34 @@ function killNode({ world, nodes, hosts, outages, fencing }: Stage): void {
   world.after(ms, () => {
     node.start();
     changed();
+  });
+}
+
+/** As an upgrade does: its visits go elsewhere, and some time it is another process, or takes visits again. */
+function drainNode(stage: Stage): void {
+  const { world, nodes, hosts, outages, fencing } = stage;
+  const node = world.random.pick(nodes);
+  // Where would they go?
+  if (!node.runs || nodes.some(({ state }) => state === 'draining')) return;
+  const ms = world.random.within(500, 30_000);
+  const isUpgraded = world.random.chance(0.5);
+  world.note(`${node.id} is emptied for ${ms} ms`);
+  node.drain(true);
+  world.after(ms, () => {
+    if (node.state !== 'draining') return;
+    if (!isUpgraded) return node.drain(false);
+    const changed = () => {
+      for (const { life } of hosts) life.nodes.changed();
+    };
+    world.note(`${node.id} is another process now`);
+    node.kill();
+    fencing.nodeKilled(node.id);
+    outages.push({ from: world.now, to: world.now + 500 });
+    changed();
+    world.after(500, () => {
+      node.start();
+      changed();
+    });
   });
 }
 

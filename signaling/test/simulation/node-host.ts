@@ -4,14 +4,20 @@ import {
   type ControlRequest,
   type ControlResponse,
   type NodeId,
+  type PeerId,
   type VisitKey,
 } from '@bedside/protocol';
+import type { LinkedNode } from '../../src/nodes/placement.ts';
 import { FakeNode } from '../fake-node.ts';
+
+/** A visit in which nobody's media is connected for so long is closed, milliseconds; a real node is more patient. */
+const DESERTED_MS = 30_000;
 
 /** One gateway's link, as the node sees it. */
 export interface HeardLink {
   gateway: string;
   visitsLost(visits: VisitKey[]): void;
+  stateChanged(state: LinkedNode['state']): void;
 }
 
 /** A command that changed something at the node, for who watches over epochs. */
@@ -27,13 +33,14 @@ export interface Obeyed {
 export class NodeHost {
   readonly id: NodeId;
   runs = true;
-  /** A stopped process: what it is sent waits. */
+  state: LinkedNode['state'] = 'ready';
   onObeyed: (obeyed: Obeyed) => void = () => {};
   #boot = 1;
   #fake: FakeNode;
   readonly #owners = new Map<VisitKey, { epoch: number; gateway: string }>();
   readonly #links = new Map<string, HeardLink>();
   readonly #untold = new Map<VisitKey, string>();
+  readonly #desertedSince = new Map<VisitKey, number>();
 
   constructor(id: string) {
     this.id = id as NodeId;
@@ -88,12 +95,33 @@ export class NodeHost {
     this.#fake.lose();
   }
 
+  /** To be called regularly. */
+  sweep(now: number, isConnected: (peer: PeerId) => boolean): void {
+    for (const [visit, { peers, sends, receives }] of this.#fake.visits) {
+      if ([...peers.keys()].some(isConnected)) {
+        this.#desertedSince.delete(visit);
+        continue;
+      }
+      const since = this.#desertedSince.get(visit) ?? now;
+      this.#desertedSince.set(visit, since);
+      if (now - since >= DESERTED_MS) for (const all of [peers, sends, receives]) all.clear();
+    }
+  }
+
+  /** Its gateways are told to empty it, or that it takes visits again. */
+  drain(draining: boolean): void {
+    this.state = draining ? 'draining' : 'ready';
+    for (const link of this.#links.values()) link.stateChanged(this.state);
+  }
+
   /** SIGKILL. */
   kill(): void {
     this.runs = false;
+    this.state = 'ready';
     this.#links.clear();
     this.#owners.clear();
     this.#untold.clear();
+    this.#desertedSince.clear();
     this.#fake = new FakeNode(this.id);
   }
 

@@ -220,6 +220,7 @@ export class NodeLinks implements NodeClient {
         this.#hear(link, stream, () =>
           this.#onReport({ type: 'visits-lost', node: host.id, visits, reason: 'worker-died' }),
         ),
+      stateChanged: (state) => this.#hear(link, stream, () => this.#stateIs(link, state)),
     };
     link.stream = stream;
     stream.heardUntil = world.now;
@@ -240,6 +241,12 @@ export class NodeLinks implements NodeClient {
       this.#onReport({ type: 'linked', node: link.node });
     });
     host.attach(stream);
+  }
+
+  #stateIs({ host, node }: Link, state: LinkedNode['state']): void {
+    if (!node || node.state === state) return;
+    node.state = state;
+    if (state === 'draining') this.#onReport({ type: 'draining', node: host.id });
   }
 
   #hear(link: Link, stream: Stream, call: () => void): void {

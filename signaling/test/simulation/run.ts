@@ -20,6 +20,7 @@ const PEOPLE: readonly [string, Role][] = [
 /** Faults and commands for so long, and then so long until all has settled; milliseconds. */
 const TROUBLE_MS = 40_000;
 const SETTLE_MS = 90_000;
+const SWEEP_MS = 5_000;
 
 export interface Outcome {
   seed: number;
@@ -100,6 +101,13 @@ async function play(
   for (const visit of VISITS)
     for (const [participant, role] of PEOPLE)
       world.after(random.within(0, 3_000), () => come(participant, role, visit));
+
+  const sweep = () => {
+    for (const node of nodes)
+      node.sweep(world.now, (peer) => pages.some((page) => page.uses(peer)));
+    world.after(SWEEP_MS, sweep);
+  };
+  sweep();
 
   const end = world.now + TROUBLE_MS;
   const act = () => {

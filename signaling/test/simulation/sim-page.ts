@@ -46,6 +46,16 @@ interface Sending {
   paused: boolean;
   producerId: ProducerId | undefined;
   operation: Operation | undefined;
+  /** For what it was sent as over the path that is now the only one. */
+  isWaiting?: boolean;
+}
+
+/** What a page has at the node that its visit goes to. */
+interface NextPath {
+  answer: ClientResponse<'relocate'>;
+  consumers: Map<ConsumerId, ConsumerParameters>;
+  /** Answers to what was sent there. */
+  sent: Map<MediaSource, Promise<ProducerId | undefined>>;
 }
 
 /** A page as the SDK makes one: comes, joins, resumes, follows to other gateways, and sends again what had no answer. */
@@ -60,7 +70,8 @@ export class SimPage {
   #seq = -1;
   /** Why it is over, if it is. */
   over: string | undefined;
-  joined: ClientResponse<'join'> | undefined;
+  joined: Pick<ClientResponse<'join'>, 'sendTransport' | 'recvTransport'> | undefined;
+  #next: NextPath | undefined;
   readonly #around: Surroundings;
   readonly #pending = new Set<Operation>();
   #socket: PageSocket | undefined;
@@ -99,7 +110,12 @@ export class SimPage {
   }
 
   get peer(): PeerId | undefined {
-    return this.joined?.sendTransport.transportId.replace(/^send-/, '') as PeerId | undefined;
+    return peerOf(this.joined);
+  }
+
+  /** Whether its media is connected with that. */
+  uses(peer: PeerId): boolean {
+    return this.over === undefined && (this.peer === peer || peerOf(this.#next?.answer) === peer);
   }
 
   /** The network of the page changes. */
@@ -303,6 +319,7 @@ export class SimPage {
   }
 
   #lost(): void {
+    this.#next = undefined;
     this.#ready = false;
     this.#synced = false;
     this.#wake();
@@ -322,7 +339,7 @@ export class SimPage {
   }
 
   #forgetMedia(): void {
-    this.joined = undefined;
+    this.joined = this.#next = undefined;
     this.#silentSince = undefined;
     this.consumers.clear();
     for (const sending of this.sending.values())
@@ -343,7 +360,7 @@ export class SimPage {
 
   #closeSocket(): void {
     const socket = this.#socket;
-    this.#socket = undefined;
+    this.#socket = this.#next = undefined;
     this.#ready = false;
     this.#synced = false;
     socket?.close();
@@ -397,19 +414,95 @@ export class SimPage {
     } else if (name === 'message') {
       if (this.#ready) this.#read([payload as ClientEventPayload<'message'>]);
     } else if (name === 'media-lost') this.#mediaFailed();
+    else if (name === 'relocating') void this.#relocate();
+    else if (name === 'relocation-ended')
+      this.#relocated((payload as ClientEventPayload<'relocation-ended'>).moved);
   }
 
-  #consumersChanged({ added, removed }: ClientEventPayload<'consumers'>): boolean {
-    for (const id of removed) this.consumers.delete(id);
-    for (const consumer of added) this.consumers.set(consumer.consumerId, consumer);
+  #consumersChanged({
+    added,
+    removed,
+    recvTransportId: named,
+  }: ClientEventPayload<'consumers'>): boolean {
+    const isOf = (path: Pick<ClientResponse<'join'>, 'recvTransport'> | undefined) =>
+      path !== undefined && path.recvTransport.transportId === named;
+    const isNext = isOf(this.#next?.answer);
+    if (named !== undefined && !isNext && !isOf(this.joined)) return false;
+    const consumers = (isNext && this.#next?.consumers) || this.consumers;
+    for (const id of removed) consumers.delete(id);
+    for (const consumer of added) consumers.set(consumer.consumerId, consumer);
     return true;
+  }
+
+  // --- the way to another node
+
+  async #relocate(): Promise<void> {
+    const { world } = this.#around;
+    this.#next = undefined;
+    const path = this.joined;
+    const answer = (await this.#request('relocate', { rtpCapabilities: { codecs: [] } }).catch(
+      () => undefined,
+    )) as ClientResponse<'relocate'> | undefined;
+    if (!answer || !path || this.joined !== path) return;
+    const consumers = new Map(answer.consumers.map((each) => [each.consumerId, each]));
+    const next: NextPath = { answer, consumers, sent: new Map() };
+    this.#next = next;
+    for (const [source, { producerId }] of this.sending)
+      if (producerId !== undefined) next.sent.set(source, this.#sendThere(source, next));
+    await Promise.all(next.sent.values());
+    // Some never get what is steady enough.
+    if (world.random.chance(0.1)) return;
+    await world.sleep(world.random.within(200, 3_000));
+    if (this.#next === next) await this.#request('relocated', {}).catch(() => {});
+  }
+
+  #sendThere(source: MediaSource, { answer }: NextPath): Promise<ProducerId | undefined> {
+    return this.#request('produce', {
+      transportId: answer.sendTransport.transportId,
+      source,
+      rtpParameters: { codecs: [] },
+      paused: this.sending.get(source)?.paused,
+    }).then(
+      (produced) => (produced as ClientResponse<'produce'>).producerId,
+      () => undefined,
+    );
+  }
+
+  /** One of two paths is left. */
+  #relocated(moved: boolean): void {
+    const next = this.#next;
+    this.#next = undefined;
+    if (!next || !moved) return;
+    this.joined = next.answer;
+    this.consumers.clear();
+    for (const [id, consumer] of next.consumers) this.consumers.set(id, consumer);
+    for (const [source, sending] of this.sending)
+      void this.#sendOverNext(sending, next, next.sent.get(source));
+    this.#produceAll();
+  }
+
+  /** Where it was not sent there in time it is sent again. */
+  async #sendOverNext(
+    sending: Sending,
+    { answer }: NextPath,
+    sent: Promise<ProducerId | undefined> | undefined,
+  ): Promise<void> {
+    Object.assign(sending, { producerId: undefined, operation: undefined });
+    if (!sent) return;
+    sending.isWaiting = true;
+    const producerId = await sent;
+    sending.isWaiting = false;
+    if (this.joined?.sendTransport.transportId !== answer.sendTransport.transportId) return;
+    sending.producerId ??= producerId;
+    if (this.connected) this.#produceAll();
   }
 
   // --- what it sends
 
   #produceAll(): void {
     for (const [source, sending] of this.sending) {
-      if (sending.producerId !== undefined || sending.operation?.outcome === 'under way') continue;
+      const isUnderWay = sending.isWaiting || sending.operation?.outcome === 'under way';
+      if (sending.producerId !== undefined || isUnderWay) continue;
       sending.operation = this.issue('produce', {
         transportId: this.joined?.sendTransport.transportId,
         source,
@@ -421,20 +514,22 @@ export class SimPage {
 
   /** At once, on this socket, or not at all. */
   #ask(name: 'join' | 'resume', request: Record<string, unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#wake = () => reject(new BedsideError('connection-failed'));
+      this.#request(name, request).then(resolve, reject);
+    });
+  }
+
+  #request(name: VisitCommandName, request: Record<string, unknown>): Promise<unknown> {
+    const { world } = this.#around;
     const socket = this.#socket;
     return new Promise((resolve, reject) => {
-      const fail = () => reject(new BedsideError('deadline'));
-      this.#around.world.after(COMMAND_DEADLINE_MS, fail);
-      this.#wake = () => reject(new BedsideError('connection-failed'));
-      socket?.command(
-        name,
-        { ...request, requestId: this.#around.world.name('request') },
-        (given) => {
-          if (this.#socket !== socket) return;
-          if ('error' in given) reject(given.error);
-          else resolve(given.ok);
-        },
-      );
+      world.after(COMMAND_DEADLINE_MS, () => reject(new BedsideError('deadline')));
+      socket?.command(name, { ...request, requestId: world.name('request') }, (given) => {
+        if (this.#socket !== socket) return;
+        if ('error' in given) reject(given.error);
+        else resolve(given.ok);
+      });
     });
   }
 
@@ -476,6 +571,12 @@ export class SimPage {
     if (sending?.operation !== operation) return;
     if (operation.outcome === 'done') {
       const { producerId } = operation.answer as ClientResponse<'produce'>;
+      // Over a path that is closed by now.
+      if (operation.request.transportId !== this.joined?.sendTransport.transportId) {
+        sending.operation = undefined;
+        this.#produceAll();
+        return;
+      }
       sending.producerId = producerId;
       // Changed while it was on its way.
       if (sending.paused !== operation.request.paused)
@@ -487,3 +588,6 @@ export class SimPage {
     else this.#around.world.after(500, () => this.connected && this.#produceAll());
   }
 }
+
+const peerOf = (path: Pick<ClientResponse<'join'>, 'sendTransport'> | undefined) =>
+  path?.sendTransport.transportId.replace(/^send-/, '') as PeerId | undefined;
