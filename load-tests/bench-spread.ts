@@ -11,7 +11,6 @@ import { childrenOf, cpuSeconds, residentBytes } from './lib/processes.ts';
 import { record, table } from './lib/results.ts';
 import { p50p95, percentile } from './lib/statistics.ts';
 import { eachOf, until } from './lib/wait.ts';
-import { releaseMedia } from './native/media-transport.ts';
 import { NativeParticipant, type Sender } from './native/participant.ts';
 
 const { values } = parseArgs({
@@ -234,8 +233,13 @@ try {
     record({ command: `npm run bench:spread${asked}`, body });
   }
   for (const { native } of members) native.close();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+  process.exitCode = 1;
+  const { execSync } = await import('node:child_process');
+  execSync(`cp -r ${cluster.logDir} /tmp/spreadlogs`);
 } finally {
   await cluster.stop();
-  releaseMedia();
 }
+// libdatachannel keeps its threads, and Node waits for them.
 process.exit();

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { DRILLS, type Drill } from './drills/catalogue.ts';
 import { Cluster } from './drills/cluster.ts';
 import { type Felt, type Report, runDrill } from './drills/drill.ts';
+import { type IdleReport, roomFor, runIdleSockets } from './drills/idle-sockets.ts';
 import { Checkout } from './lib/checkout.ts';
 import { record, table } from './lib/results.ts';
 import { percentile } from './lib/statistics.ts';
@@ -16,6 +17,8 @@ const { values, positionals } = parseArgs({
   options: {
     /** 10 where neither this nor the drill says. */
     visits: { type: 'string' },
+    /** Of `idle-sockets`. */
+    pages: { type: 'string', default: '10000' },
     /** The commit that `rolling-upgrade` comes from. */
     previous: { type: 'string', default: 'HEAD^' },
     record: { type: 'boolean', default: false },
@@ -62,9 +65,67 @@ function textOf(name: string, { what, lastsMs }: Drill, report: Report): string 
   ].join('\n');
 }
 
-async function run(name: string, drill: Drill): Promise<string> {
-  say(`\n${name}: ${drill.what}`);
-  const checkout = drill.startsEarlier ? new Checkout(values.previous) : undefined;
+const IDLE_SOCKETS = 'idle-sockets';
+const WHAT_IDLE_SOCKETS =
+  'A gateway with 10,000 pages that do nothing is killed: all come back at the other one';
+
+function idleText({ pages, bytesPerPage, back, peak, refused }: IdleReport): string {
+  const refusals = Object.entries(refused).map(([code, count]) => `${count} ${code}`);
+  return [
+    `**${IDLE_SOCKETS}.** ${WHAT_IDLE_SOCKETS}. ${pages} pages, four of each visit, come by HAProxy and come back as the SDK does.`,
+    '',
+    table(
+      [
+        'back after its death, ms: p50 / p95 / max',
+        'pages back',
+        'most within 100 ms',
+        'refused on the way',
+        'memory of a page at the gateway, kB',
+      ],
+      [
+        [
+          spread(back),
+          `${back.length}`,
+          `${peak}`,
+          refusals.join(', ') || '0',
+          (bytesPerPage / 1_024).toFixed(1),
+        ],
+      ],
+    ),
+  ].join('\n');
+}
+
+const run = (name: string): Promise<string> => {
+  const drill = DRILLS[name];
+  say(`\n${name}: ${drill?.what ?? WHAT_IDLE_SOCKETS}`);
+  if (drill) return runWith(drill, (cluster, earlier) => live(name, drill, cluster, earlier));
+  const pages = roomFor(Number(values.pages));
+  return runWith({ needs: { isDirect: true } }, async (cluster) =>
+    idleText(await runIdleSockets(cluster, pages, (text) => say(`  ${text}`))),
+  );
+};
+
+async function live(
+  name: string,
+  drill: Drill,
+  cluster: Cluster,
+  earlier: string | undefined,
+): Promise<string> {
+  const visits = Number(values.visits ?? drill.visits ?? 10);
+  const report = await runDrill(cluster, drill, {
+    visits,
+    earlier,
+    say: (text) => say(`  ${text}`),
+  });
+  return textOf(name, drill, report);
+}
+
+/** On a cluster of its own. */
+async function runWith(
+  { needs, startsEarlier = false }: Pick<Drill, 'needs' | 'startsEarlier'>,
+  work: (cluster: Cluster, earlier: string | undefined) => Promise<string>,
+): Promise<string> {
+  const checkout = startsEarlier ? new Checkout(values.previous) : undefined;
   const earlier = checkout?.root;
   let cluster: Cluster | undefined;
   const stop = async () => {
@@ -78,17 +139,11 @@ async function run(name: string, drill: Drill): Promise<string> {
     cluster = await Cluster.start({
       gateways: 2,
       nodes: 2,
-      ...drill.needs,
+      ...needs,
       ...(earlier === undefined ? {} : { root: earlier }),
       log: (line) => say(`  ${line}`),
     });
-    const visits = Number(values.visits ?? drill.visits ?? 10);
-    const report = await runDrill(cluster, drill, {
-      visits,
-      earlier,
-      say: (text) => say(`  ${text}`),
-    });
-    const text = textOf(name, drill, report);
+    const text = await work(cluster, earlier);
     process.stdout.write(`\n${text}\n`);
     return text;
   } finally {
@@ -98,18 +153,21 @@ async function run(name: string, drill: Drill): Promise<string> {
   }
 }
 
-const asked = positionals.includes('all') ? Object.keys(DRILLS) : positionals;
-const unknown = asked.filter((name) => !Object.hasOwn(DRILLS, name));
+const names = [...Object.keys(DRILLS), IDLE_SOCKETS];
+const asked = positionals.includes('all') ? names : positionals;
+const unknown = asked.filter((name) => !names.includes(name));
 if (asked.length === 0 || unknown.length > 0) {
   for (const name of unknown) say(`There is no drill "${name}".`);
-  say('npm run drill -- NAME... [--visits 10] [--previous HEAD^] [--record], or all:\n');
-  for (const [name, { what }] of Object.entries(DRILLS)) say(`  ${name.padEnd(22)}${what}`);
+  say(
+    'npm run drill -- NAME... [--visits 10] [--pages 10000] [--previous HEAD^] [--record], or all:\n',
+  );
+  for (const name of names) say(`  ${name.padEnd(22)}${DRILLS[name]?.what ?? WHAT_IDLE_SOCKETS}`);
   process.exitCode = unknown.length > 0 ? 1 : 0;
 } else {
   const failed: string[] = [];
   for (const name of asked) {
     try {
-      const body = await run(name, DRILLS[name] as Drill);
+      const body = await run(name);
       if (values.record) record({ command: `npm run drill -- ${name}`, body });
     } catch (error) {
       // The others say something nevertheless.

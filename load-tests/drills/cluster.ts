@@ -205,15 +205,17 @@ export class DrillNode extends Victim {
   }
 }
 
+/** Runs side by side keep out of each other's way: what one kills leaves its port free. */
+const OFFSET = process.pid % 400;
 /** Off the ports that `npm start` and `npm run cluster` like. */
 const PORTS = {
-  redis: 46_390,
-  gateway: 47_000,
-  gatewayOps: 47_001,
-  node: 47_100,
-  nodeOps: 47_101,
-  media: 47_200,
-  portal: 48_080,
+  redis: 46_000 + OFFSET,
+  gateway: 46_500 + OFFSET,
+  gatewayOps: 47_000 + OFFSET,
+  node: 47_500 + OFFSET,
+  nodeOps: 48_000 + OFFSET,
+  media: 48_500 + OFFSET,
+  portal: 49_000 + OFFSET,
 };
 
 export interface DrillOptions
@@ -222,6 +224,8 @@ export interface DrillOptions
   balancer?: boolean;
   /** Beside those between gateways, nodes and Redis: of media to a node, and of the balancer to a gateway. */
   ways?: readonly ('media' | 'clients')[];
+  /** Nothing goes by this process, so that it is in nobody's way: nothing can be cut. */
+  isDirect?: boolean;
   /** Whether clocks can be shifted. */
   clocks?: boolean;
   /** Whether logs of nodes and gateways are on a disk of their own. */
@@ -279,6 +283,7 @@ export class Cluster {
     balancer = gateways > 0,
     env,
     ways: wanted = [],
+    isDirect = false,
     clocks: withClocks = false,
     logDisk: withLogDisk = false,
     ...more
@@ -311,6 +316,7 @@ export class Cluster {
         if (from === 'balancer' && !wanted.includes('clients')) return address;
         const way = await TcpProxy.to(address.port, address.host);
         ways.set(`${from} ${to}`, way);
+        if (isDirect) return address;
         return { host: '127.0.0.1', port: way.port };
       },
       ...more,
