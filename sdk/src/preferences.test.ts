@@ -1,3 +1,4 @@
+import { LIMITS } from '@bedside/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { layerForSize } from './media/encodings.ts';
 import { Preferences } from './preferences.ts';
@@ -32,6 +33,17 @@ describe('Preferences', () => {
         ],
       ],
     ]);
+  });
+
+  it('tells of no more in one command than one may have', async () => {
+    const { send, size, consumers } = setUp();
+    const most = LIMITS.participantsPerVisit * 2;
+    for (let n = 0; n <= most; n += 1) {
+      consumers.set(`p${n}`, { consumerIds: [`c${n}`], isProtected: false });
+      size(`p${n}`, 160, 90);
+    }
+    await vi.runAllTimersAsync();
+    expect(send.mock.calls.map(([some]) => (some as unknown[]).length)).toEqual([most, 1]);
   });
 
   it('says nothing that the gateway knows already', async () => {

@@ -1,8 +1,16 @@
-import type { ConsumerId, ConsumerPreference, MediaSource, ParticipantId } from '@bedside/protocol';
+import {
+  type ConsumerId,
+  type ConsumerPreference,
+  LIMITS,
+  type MediaSource,
+  type ParticipantId,
+} from '@bedside/protocol';
 import { FULL_LAYER, layerForSize } from './media/encodings.ts';
 
 /** Sizes settle for this long before the gateway hears of them: a layout moves many tiles at once. */
 const SETTLE_MS = 100;
+/** In one message: a full group has more while it relocates. */
+const MOST = LIMITS.participantsPerVisit * 2;
 type Wish = Omit<ConsumerPreference, 'consumerId'>;
 /** Of a signed conversation: whole, however small or hidden its tile is at the moment. */
 const PROTECTED: Wish = { paused: false, spatialLayer: FULL_LAYER };
@@ -89,11 +97,13 @@ export class Preferences {
       }
     }
     this.#dirty.clear();
-    if (preferences.length === 0) return;
-    this.#send(preferences).catch(() => {
-      // Not heard: the next change of size, consumer or resume says it again.
-      for (const { consumerId } of preferences) this.#told.delete(consumerId);
-    });
+    for (let start = 0; start < preferences.length; start += MOST) {
+      const some = preferences.slice(start, start + MOST);
+      this.#send(some).catch(() => {
+        // Not heard: the next change of size, consumer or resume says it again.
+        for (const { consumerId } of some) this.#told.delete(consumerId);
+      });
+    }
   }
 }
 

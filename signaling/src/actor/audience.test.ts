@@ -1,4 +1,10 @@
-import type { ClientEventPayload, TenantId, VisitId } from '@bedside/protocol';
+import {
+  type ClientEventPayload,
+  type ControlRequest,
+  LIMITS,
+  type TenantId,
+  type VisitId,
+} from '@bedside/protocol';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Page } from '../../test/page.ts';
 import { createTestVisits, keyOf, settled } from '../../test/visits.ts';
@@ -166,4 +172,23 @@ test('hundreds who come at the same moment are let in', async () => {
         else expect(change.type).toBe('visit');
   // Far fewer writes than they are.
   expect(at.store.commits.length).toBeLessThan(400);
+});
+
+test('of many who receive much the node is told in parts that its answer has room for', async () => {
+  for (let n = 0; n < 20; n++) {
+    const page = await enter(`s${n}`, 'specialist');
+    for (const source of ['microphone', 'camera', 'screen'] as const) await page.produce(source);
+  }
+  for (let n = 0; n < 20; n++) await enter(`l${n}`);
+  const parts: ControlRequest<'apply-plan'>['listeners'][] = [];
+  const call = at.node.call.bind(at.node);
+  at.node.call = (node, name, request) => {
+    if (name === 'apply-plan') parts.push((request as ControlRequest<'apply-plan'>).listeners);
+    return call(node, name, request);
+  };
+  at.link();
+  await settled();
+  const flows = parts.map((listeners) => listeners.flatMap((each) => each.flows).length);
+  expect(flows.reduce((sum, each) => sum + each, 0)).toBe(20 * 57 + 20 * 60);
+  expect(Math.max(...flows)).toBeLessThanOrEqual(LIMITS.consumersPerPage);
 });

@@ -5,7 +5,7 @@ import { isAudience } from './audience.ts';
 import { type Command, decide } from './decide.ts';
 import { after, by, join, leave, visitWith } from './examples.ts';
 import { isProof } from './ledger.ts';
-import { DEPARTED_AUDIENCE_LIMIT, type Visit } from './state.ts';
+import { DEPARTED_AUDIENCE_LIMIT, Visit } from './state.ts';
 import { changesFor, viewOf } from './view.ts';
 
 const lecture = (...commands: readonly Command[]): Visit =>
@@ -44,6 +44,12 @@ test.each([
 
 describe('a full audience', () => {
   const full = lecture(...listeners(LIMITS.audiencePerVisit));
+
+  test('can be written and read', () => {
+    // Ids of tests are not those of pages.
+    const text = JSON.stringify(full).replaceAll(' of ', '.');
+    expect(Visit.parse(JSON.parse(text))).toEqual(JSON.parse(text));
+  });
 
   test('refuses one more, and takes who takes part', () => {
     expect(decide(full, join('late', 'observer'))).toEqual({ ok: false, code: 'limit-reached' });
