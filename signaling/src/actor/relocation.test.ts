@@ -211,6 +211,24 @@ describe('a relocation', () => {
     expect([...from.peersOf(key), ...to.peersOf(key)]).toEqual([]);
   });
 
+  test('says of which path it speaks also once it has ended, while the pages do not know yet', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    await relocating();
+    await ana.follow();
+    await ben.follow();
+    const recorded = Promise.withResolvers<void>();
+    at.store.before = () => recorded.promise;
+    await ana.command('relocated', {});
+    await ben.command('relocated', {});
+    const left = ben.command('leave', {});
+    await settled();
+    expect(ana.payloads('relocation-ended')).toEqual([]);
+    expect(ana.heardThere()).toEqual([]);
+    recorded.resolve();
+    await left;
+    expect(ana.payloads('relocation-ended')).toEqual([{ moved: true }]);
+  });
+
   test('takes a source along that was begun again meanwhile', async () => {
     const [ana, ben] = [await enter('ana'), await enter('ben')];
     await ana.produce('screen');

@@ -29,6 +29,9 @@ export interface Obeyed {
   name: ControlCommandName;
 }
 
+/** What a broken node does, for who wants to see it found. */
+export type NodeFlaw = 'believes anybody' | 'holds nothing' | 'closes no visit';
+
 /** A node's process: what a gateway may do there, and who hears that its media is lost. */
 export class NodeHost {
   readonly id: NodeId;
@@ -42,8 +45,11 @@ export class NodeHost {
   readonly #untold = new Map<VisitKey, string>();
   readonly #desertedSince = new Map<VisitKey, number>();
 
-  constructor(id: string) {
+  readonly #flaw: NodeFlaw | undefined;
+
+  constructor(id: string, flaw?: NodeFlaw) {
     this.id = id as NodeId;
+    this.#flaw = flaw;
     this.#fake = new FakeNode(id);
   }
 
@@ -75,11 +81,17 @@ export class NodeHost {
   ): Promise<ControlResponse<Name>> {
     const { visit, epoch } = request;
     const owner = this.#owners.get(visit);
+    if (this.#flaw === 'believes anybody' && name === 'keep-changes')
+      return {} as ControlResponse<Name>;
     if (owner && (epoch < owner.epoch || (epoch === owner.epoch && gateway !== owner.gateway)))
       throw new BedsideError('stale-epoch');
     if (owner && gateway !== owner.gateway) this.#untold.delete(visit);
     this.#owners.set(visit, { epoch, gateway });
     this.onObeyed({ node: this.id, visit, epoch, gateway, name });
+    if (this.#flaw === 'holds nothing' && name === 'kept-changes')
+      return {} as ControlResponse<Name>;
+    if (this.#flaw === 'closes no visit' && name === 'close-visit')
+      return {} as ControlResponse<Name>;
     return this.#fake.call(this.id, name, request);
   }
 
@@ -104,7 +116,8 @@ export class NodeHost {
       }
       const since = this.#desertedSince.get(visit) ?? now;
       this.#desertedSince.set(visit, since);
-      if (now - since >= DESERTED_MS) for (const all of [peers, sends, receives]) all.clear();
+      if (this.#flaw !== 'closes no visit' && now - since >= DESERTED_MS)
+        for (const all of [peers, sends, receives]) all.clear();
     }
   }
 

@@ -4,7 +4,7 @@ import { check } from './checks.ts';
 import { breakSomething, type Stage } from './faults.ts';
 import { Fencing } from './fencing.ts';
 import { GatewayHost } from './gateway-host.ts';
-import { NodeHost } from './node-host.ts';
+import { type NodeFlaw, NodeHost } from './node-host.ts';
 import { type Operation, TENANT } from './operations.ts';
 import { type Alter, RedisServer } from './redis-server.ts';
 import { SimPage, type Surroundings } from './sim-page.ts';
@@ -29,17 +29,25 @@ export interface Outcome {
   operations: readonly Operation[];
   commits: number;
   stale: number;
+  /** Pages that followed their visits to other nodes. */
+  moves: number;
+}
+
+/** What is broken on purpose: a script of Redis, or each node. */
+export interface Broken {
+  script?: Alter;
+  node?: NodeFlaw;
 }
 
 /** One run: what happens, and in which order, follows from the seed alone. */
-export async function run(seed: number, alter?: Alter): Promise<Outcome> {
+export async function run(seed: number, broken: Broken = {}): Promise<Outcome> {
   const world = new World(seed);
   const leave = inWorld(world);
   const violations: string[] = [];
   const onRejection = (reason: unknown) => violations.push(`nobody heard of ${String(reason)}`);
   process.on('unhandledRejection', onRejection);
   try {
-    return await play(seed, world, violations, alter);
+    return await play(seed, world, violations, broken);
   } finally {
     process.off('unhandledRejection', onRejection);
     leave();
@@ -50,12 +58,12 @@ async function play(
   seed: number,
   world: World,
   violations: string[],
-  alter: Alter | undefined,
+  broken: Broken,
 ): Promise<Outcome> {
   const { random } = world;
-  const redis = new RedisServer(world, alter);
+  const redis = new RedisServer(world, broken.script);
   const fencing = new Fencing(world, redis);
-  const nodes = ['node-1', 'node-2', 'node-3'].map((id) => new NodeHost(id));
+  const nodes = ['node-1', 'node-2', 'node-3'].map((id) => new NodeHost(id, broken.node));
   for (const node of nodes) node.onObeyed = (obeyed) => fencing.obeyed(obeyed);
   const pages: SimPage[] = [];
   const stage: Stage = {
@@ -76,9 +84,13 @@ async function play(
 
   const operations: Operation[] = [];
   const keyOf = (visit: string) => visitKey(TENANT, visit as VisitId);
+  let moves = 0;
   const around: Surroundings = {
     world,
     operations,
+    moved: () => {
+      moves += 1;
+    },
     route: (visit, asked) => route(world, hosts, visit, asked),
     hasPeer: (visit, peer) =>
       nodes.some((node) => node.runs && node.fake.peer(keyOf(visit), peer) !== undefined),
@@ -132,6 +144,7 @@ async function play(
     operations,
     commits: fencing.commits,
     stale: fencing.stale,
+    moves,
   };
 }
 

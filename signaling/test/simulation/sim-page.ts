@@ -40,6 +40,8 @@ export interface Surroundings {
   route: (visit: string, asked: GatewayId | undefined) => GatewayHost;
   hasPeer: (visit: string, peer: PeerId) => boolean;
   operations: Operation[];
+  /** A page followed its visit to another node. */
+  moved: () => void;
 }
 
 interface Sending {
@@ -473,6 +475,7 @@ export class SimPage {
     const next = this.#next;
     this.#next = undefined;
     if (!next || !moved) return;
+    this.#around.moved();
     this.joined = next.answer;
     this.consumers.clear();
     for (const [id, consumer] of next.consumers) this.consumers.set(id, consumer);
