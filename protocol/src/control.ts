@@ -463,6 +463,13 @@ export const controlEvents = {
       pipes: z.array(PipeId).check(z.maxLength(LIMITS.nodesPerVisit * 4)),
     }),
   }),
+  /** What is sent through these pipes stays without an answer: their other ends are out of this node’s reach. */
+  'pipes-silent': defineEvent({
+    payload: z.object({
+      visit: VisitKey,
+      pipes: z.array(PipeId).check(z.minLength(1), z.maxLength(LIMITS.nodesPerVisit * 4)),
+    }),
+  }),
   /** The media of these visits is gone. */
   'visits-lost': defineEvent({
     payload: z.object({

@@ -73,6 +73,8 @@ export interface MediaAddress {
 export interface PipeSettings extends MediaAddress {
   /** Whether other nodes reach that: on one machine they do, and elsewhere where it is not loopback. */
   readonly reachable: boolean;
+  /** What is sent for this long without an answer goes nowhere. */
+  readonly silenceMs: number;
   /** Undefined: any that is free. */
   readonly ports: { readonly min: number; readonly max: number } | undefined;
   readonly peers: AddressList;
@@ -197,6 +199,12 @@ export const NodeEnvironment = z.object({
   BEDSIDE_PIPE_PORTS: optional(
     'UDP ports of pipes, as first-last: two nodes that share a visit take two at each. Any free ones where it is not set.',
     text,
+  ),
+  // Above twice the 5 seconds in which a receiver reports at the latest.
+  BEDSIDE_PIPE_SILENCE_MS: withDefault(
+    'Milliseconds in which what is sent through a pipe has to be answered by RTCP; it is replaced then.',
+    milliseconds(100),
+    12_000,
   ),
   BEDSIDE_PIPE_PEERS: withDefault(
     'Addresses of the other nodes, as IP addresses and CIDR ranges separated by commas: a pipe to any other is `forbidden`.',
@@ -340,7 +348,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       certFile && keyFile ? { certFile, keyFile, ...(caFile ? { caFile } : {}) } : undefined,
     mediaPort: data.BEDSIDE_MEDIA_PORT,
     mediaAddresses,
-    pipes,
+    pipes: Object.freeze({ ...pipes, silenceMs: data.BEDSIDE_PIPE_SILENCE_MS }),
     workers: data.BEDSIDE_WORKERS ?? availableParallelism(),
     workerBin: data.MEDIASOUP_WORKER_BIN,
     maxConsumersPerWorker: data.BEDSIDE_MAX_CONSUMERS_PER_WORKER,
@@ -407,7 +415,7 @@ function readMediaAddresses(env: Present, problems: string[]): readonly MediaAdd
   );
 }
 
-function readPipes(env: Present, problems: string[]): PipeSettings {
+function readPipes(env: Present, problems: string[]): Omit<PipeSettings, 'silenceMs'> {
   const ip = env.BEDSIDE_PIPE_LISTEN_IP ?? '127.0.0.1';
   const announced = env.BEDSIDE_PIPE_ANNOUNCED_ADDRESS;
   if (isIP(ip) === 0) problems.push('BEDSIDE_PIPE_LISTEN_IP must be an IP address');

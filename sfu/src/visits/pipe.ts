@@ -11,6 +11,7 @@ import { NotFoundError } from 'mediasoup/errors';
 import type { PipeSettings } from '../config.ts';
 import { blame, call } from '../media/call.ts';
 import { KEY_FRAME_REQUEST_DELAY_MS } from '../media/transports.ts';
+import { watchPipe } from './pipe-watch.ts';
 
 export interface PipeOptions {
   router: types.Router;
@@ -112,8 +113,21 @@ export class SendingPipe {
   }
 
   /** @throws BedsideError `capacity`, `media-unavailable` */
-  static async open(options: PipeOptions): Promise<SendingPipe> {
-    return new SendingPipe(await PipeSocket.open(options), options.deadlineMs);
+  static async open(options: PipeOptions, onSilent: () => void): Promise<SendingPipe> {
+    const socket = await PipeSocket.open(options);
+    const { transport } = socket;
+    const closed = new AbortController();
+    transport.observer.once('close', () => closed.abort());
+    void watchPipe({
+      counts: async () => {
+        const [stat] = await call(transport.getStats(), options.deadlineMs);
+        return { sent: stat?.bytesSent ?? 0, received: stat?.bytesReceived ?? 0 };
+      },
+      silenceMs: options.settings.silenceMs,
+      onSilent,
+      signal: closed.signal,
+    });
+    return new SendingPipe(socket, options.deadlineMs);
   }
 
   get end(): PipeEnd {
@@ -140,7 +154,7 @@ export class SendingPipe {
    */
   async carry(outgoing: ReadonlyMap<ProducerId, Outgoing>): Promise<PipedProducer[]> {
     for (const [id, consumer] of this.#consumers) if (!outgoing.has(id)) consumer.close();
-    const carried = await Promise.all(
+    const outcomes = await Promise.allSettled(
       [...outgoing].map(async ([producerId, { producer, observed }]) => {
         const consumer = this.#consumers.get(producerId) ?? (await this.#consume(producerId));
         if (!consumer) return undefined;
@@ -153,7 +167,9 @@ export class SendingPipe {
         };
       }),
     );
-    return carried.filter((one) => one !== undefined);
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
+    return outcomes.flatMap((one) => (one.status === 'fulfilled' && one.value ? [one.value] : []));
   }
 
   /** Idempotent. */

@@ -365,6 +365,7 @@ export class Visits {
       onTransportState: (payload) =>
         this.#links.get(record.owner)?.send('transport-state', payload),
       onSpeaker: (payload) => this.#links.get(record.owner)?.send('speaker', payload),
+      onPipeSilent: (payload) => this.#links.get(record.owner)?.send('pipes-silent', payload),
     };
     const visit = await Visit.open(options, consumers);
     if (this.#stopped || visit.closed) {

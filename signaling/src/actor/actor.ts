@@ -356,6 +356,9 @@ export class VisitActor {
         if (this.isAt(report.node)) void this.#media.readopt();
         if (arrival?.to.node === report.node) void arrival.media.readopt();
         return;
+      case 'pipes-silent':
+        void this.#happen(() => this.#media.pipesSilent(report.pipes));
+        return;
       case 'transport-state': {
         const owner = this.#media.ownerOf(report.peer) ?? arrival?.media.ownerOf(report.peer);
         if (!owner || (report.ice !== 'disconnected' && report.dtls !== 'failed')) return;

@@ -11,6 +11,7 @@ import {
   type NodeId,
   type ParticipantId,
   type PeerId,
+  type PipeId,
   type ProducerId,
   type RtpCapabilities,
   type TransportId,
@@ -37,6 +38,8 @@ const RESYNC_MAX_MS = 8_000;
 const PLACES_TRIED = 3;
 /** A node that was too full for one more is not asked again for as long. */
 const FULL_MS = 5_000;
+/** Nor is one that another of the visit does not reach. */
+const CUT_OFF_MS = 120_000;
 /** Nor is one that had no room for some of what a listener is to receive. */
 export const REFUSED_MS = 5_000;
 
@@ -192,11 +195,15 @@ export class VisitMedia {
     const linked = this.#host.nodes.linked();
     const unshared = linked.filter(({ pipes }) => !pipes).map(({ nodeId }) => nodeId);
     const isShared = nodes.every(({ node }) => !unshared.includes(node));
-    const refused = nodes.map(({ node }) => node);
+    const closed = [...this.#full].filter(([, until]) => until > clock.now());
+    const refused =
+      nodes.length === 0
+        ? []
+        : [...nodes.map(({ node }) => node), ...unshared, ...closed.map(([node]) => node)];
     for (let tried = 0; isShared && tried < PLACES_TRIED; tried++) {
       let media: Media;
       try {
-        media = this.place(nodes.length > 0 ? [...refused, ...unshared] : refused);
+        media = this.place(refused);
       } catch (thrown) {
         if (refused.length === 0) throw thrown;
         break;
@@ -383,6 +390,37 @@ export class VisitMedia {
     );
     underWay.add(tidying);
     void tidying.then(() => underWay.delete(tidying));
+  }
+
+  /**
+   * What is sent through these pipes does not arrive. Others take their place; where those are silent, too, the
+   * two nodes do not reach each other, and the fewer people go to where the others are. To be called in a turn.
+   */
+  pipesSilent(pipes: readonly PipeId[]): void {
+    const { clock, key, log } = this.#host;
+    for (const id of pipes) {
+      const silent = this.#pipes.silent(id, clock.now());
+      if (!silent) continue;
+      const { from, to, again } = silent;
+      log.warn(
+        { visit: key, from: from.node, to: to.node, again },
+        'a pipe between two nodes is silent',
+      );
+      this.#adopted = false;
+      if (again) this.#cutOff(from, to);
+    }
+    void this.scheduleSync();
+  }
+
+  /** Those at the one of two nodes that has fewer of the visit join again, elsewhere. */
+  #cutOff(one: Media, other: Media): void {
+    const visit = this.#host.visit();
+    if (!visit) return;
+    const countAt = ({ node }: Media) =>
+      endpointsOf(visit).filter(({ peer }) => nodeOfPeer(visit, peer)?.node === node).length;
+    const { node } = countAt(one) < countAt(other) ? one : other;
+    this.#full.set(node, this.#host.clock.now() + CUT_OFF_MS);
+    this.#host.mediaLost(node);
   }
 
   /** Has who may differ from the plan looked at in a turn of its own. */

@@ -12,6 +12,9 @@ import { type PlannedPipe, pipeName } from '../plan/pipes.ts';
 import { isSame } from '../visit/nodes.ts';
 import type { Media } from '../visit/state.ts';
 
+/** A second silent pipe between two nodes within this time: they do not reach each other. */
+const SILENT_AGAIN_MS = 60_000;
+
 interface Pipe {
   readonly id: PipeId;
   readonly from: Media;
@@ -42,6 +45,8 @@ export type DescribedPipes = Pick<ControlResponse<'describe-visit'>, 'sends' | '
 export class VisitPipes {
   readonly #host: PipesHost;
   readonly #pipes = new Map<string, Pipe>();
+  /** When pipes between two nodes were silent last. */
+  readonly #silentAt = new Map<string, number>();
 
   constructor(host: PipesHost) {
     this.#host = host;
@@ -75,6 +80,23 @@ export class VisitPipes {
     const kept = new Set([...this.#pipes.values()].map(({ id }) => id));
     for (const ends of [senders, receivers])
       for (const [id, at] of ends) if (!kept.has(id)) this.#closeAt(at, id);
+  }
+
+  /**
+   * What is sent through the pipe does not arrive. It is closed; the next `sync` opens another one.
+   * @returns its ends, where one before it was silent, too; nothing where there is no such pipe
+   */
+  silent(id: PipeId, now: number): { from: Media; to: Media; again: boolean } | undefined {
+    for (const [name, pipe] of this.#pipes) {
+      if (pipe.id !== id) continue;
+      const { from, to } = pipe;
+      this.#close(name, pipe);
+      const pair = [from.node, to.node].toSorted().join(' ');
+      const before = this.#silentAt.get(pair) ?? Number.NEGATIVE_INFINITY;
+      this.#silentAt.set(pair, now);
+      return { from, to, again: now - before < SILENT_AGAIN_MS };
+    }
+    return undefined;
   }
 
   /** The visit is closed at that node, and the pipes with it. */

@@ -191,6 +191,41 @@ describe('a pipe', () => {
     expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
   });
 
+  test('that is silent is replaced; where that is silent, too, those at its one end go to its other', async () => {
+    const silence = () => {
+      const pipes = sends(home).map(([id]) => id);
+      at.visits.report({ type: 'pipes-silent', node: home.id, visit: key, pipes });
+      return settled();
+    };
+    const before = pipesOf(home);
+    await silence();
+    expect(pipesOf(home)).toHaveLength(2);
+    expect(pipesOf(home)).not.toEqual(before);
+    expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
+    await silence();
+    const lost = [ana, ben].filter((page) => page.payloads('media-lost').length > 0);
+    expect(lost).toHaveLength(1);
+    for (const node of nodes) node.full = 'share';
+    for (const page of lost) await again(page);
+    expect(nodes.map((node) => node.peersOf(key).length).toSorted()).toEqual([0, 2]);
+    expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
+    expect([pipesOf(home), pipesOf(other)]).toEqual([[], []]);
+  });
+
+  test('that is silent is only replaced where the last time is long ago', async () => {
+    for (let time = 0; time < 3; time++) {
+      at.visits.report({
+        type: 'pipes-silent',
+        node: home.id,
+        visit: key,
+        pipes: sends(home).map(([id]) => id),
+      });
+      await settled();
+      at.clock.advance(120_000);
+    }
+    for (const page of [ana, ben]) expect(page.payloads('media-lost')).toEqual([]);
+  });
+
   test('that is refused is replaced', async () => {
     const [before] = sends(home);
     home.visits.get(key)?.sends.clear();

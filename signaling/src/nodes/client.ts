@@ -22,6 +22,7 @@ export type NodeReport =
   | ({ type: 'scores'; node: NodeId } & ControlEventPayload<'scores'>)
   | ({ type: 'speaker'; node: NodeId } & ControlEventPayload<'speaker'>)
   | ({ type: 'peers-lost'; node: NodeId } & ControlEventPayload<'peers-lost'>)
+  | ({ type: 'pipes-silent'; node: NodeId } & ControlEventPayload<'pipes-silent'>)
   | ({ type: 'visits-lost'; node: NodeId } & ControlEventPayload<'visits-lost'>);
 
 /** The nodes, as the actor sees them. */

@@ -51,6 +51,7 @@ const REPORTS = [
   'scores',
   'speaker',
   'peers-lost',
+  'pipes-silent',
   'visits-lost',
 ] as const;
 
