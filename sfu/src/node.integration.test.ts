@@ -573,7 +573,8 @@ describe('limits', () => {
       await startNode({ BEDSIDE_MAX_CONSUMERS_PER_WORKER: '2' }),
     );
     const { scope, camera, microphone } = await visitWithSender(gateway);
-    const join = { ...scope, rtpCapabilities, flows: [flow(camera), flow(microphone)] };
+    const flows = [flow(camera), flow(microphone)];
+    const join = { ...scope, rtpCapabilities, flows, lastResort: true };
     await gateway.call('open-peer', { ...join, peer: newPeer() });
     await expect(gateway.call('open-peer', { ...join, peer: newPeer() })).rejects.toMatchObject({
       code: 'capacity',

@@ -170,6 +170,15 @@ describe('a visit on two nodes', () => {
     await arrives(again.packets);
   });
 
+  test('what goes through a pipe to where nobody is any more is noticed, and said once', async () => {
+    const { origin, other } = await twoNodes({ BEDSIDE_PIPE_SILENCE_MS: '400' });
+    const { scope, producerId } = await visitWithTalker(origin);
+    const { id } = await pipe(origin, other, scope, [producerId]);
+    // Its worker says nothing back.
+    await other.call('close-pipe', { ...scope, pipe: id });
+    expect(await origin.hear('pipes-silent')).toEqual({ visit: scope.visit, pipes: [id] });
+  });
+
   test('it is closed at a node where only pipes are left of it', async () => {
     const { nodes, origin, other } = await twoNodes({ BEDSIDE_EMPTY_VISIT_MS: '200' });
     const { scope, producerId } = await visitWithTalker(origin);

@@ -18,6 +18,8 @@ export interface Source {
 interface Spread extends Source {
   /** In other branches, under the same id. */
   readonly copies: Map<Branch, types.Producer>;
+  /** A call to pause or resume it failed: it may be either, and a late one may still arrive. */
+  isUnsure: boolean;
 }
 
 /** Two branches and what joins them, open or about to be; one that could not be opened is not kept. */
@@ -41,7 +43,7 @@ export class Sources {
 
   /** It is forgotten when its producer closes. */
   add(id: ProducerId, source: Source): void {
-    this.#sources.set(id, { ...source, copies: new Map() });
+    this.#sources.set(id, { ...source, copies: new Map(), isUnsure: false });
     source.producer.observer.once('close', () => this.#sources.delete(id));
   }
 
@@ -92,15 +94,24 @@ export class Sources {
     }
   }
 
+  /** Whether it is known to be paused, or not, in all branches. */
+  isPaused(id: ProducerId, paused: boolean): boolean {
+    const source = this.#sources.get(id);
+    if (!source || source.isUnsure) return false;
+    return everywhere(source).every((producer) => producer.paused === paused);
+  }
+
   /** In all branches at once. @throws BedsideError `not-found`, `media-unavailable` */
   async setPaused(id: ProducerId, paused: boolean): Promise<void> {
     const source = this.#sources.get(id);
     if (!source) throw new BedsideError('not-found');
+    source.isUnsure = true;
     // Also where it seems to be so: an earlier call that got no answer may still arrive.
-    const set = [source.producer, ...source.copies.values()].map((producer) =>
+    const set = everywhere(source).map((producer) =>
       paused ? producer.pause() : producer.resume(),
     );
     await call(Promise.all(set), this.#deadlineMs);
+    source.isUnsure = false;
   }
 
   /** The branch is closed, or about to be: nothing leads there any more. */
@@ -137,3 +148,5 @@ export class Sources {
     if (index !== -1) this.#joins.splice(index, 1);
   }
 }
+
+const everywhere = ({ producer, copies }: Spread) => [producer, ...copies.values()];

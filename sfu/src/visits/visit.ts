@@ -10,7 +10,6 @@ import {
   LIMITS,
   type PeerId,
   type PeerPlanResult,
-  type PipedProducer,
   type PipeId,
   type ProducerId,
   TransportId,
@@ -23,8 +22,8 @@ import type { CapabilitySets } from '../media/capabilities.ts';
 import type { MediaWorker } from '../workers/media-worker.ts';
 import { Branch } from './branch.ts';
 import { SpeakerDetection } from './detection.ts';
+import { NodePipes } from './node-pipes.ts';
 import { Peer } from './peer.ts';
-import { type PipeOptions, ReceivingPipe, SendingPipe } from './pipe.ts';
 import { ScoreBook } from './scores.ts';
 import { type Source, Sources } from './sources.ts';
 
@@ -50,6 +49,7 @@ export interface VisitOptions {
   onPeers: (difference: number) => void;
   onTransportState: (payload: ControlEventPayload<'transport-state'>) => void;
   onSpeaker: (payload: ControlEventPayload<'speaker'>) => void;
+  onPipeSilent: (payload: ControlEventPayload<'pipes-silent'>) => void;
 }
 
 /** A command's request without what only fencing needs. */
@@ -60,9 +60,6 @@ interface Member {
   readonly peer: Peer;
   readonly branch: Branch;
 }
-
-/** A node has one end of each pipe; while they are replaced there are twice as many. */
-const PIPES_OF_A_KIND = LIMITS.nodesPerVisit * 2;
 
 interface Planned {
   readonly member: Member;
@@ -94,17 +91,24 @@ export class Visit {
   readonly #detection: SpeakerDetection;
   /** The branch that detection listens in. */
   #listening: Branch | undefined;
-  readonly #sending = new Map<PipeId, SendingPipe>();
-  readonly #receiving = new Map<PipeId, ReceivingPipe>();
+  readonly #nodePipes: NodePipes;
   #closed = false;
 
   private constructor(options: VisitOptions) {
-    const { key, deadlineMs, onSpeaker } = options;
+    const { key, deadlineMs, onPipeSilent, onSpeaker, pipes, room } = options;
     this.key = key;
     this.#options = options;
     this.#sources = new Sources(deadlineMs);
     this.#detection = new SpeakerDetection(deadlineMs, (producerId) => {
       if (!this.closed) onSpeaker({ visit: key, producerId });
+    });
+    this.#nodePipes = new NodePipes({
+      settings: pipes,
+      deadlineMs,
+      sources: this.#sources,
+      room,
+      onSource: (id, source) => this.#addSource(id, source),
+      onSilent: (pipe) => onPipeSilent({ visit: key, pipes: [pipe] }),
     });
   }
 
@@ -140,11 +144,11 @@ export class Visit {
 
   /** Between workers, and to and from other nodes. */
   get piped(): { local: Piped; remote: Piped } {
-    const received = [...this.#receiving.values()].map(({ producerIds }) => producerIds.length);
+    const received = this.#nodePipes.receives.map(({ producers }) => producers.length);
     return {
       local: { pipes: this.#sources.pipes, producers: this.#sources.copies },
       remote: {
-        pipes: this.#sending.size + this.#receiving.size,
+        pipes: this.#nodePipes.size,
         producers: received.reduce((sum, count) => sum + count, 0),
       },
     };
@@ -226,65 +230,27 @@ export class Visit {
   }
 
   /** @throws BedsideError `invalid-request`, `capacity`, `media-unavailable` */
-  async sendPipe({ pipe, producers }: Args<'send-pipe'>): Promise<ControlResponse<'send-pipe'>> {
-    if (this.#receiving.has(pipe)) throw new BedsideError('invalid-request', { field: 'pipe' });
-    const outgoing = new Map<ProducerId, Source>();
-    for (const id of producers) {
-      const source = this.#sources.get(id);
-      if (source) outgoing.set(id, source);
+  async sendPipe(request: Args<'send-pipe'>): Promise<ControlResponse<'send-pipe'>> {
+    try {
+      return await this.#nodePipes.send(request, this.#home);
+    } finally {
+      this.#tidy(this.#branches[0]);
     }
-    const home = this.#home;
-    let sending = this.#sending.get(pipe);
-    const added = outgoing.size - (sending?.producerIds.length ?? 0);
-    if (added > this.#options.room(home.worker)) throw new BedsideError('capacity');
-    if (!sending) {
-      if (this.#sending.size >= PIPES_OF_A_KIND) throw new BedsideError('capacity');
-      sending = await SendingPipe.open(this.#pipeOptions);
-      this.#sending.set(pipe, sending);
-    }
-    await this.#sources.bring(outgoing.keys(), home);
-    const carried = await sending.carry(outgoing);
-    this.#tidy(home);
-    return { end: sending.end, producers: carried };
   }
 
   /** @throws BedsideError `invalid-request`, `conflict`, `forbidden`, `capacity`, `media-unavailable` */
-  async receivePipe(request: Args<'receive-pipe'>): Promise<ControlResponse<'receive-pipe'>> {
-    const { pipe, end, producers } = request;
-    if (this.#sending.has(pipe)) throw new BedsideError('invalid-request', { field: 'pipe' });
-    let receiving = this.#receiving.get(pipe);
-    for (const { producerId } of producers) {
-      const present = this.#sources.get(producerId);
-      if (present && present.from !== receiving) {
-        throw new BedsideError('invalid-request', { field: 'producers' });
-      }
-    }
-    if (receiving) await receiving.connect(end);
-    else {
-      if (this.#receiving.size >= PIPES_OF_A_KIND) throw new BedsideError('capacity');
-      receiving = await ReceivingPipe.open(end, this.#pipeOptions);
-      this.#receiving.set(pipe, receiving);
-    }
-    receiving.retain(producers);
-    for (const piped of new Map(producers.map((one) => [one.producerId, one])).values()) {
-      await this.#receive(receiving, piped);
-    }
-    return { end: receiving.end };
+  receivePipe(request: Args<'receive-pipe'>): Promise<ControlResponse<'receive-pipe'>> {
+    return this.#nodePipes.receive(request, this.#home);
   }
 
   /** @throws BedsideError `not-found`, `conflict`, `forbidden`, `invalid-request`, `media-unavailable` */
   async connectPipe({ pipe, end }: Args<'connect-pipe'>): Promise<void> {
-    const sending = this.#sending.get(pipe);
-    if (!sending) throw new BedsideError('not-found', { field: 'pipe' });
-    await sending.connect(end);
+    await this.#nodePipes.connect(pipe, end);
   }
 
   closePipe(pipe: PipeId): void {
-    this.#sending.get(pipe)?.close();
-    this.#sending.delete(pipe);
-    this.#receiving.get(pipe)?.close();
-    this.#receiving.delete(pipe);
-    this.#tidy(this.#home);
+    this.#nodePipes.close(pipe);
+    this.#tidy(this.#branches[0]);
   }
 
   /** @param from peers to pass over; a page ends before the consumers are too many for one message */
@@ -302,7 +268,8 @@ export class Visit {
     }
     const rest = next < this.#members.size ? { next } : {};
     if (from > 0) return { ...rest, peers };
-    return { ...rest, sends: listed(this.#sending), receives: listed(this.#receiving), peers };
+    const { sends, receives } = this.#nodePipes;
+    return { ...rest, sends, receives, peers };
   }
 
   /**
@@ -315,11 +282,7 @@ export class Visit {
     const members = [...this.#members].filter(([, member]) => member.branch === branch);
     for (const [id] of members) this.#members.delete(id);
     this.#options.onPeers(-members.length);
-    const pipes = branch === this.#home ? [...this.#sending.keys(), ...this.#receiving.keys()] : [];
-    for (const pipe of pipes) {
-      this.#sending.delete(pipe);
-      this.#receiving.delete(pipe);
-    }
+    const pipes = branch === this.#home ? this.#nodePipes.leave() : [];
     this.#leave(branch);
     return { peers: members.map(([id]) => id), pipes };
   }
@@ -335,7 +298,9 @@ export class Visit {
     const home = this.#home;
     await this.#detection.open(home);
     const { observed } = this.#sources;
-    await Promise.all(observed.map((id) => this.#observe(id)));
+    const outcomes = await Promise.allSettled(observed.map((id) => this.#observe(id)));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
     if (home === this.#home) this.#listening = home;
   }
 
@@ -345,8 +310,7 @@ export class Visit {
     this.#closed = true;
     this.#options.onPeers(-this.#members.size);
     this.#members.clear();
-    this.#sending.clear();
-    this.#receiving.clear();
+    this.#nodePipes.leave();
     for (const branch of [...this.#branches]) this.#leave(branch);
   }
 
@@ -355,11 +319,6 @@ export class Visit {
     const [home] = this.#branches;
     if (!home) throw new BedsideError('media-unavailable');
     return home;
-  }
-
-  get #pipeOptions(): PipeOptions {
-    const { pipes, deadlineMs } = this.#options;
-    return { router: this.#home.router, settings: pipes, deadlineMs };
   }
 
   #member(id: PeerId): Member {
@@ -435,11 +394,11 @@ export class Visit {
     const brought = new Map(
       [...wanted].map(([branch, ids]) => [branch, this.#sources.bring(ids, branch)]),
     );
-    const outcomes = await Promise.allSettled([
-      ...planned.map(({ member, flows }) =>
-        member.peer.applyFlows(flows, brought.get(member.branch)),
-      ),
-    ]);
+    // Waited for where something new waits for it.
+    for (const bringing of brought.values()) bringing.catch(() => {});
+    const outcomes = await Promise.allSettled(
+      planned.map(({ member, flows }) => member.peer.applyFlows(flows, brought.get(member.branch))),
+    );
     const results = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     const failed = outcomes.find((one) => one.status === 'rejected');
     // Nobody hears of these results: the repeat has to name it all.
@@ -460,14 +419,6 @@ export class Visit {
       });
     transport.on('icestatechange', report);
     transport.on('dtlsstatechange', report);
-  }
-
-  async #receive(receiving: ReceivingPipe, piped: PipedProducer): Promise<void> {
-    const { producerId, paused, observed } = piped;
-    if (this.#sources.get(producerId)) return this.#sources.setPaused(producerId, paused);
-    const branch = this.#home;
-    const producer = await receiving.produce(piped);
-    await this.#addSource(producerId, { producer, branch, from: receiving, observed });
   }
 
   /** Where it throws, the producer is closed again: the repeat has to do it all. */
@@ -492,8 +443,8 @@ export class Visit {
   }
 
   /** Closes what was brought to this branch and is not needed there any more, and the branch where it is not. */
-  #tidy(branch: Branch): void {
-    if (!this.#branches.includes(branch)) return;
+  #tidy(branch: Branch | undefined): void {
+    if (!branch || !this.#branches.includes(branch)) return;
     const isHome = branch === this.#home;
     const members = [...this.#members.values()].filter((member) => member.branch === branch);
     if (!isHome && members.length === 0) {
@@ -502,7 +453,7 @@ export class Visit {
     }
     this.#sources.tidy(branch, (id) => {
       if (isHome && this.#sources.get(id)?.observed) return true;
-      if (isHome && [...this.#sending.values()].some((pipe) => pipe.carries(id))) return true;
+      if (isHome && this.#nodePipes.carries(id)) return true;
       return members.some(({ peer }) => peer.hears(id));
     });
   }
@@ -517,6 +468,3 @@ export class Visit {
     branch.close();
   }
 }
-
-const listed = (pipes: ReadonlyMap<PipeId, SendingPipe | ReceivingPipe>) =>
-  [...pipes].map(([pipe, { producerIds }]) => ({ pipe, producers: producerIds }));
