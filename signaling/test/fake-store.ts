@@ -1,4 +1,4 @@
-import { BedsideError, type VisitKey } from '@bedside/protocol';
+import { BedsideError, type GatewayId, type VisitKey } from '@bedside/protocol';
 import type { Commit, Lease, VisitStore } from '../src/store/store.ts';
 import type { LedgerEvent, Media, Said, Visit } from '../src/visit/state.ts';
 
@@ -14,6 +14,8 @@ export class FakeStore implements VisitStore {
   readonly released: VisitKey[] = [];
   readonly deadlines = new Map<VisitKey, number>();
   left: VisitKey[] = [];
+  /** What other gateways left. */
+  readonly leftBy = new Map<GatewayId, VisitKey[]>();
   /** Runs before each call; what it throws fails the call. */
   before: (
     call: 'acquire' | 'read' | 'commit' | 'release' | 'expect' | 'overdue' | 'abandoned',
@@ -125,5 +127,22 @@ export class FakeStore implements VisitStore {
   async abandoned(): Promise<VisitKey[]> {
     await this.before('abandoned');
     return this.left;
+  }
+
+  async visitsOf(gateway: GatewayId): Promise<VisitKey[]> {
+    await this.before('abandoned');
+    return this.leftBy.get(gateway) ?? [];
+  }
+
+  async untrack(gateway: GatewayId, key: VisitKey): Promise<void> {
+    const left = this.leftBy.get(gateway) ?? [];
+    this.leftBy.set(
+      gateway,
+      left.filter((each) => each !== key),
+    );
+  }
+
+  async lost(key: VisitKey): Promise<void> {
+    this.released.push(key);
   }
 }

@@ -888,6 +888,8 @@ export class VisitActor {
     this.#shut();
     for (const { outbox } of this.#sessions.values()) outbox?.close('moved', RESYNC_MIN_MS);
     this.#writer.discard();
+    const { store, key } = this.#options;
+    store.lost(key).catch(() => {});
     this.#options.log.warn({ visit: this.#options.key }, 'another gateway owns this visit now');
     this.#ended();
   }

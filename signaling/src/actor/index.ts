@@ -3,6 +3,7 @@ import { type Clock, type ControlSettings, type Member, systemClock } from '@bed
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { answers } from '../cluster/answers.ts';
+import { Inheritance } from '../cluster/inheritance.ts';
 import type { NodeReport } from '../nodes/client.ts';
 import { Nodes } from '../nodes/nodes.ts';
 import type { CallDesk, Clinics, GuestTokens, Visits, VisitTelemetry } from '../ports.ts';
@@ -68,7 +69,10 @@ export function createVisits(
     log,
     telemetry,
     onAvailable: () => void registry.redisReturned(),
-    onView: (view) => nodes.meet(view),
+    onView: (view) => {
+      nodes.meet(view);
+      inheritance.meet(view);
+    },
   });
   const onReport = (report: NodeReport) => registry.report(report);
   const nodes = new Nodes({
@@ -93,6 +97,13 @@ export function createVisits(
     seal: new Seal(secret),
     graceMs,
   });
+  const inheritance = new Inheritance({
+    self: gatewayId,
+    store,
+    clock,
+    answers,
+    adopt: (key) => registry.adopt(key),
+  });
   const watch = new DeadlineWatch({ store, clock, look: (key) => registry.look(key) });
   return {
     connect: (identity, link, sessionId) => registry.connect(identity, link, sessionId),
@@ -113,6 +124,7 @@ export function createVisits(
     },
     stop: async (deadlineMs) => {
       watch.stop();
+      inheritance.stop();
       await registry.stop(deadlineMs);
       await store.stop();
       nodes.close();

@@ -155,17 +155,19 @@ export class VisitRegistry implements Visits {
     }
     this.#mustRecover = false;
     // What can't be opened is another gateway's by now, or is opened when somebody comes.
-    await inParallel(keys, (key) =>
-      this.#open(key).then(
-        (actor) => actor.settle(),
-        () => {},
-      ),
-    );
+    await inParallel(keys, (key) => this.adopt(key).catch(() => {}));
   }
 
   /** Has what is due in a visit happened. @throws BedsideError `moved` where another gateway has it, and does that */
   look(key: VisitKey): Promise<void> {
     return this.#with(key, (actor) => actor.look());
+  }
+
+  /** Takes up a visit whose gateway is gone. @throws BedsideError `moved` where another one has it */
+  async adopt(key: VisitKey): Promise<void> {
+    if (this.#stopped) return;
+    const actor = await this.#open(key);
+    await actor.settle();
   }
 
   report(report: NodeReport): void {

@@ -98,6 +98,12 @@ export interface VisitStore {
   overdue(): Promise<VisitKey[]>;
   /** The visits that an earlier boot of this gateway had open when it died. */
   abandoned(): Promise<VisitKey[]>;
+  /** The visits that a gateway has open, or had when it died; some may be another's by now. */
+  visitsOf(gateway: GatewayId): Promise<VisitKey[]>;
+  /** That gateway has the visit open no more. */
+  untrack(gateway: GatewayId, key: VisitKey): Promise<void>;
+  /** Another gateway owns the visit that this one had open. */
+  lost(key: VisitKey): Promise<void>;
 }
 
 export interface RedisStoreOptions {
@@ -212,6 +218,7 @@ export class RedisStore implements VisitStore {
       this.#options.log.warn({ gateway }, 'a visit is taken over from a gateway that is gone');
       reply = await this.#tryAcquire(key, keepers, epoch, count);
       if (reply[0] === 'owned') throw movedTo(reply[1]);
+      void this.untrack(gateway as GatewayId, key).catch(() => {});
     }
     const [, epoch, snapshot, said, owner, last, before] = reply;
     let visit: Visit | undefined;
@@ -304,9 +311,7 @@ export class RedisStore implements VisitStore {
     // Where the visit was opened again meanwhile, that is what is tracked.
     if (this.#unreleased.get(key) !== epoch) return;
     this.#unreleased.delete(key);
-    await this.#calls.call('untrack', () =>
-      this.#options.redis.srem(gatewayKeys(this.#options.gatewayId).visits, key),
-    );
+    await this.untrack(this.#options.gatewayId, key);
   }
 
   async expect(key: VisitKey, epoch: number, at: number | undefined): Promise<void> {
@@ -330,11 +335,26 @@ export class RedisStore implements VisitStore {
     return z.array(text).parse(reply) as VisitKey[];
   }
 
-  async abandoned(): Promise<VisitKey[]> {
+  abandoned(): Promise<VisitKey[]> {
+    return this.visitsOf(this.#options.gatewayId);
+  }
+
+  async visitsOf(gateway: GatewayId): Promise<VisitKey[]> {
     const keys = await this.#calls.call('abandoned', () =>
-      this.#options.redis.smembers(gatewayKeys(this.#options.gatewayId).visits),
+      this.#options.redis.smembers(gatewayKeys(gateway).visits),
     );
     return keys as VisitKey[];
+  }
+
+  async untrack(gateway: GatewayId, key: VisitKey): Promise<void> {
+    await this.#calls.call('untrack', () =>
+      this.#options.redis.srem(gatewayKeys(gateway).visits, key),
+    );
+  }
+
+  async lost(key: VisitKey): Promise<void> {
+    // Where it was opened again meanwhile, that is what is tracked.
+    if (this.#held.delete(key)) await this.untrack(this.#options.gatewayId, key);
   }
 
   async #tryAcquire(

@@ -62,6 +62,13 @@ function stopGateway({ world, hosts }: Stage): void {
 function killGateway({ world, hosts }: Stage): void {
   const host = world.random.pick(hosts);
   if (host.life.process.killed) return;
+  // One may be gone for good.
+  const isLast = hosts.some(({ life }) => life.process.killed);
+  if (!isLast && world.random.chance(0.3)) {
+    world.note(`${host.id} is killed for good`);
+    host.kill();
+    return;
+  }
   const ms = world.random.within(100, 15_000);
   world.note(`${host.id} is killed for ${ms} ms`);
   host.kill();

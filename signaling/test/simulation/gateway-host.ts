@@ -3,6 +3,7 @@ import type { GatewayId } from '@bedside/protocol';
 import { type Level, pino } from 'pino';
 import { DeadlineWatch } from '../../src/actor/deadline-watch.ts';
 import { VisitRegistry } from '../../src/actor/registry.ts';
+import { Inheritance } from '../../src/cluster/inheritance.ts';
 import { Seal } from '../../src/store/kept.ts';
 import { RedisStore } from '../../src/store/store.ts';
 import { FakeClinics } from '../fake-clinics.ts';
@@ -103,16 +104,18 @@ export class GatewayHost {
         },
       }),
     );
+    const answers = (address: string) => this.#asks(process, gateways.get(address));
     const store = new RedisStore({
       redis: redis.client,
       gatewayId: this.id,
       boot,
       self: () => memberOf(this.id, boot, this.address),
-      answers: (address) => this.#asks(process, gateways.get(address)),
+      answers,
       clock,
       log,
       telemetry,
       onAvailable: () => void visits.redisReturned(),
+      onView: (view) => inheritance.meet(view),
     });
     redis.onReconnected = () => store.reconnected();
     const nodes = new NodeLinks(process, this.id, hosts, (report) => visits.report(report));
@@ -128,6 +131,13 @@ export class GatewayHost {
       calls: clinics,
       seal: new Seal('a-secret-of-all-gateways-for-tests-01'),
       graceMs: GRACE_MS,
+    });
+    const inheritance = new Inheritance({
+      self: this.id,
+      store,
+      clock,
+      answers,
+      adopt: (key) => visits.adopt(key),
     });
     const watch = new DeadlineWatch({ store, clock, look: (key) => visits.look(key) });
     void store.start().then(async () => {
