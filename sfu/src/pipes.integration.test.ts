@@ -8,7 +8,14 @@ import {
 } from '@bedside/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { BedsideNode } from './node.ts';
-import { arrives, join, joinShowing, staysSilent, visitWithTalker } from './testing/media.ts';
+import {
+  arrives,
+  join,
+  joinShowing,
+  standStill,
+  staysSilent,
+  visitWithTalker,
+} from './testing/media.ts';
 import {
   closeAll,
   flow,
@@ -113,6 +120,26 @@ describe('a visit on two nodes', () => {
     await arrives(listener.packets);
   });
 
+  test('a pause that got no answer in time is not taken for known: it may still come', async () => {
+    const { nodes, origin, other } = await twoNodes({
+      BEDSIDE_WATCHDOG_HUNG_MS: '20000',
+      BEDSIDE_MEDIA_DEADLINE_MS: '100',
+    });
+    const { scope, producerId } = await visitWithTalker(origin);
+    const { id, sent } = await pipe(origin, other, scope, [producerId]);
+    const listener = await join(other, scope, [producerId]);
+    await listener.connected();
+    const again = () => other.call('receive-pipe', { ...scope, pipe: id, ...sent });
+    const goOn = standStill(nodes[1], 0);
+    const unavailable = { code: 'media-unavailable' };
+    const pausing = other.call('pause-producer', { ...scope, producerId, paused: true });
+    await expect(pausing).rejects.toMatchObject(unavailable);
+    await expect(again()).rejects.toMatchObject(unavailable);
+    goOn();
+    await again();
+    await arrives(listener.packets);
+  });
+
   test('a repeat changes nothing', async () => {
     const { nodes, origin, other, scope, producerId, id, sent, received, listener } =
       await visitOnTwoNodes();
@@ -170,7 +197,7 @@ describe('a visit on two nodes', () => {
     await arrives(again.packets);
   });
 
-  test('what goes through a pipe to where nobody is any more is noticed, and said once', async () => {
+  test('what goes through a pipe to where nobody is any more is noticed', async () => {
     const { origin, other } = await twoNodes({ BEDSIDE_PIPE_SILENCE_MS: '400' });
     const { scope, producerId } = await visitWithTalker(origin);
     const { id } = await pipe(origin, other, scope, [producerId]);

@@ -3,6 +3,7 @@ import type { PeerId, ProducerId, TransportParameters, VisitKey } from '@bedside
 import { expect } from 'vitest';
 import { MediaTransport } from '../../../load-tests/native/media-transport.ts';
 import { asksForKeyFrame, isRtcp, readRtp, writeRtp } from '../../../load-tests/native/rtp.ts';
+import type { BedsideNode } from '../node.ts';
 import {
   flow,
   newPeer,
@@ -106,6 +107,16 @@ export async function joinTalking(
 export async function visitWithTalker(gateway: TestGateway, level?: () => number) {
   const scope = { visit: newVisit(), epoch: 1 };
   return { scope, ...(await joinTalking(gateway, scope, level)) };
+}
+
+/** Stops a worker, until what it returns is called, or the test is over. */
+export function standStill(node: BedsideNode | undefined, worker: number): () => void {
+  const pid = node?.workerPids[worker];
+  if (pid === undefined) throw new Error('no such worker');
+  const goOn = () => void process.kill(pid, 'SIGCONT');
+  open.push(goOn);
+  process.kill(pid, 'SIGSTOP');
+  return goOn;
 }
 
 const LAYERS = [0, 1, 2];
