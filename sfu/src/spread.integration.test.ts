@@ -7,6 +7,7 @@ import {
   joinShowing,
   joinTalking,
   type Scope,
+  standStill,
   staysSilent,
   visitWithTalker,
 } from './testing/media.ts';
@@ -16,7 +17,6 @@ import {
   metric,
   newProducer,
   newVisit,
-  open,
   startNode,
   TestGateway,
 } from './testing.ts';
@@ -35,15 +35,6 @@ const routers = (node: BedsideNode) => metric(node, 'bedside_node_routers');
 async function consumersAt(node: BedsideNode, worker: number): Promise<number> {
   const metric = await node.metrics.registry.getSingleMetric('bedside_node_consumers')?.get();
   return metric?.values.find(({ labels }) => labels.worker === worker)?.value ?? 0;
-}
-
-/** Until what it returns is called, or the test is over. */
-function standStill(node: BedsideNode, worker: number): () => void {
-  const pid = node.workerPids[worker] ?? -1;
-  const goOn = () => void process.kill(pid, 'SIGCONT');
-  open.push(goOn);
-  process.kill(pid, 'SIGSTOP');
-  return goOn;
 }
 
 const killWorker = (node: BedsideNode, worker: number) =>

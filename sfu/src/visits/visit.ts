@@ -331,7 +331,7 @@ export class Visit {
     peer: id,
     rtpCapabilities,
     flows,
-    lastResort = false,
+    lastResort = true,
   }: Args<'open-peer'>): Promise<Member> {
     const { capabilities, deadlineMs, mayOpenPeer, room } = this.#options;
     const checked = capabilities.checked(rtpCapabilities);
