@@ -182,8 +182,9 @@ export const controlCommands = {
       rtpCapabilities: RtpCapabilities,
       flows,
       /**
-       * There is no other node for it. Without it a node that has its share of a large visit says
-       * `capacity`, and keeps room for what those who are there will receive of those to come.
+       * There is no other node for it. Where there is, a node that has its share of a large visit says
+       * `capacity`, and keeps room for what those who are there will receive of those to come. Gateways
+       * that ask nobody else do not say it.
        */
       lastResort: z.optional(z.boolean()),
     }),

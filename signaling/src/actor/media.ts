@@ -300,7 +300,7 @@ export class VisitMedia {
       peer,
       rtpCapabilities,
       flows: flows.map(({ flow }) => flow),
-      ...(lastResort ? { lastResort } : {}),
+      lastResort,
     });
     const { sendTransport, recvTransport, consumers, refused } = answer;
     this.#refused(participant, refused);
