@@ -8,6 +8,7 @@ import { Cluster } from './drills/cluster.ts';
 import { type Felt, type Report, runDrill } from './drills/drill.ts';
 import { type IdleReport, roomFor, runIdleSockets } from './drills/idle-sockets.ts';
 import { Checkout } from './lib/checkout.ts';
+import { settledBytes } from './lib/processes.ts';
 import { record, table } from './lib/results.ts';
 import { percentile } from './lib/statistics.ts';
 import { releaseMedia } from './native/media-transport.ts';
@@ -59,7 +60,7 @@ function textOf(name: string, { what, lastsMs }: Drill, report: Report): string 
     '',
     ...report.notes,
     `Packets of sound that were lost to listeners at what was struck: **${report.packets.lost}** of ${report.packets.sent}. Visits at another node in the end: ${report.moved}.`,
-    `The process that measures stood still for up to ${Math.round(report.ownMs)} ms meanwhile. Visits affected (over 200 ms): ${affected}. Participants who set up media anew: ${rejoined}. Flows that had not come back half a minute after the fault's time: ${report.notBack}; once it was mended: ${report.neverBack}. Participants whose session ended: ${report.gone}. ` +
+    `The process that measures stood still for up to ${Math.round(report.ownMs)} ms meanwhile. Visits affected (over ${report.noticedMs} ms): ${affected}. Participants who set up media anew: ${rejoined}. Flows that had not come back half a minute after the fault's time: ${report.notBack}; once it was mended: ${report.neverBack}. Participants whose session ended: ${report.gone}. ` +
       `Commands at what was struck, slowest of each visit, ms: ${spread(commands.slowest)}; in all ${commands.acknowledged} acknowledged, ${commands.refused} refused, **${commands.lost} lost**. ` +
       `Left over at the nodes: ${inAll(report.leaks)} with the visits there, ${inAll(report.leftBehind)} after them; at the gateways ${report.leftAtGateways}, and ${report.keysLeft} keys in Redis.`,
   ].join('\n');
@@ -101,7 +102,13 @@ const run = (name: string): Promise<string> => {
   if (drill) return runWith(drill, (cluster, earlier) => live(name, drill, cluster, earlier));
   const pages = roomFor(Number(values.pages));
   return runWith({ needs: { isDirect: true } }, async (cluster) =>
-    idleText(await runIdleSockets(cluster, pages, (text) => say(`  ${text}`))),
+    idleText(
+      await runIdleSockets(cluster, {
+        pages,
+        memoryOf: async (pid) => (await settledBytes({ of: [pid] })).of,
+        say: (text) => say(`  ${text}`),
+      }),
+    ),
   );
 };
 

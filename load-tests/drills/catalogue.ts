@@ -60,6 +60,17 @@ async function renewed(victim: DrillNode | DrillGateway, root?: string): Promise
   await victim.start();
 }
 
+/** A node is killed with about half of so many visits. */
+const killedWith = (visits: number, everyMs: number): Drill => ({
+  what: `A node is killed with about half of ${visits} visits on it; packets come ${everyMs} ms apart`,
+  scope: 'node',
+  lastsMs: 10_000,
+  visits,
+  everyMs,
+  strike: ({ node }) => node.kill(),
+  mend: ({ node }) => node.start(),
+});
+
 /** Every drill, by name. */
 export const DRILLS: Readonly<Record<string, Drill>> = {
   'kill-worker': {
@@ -257,13 +268,6 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
       return `${alive.length} of ${all.length} processes lived, and ${saying.length} of them said on standard error that lines of the log are lost.`;
     },
   },
-  mass: {
-    what: 'A node is killed with many visits on it',
-    scope: 'node',
-    lastsMs: 10_000,
-    visits: 100,
-    everyMs: 100,
-    strike: ({ node }) => node.kill(),
-    mend: ({ node }) => node.start(),
-  },
+  mass: killedWith(100, 200),
+  'mass-200': killedWith(200, 400),
 };

@@ -118,6 +118,12 @@ export class DrillGateway extends Victim {
     return tcpPortsOf(this.pid).has(port);
   }
 
+  /** To how many nodes it has a link. */
+  async nodes(): Promise<number> {
+    const samples = await scrape(this.#member.opsUrl);
+    return sum(samples, 'bedside_gateway_node_links', { state: 'connected' });
+  }
+
   /** What of its sockets, visits and participants is there. */
   async holds(): Promise<Record<'sockets' | 'visits' | 'participants', number>> {
     const samples = await scrape(this.#member.opsUrl);

@@ -7,12 +7,14 @@ import { CountedCommands, numberIn } from './counted-commands.ts';
 import { Gaps } from './gaps.ts';
 import { Losses } from './losses.ts';
 
-/** Silence of a flow that a participant notices. */
+/** Silence of a flow that a participant notices; of so many packets, where they are far apart. */
 const NOTICED_MS = 200;
+const NOTICED_PACKETS = 3;
 /** Before the fault: what this machine does by itself. */
 const BEFORE_MS = 3_000;
-/** A flow that was silent for no longer is there. */
+/** A flow that was silent for no longer is there; or for so many packets, where they are far apart. */
 const ALIVE_MS = 500;
+const ALIVE_PACKETS = 6;
 const HEALED_DEADLINE_MS = 30_000;
 const LEAK_DEADLINE_MS = 60_000;
 /** Between two commands of a visit; where there are many, of each more. */
@@ -41,6 +43,7 @@ export interface Report {
   readonly struck: number;
   /** Visits in which somebody missed sound or picture for long enough to notice. */
   readonly affected: number;
+  readonly noticedMs: number;
   readonly before: Felt;
   /** From the fault until it was mended, at what was struck and elsewhere. */
   readonly atFault: Felt;
@@ -157,11 +160,13 @@ async function run(
       some.flatMap((visit) => flowsOf(visit, source).map((flow) => gaps.longest(flow, now)));
     return { sound: of('microphone'), picture: of('camera') };
   };
+  const noticedMs = Math.max(NOTICED_MS, NOTICED_PACKETS * (drill.everyMs ?? 0));
+  const aliveMs = Math.max(ALIVE_MS, ALIVE_PACKETS * (drill.everyMs ?? 0));
   const silentFlows = () => {
     const now = performance.now();
     return visits
       .flatMap((visit) => [...flowsOf(visit, 'microphone'), ...flowsOf(visit, 'camera')])
-      .filter((flow) => gaps.silent(flow, now) > ALIVE_MS)
+      .filter((flow) => gaps.silent(flow, now) > aliveMs)
       .map((flow) => `${flow}: ${Math.round(gaps.silent(flow, now))} ms`);
   };
   const heard = () =>
@@ -218,7 +223,7 @@ async function run(
   const now = performance.now();
   const affected = visits.filter((visit) =>
     [...flowsOf(visit, 'microphone'), ...flowsOf(visit, 'camera')].some(
-      (flow) => gaps.longest(flow, now) > NOTICED_MS,
+      (flow) => gaps.longest(flow, now) > noticedMs,
     ),
   ).length;
 
@@ -251,6 +256,7 @@ async function run(
     visits: visitCount,
     struck: struck.length,
     affected,
+    noticedMs,
     before,
     atFault,
     elsewhere,
@@ -341,12 +347,14 @@ async function settled<Counted extends Record<string, number>>(
 
 /** Of the commands that were acknowledged, how many the visits do not show. */
 async function lostCommands(cluster: Cluster, visits: readonly LiveVisit[]): Promise<number> {
-  const lost = await eachOf(visits, WIDTH, async ({ id, commands }) => {
+  const lost = await eachOf(visits, WIDTH, async ({ id, callers, commands }) => {
     const onlooker = await cluster.visitor({ url: cluster.url }, id, 'onlooker');
     const { visit } = await onlooker.command('join', {
       rtpCapabilities: onlooker.welcome.rtpCapabilities,
     });
     const there = visit.participants.find(({ participantId }) => participantId === SPEAKER);
+    // What a participant said of themselves goes with them.
+    if (!callers.every(({ isConnected }) => isConnected)) return 0;
     await onlooker.command('leave', {});
     onlooker.close();
     return Math.max(0, commands.acknowledged - numberIn(there?.speaks));

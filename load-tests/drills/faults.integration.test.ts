@@ -4,6 +4,8 @@ import { until } from '../lib/wait.ts';
 import { Caller } from '../native/caller.ts';
 import { Cluster, type DrillGateway, type DrillNode } from './cluster.ts';
 import { CountedCommands, numberIn } from './counted-commands.ts';
+import { runIdleSockets } from './idle-sockets.ts';
+import { Losses } from './losses.ts';
 
 const NAMES = ['patient', 'provider', 'interpreter'] as const;
 type Name = (typeof NAMES)[number];
@@ -18,6 +20,7 @@ let rejoined: Name[];
 let callers: Map<Name, Caller>;
 /** Packets that came, by listener, speaker and source. */
 const packets = new Map<string, number>();
+let losses: Losses;
 
 beforeAll(async () => {
   cluster = await Cluster.start({ gateways: 2, nodes: 2 });
@@ -32,6 +35,7 @@ beforeEach(() => {
   rejoined = [];
   callers = new Map();
   packets.clear();
+  losses = new Losses();
 });
 
 afterEach(async () => {
@@ -44,8 +48,9 @@ async function enter(...names: Name[]): Promise<void> {
     const caller = await Caller.enter({
       url: cluster.url,
       token,
-      onArrival(from, source) {
+      onArrival(from, source, _at, number) {
         const key = `${name} < ${from} ${source}`;
+        losses.arrived(key, number);
         packets.set(key, (packets.get(key) ?? 0) + 1);
       },
       onMediaLost: () => rejoined.push(name),
@@ -136,6 +141,47 @@ test('a node is killed: all hear and see each other again at the other one, wher
   await emptied(here);
 });
 
+test('a node is drained: not a packet of sound or picture is missing, nobody sets up media anew, and all of it is at the other one', async () => {
+  await enter('patient', 'provider');
+  const media = (['microphone', 'camera'] as const).flatMap((source) =>
+    bothWays('patient', 'provider', source),
+  );
+  await arrive(...media);
+  const { here, there } = nodes();
+  for (let round = 0; round < 2; round += 1) {
+    losses.begin();
+    const [from, to] = round === 0 ? [here, there] : [there, here];
+    await cluster.drain(from, true);
+    await emptied(from);
+    await arrive(...media);
+    expect(media.map((flow) => losses.lost(flow))).toEqual([0, 0, 0, 0]);
+    for (const caller of callers.values()) expect(caller.node).toBe(to.host);
+    await cluster.drain(from, false);
+  }
+  expect(rejoined).toEqual([]);
+});
+
+test('the gateway of a visit alone does not get through to its node: the visit goes to the other one, that of the other gateway stays', async () => {
+  await enter('patient', 'provider');
+  const media = bothWays('patient', 'provider', 'microphone');
+  await arrive(...media);
+  const { here, there } = nodes();
+  const { owner: cutOff } = await owner();
+  const sees = cluster.gateways.find(({ id }) => id !== cutOff.id) ?? cutOff;
+  const links = () => Promise.all([cutOff, sees].map((gateway) => gateway.nodes()));
+  here.way.partition((port) => cutOff.owns(port));
+  await until(
+    'the visit to be elsewhere',
+    async () => [...callers.values()].map(({ node }) => node),
+    (at) => at.every((node) => node === there.host),
+  );
+  expect(await links()).toEqual([1, 2]);
+  await arrive(...media);
+  here.way.heal();
+  await until('both to have both nodes', links, ([one, other]) => one === 2 && other === 2);
+  await emptied(here);
+});
+
 test('a gateway is killed behind the balancer: sound and picture do not stop, the other one takes the visit over, and commands that are under way are carried out', async () => {
   await enter('patient', 'provider');
   const media = (['microphone', 'camera'] as const).flatMap((source) =>
@@ -211,4 +257,11 @@ test('Redis is killed and comes back empty: nobody misses anything, and what was
   await arrive(...media);
   expect(rejoined).toEqual([]);
   await victim.start();
+});
+
+test('the pages of a gateway that is killed are all at the other one, however many', async () => {
+  const pages = 40;
+  const report = await runIdleSockets(cluster, { pages, memoryOf: async () => 0 });
+  expect(report.back).toHaveLength(pages);
+  await cluster.gateways[0]?.start();
 });

@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { settledBytes } from '../lib/processes.ts';
 import { eachOf, until } from '../lib/wait.ts';
 import type { Cluster, DrillGateway } from './cluster.ts';
 import { IdlePage } from './idle-page.ts';
@@ -39,11 +38,17 @@ export function roomFor(pages: number): number {
   return Math.min(pages, Math.floor((open - FILES_BESIDE) / FILES_FOR_A_SOCKET));
 }
 
+export interface IdleOptions {
+  readonly pages: number;
+  /** Of a process, in bytes. */
+  readonly memoryOf: (pid: number) => Promise<number>;
+  readonly say?: (text: string) => void;
+}
+
 /** Pages that do nothing are all at one gateway, which is killed: they come to the other one. */
 export async function runIdleSockets(
   cluster: Cluster,
-  count: number,
-  say: (text: string) => void,
+  { pages: count, memoryOf, say = () => {} }: IdleOptions,
 ): Promise<IdleReport> {
   const [gateway, heir] = cluster.gateways as [DrillGateway, DrillGateway];
   const pages: IdlePage[] = [];
@@ -52,7 +57,7 @@ export async function runIdleSockets(
   let killedAt = Number.POSITIVE_INFINITY;
   const welcomedNow = () => pages.filter(({ isWelcomed }) => isWelcomed).length;
   try {
-    const before = await settledBytes({ gateway: [gateway.pid] });
+    const before = await memoryOf(gateway.pid);
     say(`${count} pages come to one gateway`);
     await eachOf(Array.from({ length: count }), WIDTH, async (_, index) => {
       const visit = `idle-${Math.floor(index / PAGES_OF_A_VISIT)}`;
@@ -81,7 +86,7 @@ export async function runIdleSockets(
     });
     const { sockets } = await gateway.holds();
     if (sockets < count) throw new Error(`only ${sockets} of ${count} pages are at one gateway`);
-    const after = await settledBytes({ gateway: [gateway.pid] });
+    const after = await memoryOf(gateway.pid);
     for (const code of Object.keys(refused)) delete refused[code];
 
     say('the gateway is killed');
@@ -103,7 +108,7 @@ export async function runIdleSockets(
     say(`${there.sockets} pages are at the other gateway`);
     return {
       pages: count,
-      bytesPerPage: (after.gateway - before.gateway) / count,
+      bytesPerPage: (after - before) / count,
       back,
       peak: peakOf(back),
       refused,
