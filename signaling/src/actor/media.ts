@@ -21,26 +21,22 @@ import {
 import type { Clock } from '@bedside/service';
 import type { Logger } from 'pino';
 import type { NodeClient } from '../nodes/client.ts';
-import { place } from '../nodes/placement.ts';
 import { pipesOf } from '../plan/pipes.ts';
 import { type PlannedFlow, plan } from '../plan/plan.ts';
 import type { Effect } from '../visit/decide.ts';
 import { isSame, nodeOfPeer, nodeOfProducer, nodesOf } from '../visit/nodes.ts';
 import { findPresent, type Media, type Visit } from '../visit/state.ts';
 import { type DescribedPipes, VisitPipes } from './pipes.ts';
+import { type PlaceForOne, Places } from './places.ts';
 
 /** Listeners in one `apply-plan`, and not more than LIMITS.consumersPerPage flows: keeps the answer well below the control link's message limit. */
 const LISTENERS_PER_CALL = 16;
 /** What failed at the node is tried again after these delays, with jitter. */
 export const RESYNC_MIN_MS = 500;
 const RESYNC_MAX_MS = 8_000;
-/** Nodes beside those of the visit that are asked to take somebody. */
-const PLACES_TRIED = 3;
-/** A node that was too full for one more is not asked again for as long. */
-const FULL_MS = 5_000;
-/** Nor is one that another of the visit does not reach. */
+/** A node that another one of the visit does not reach takes nobody of it for as long, if others do. */
 const CUT_OFF_MS = 120_000;
-/** Nor is one that had no room for some of what a listener is to receive. */
+/** What a node had no room for it is asked for again after this, with jitter. */
 export const REFUSED_MS = 5_000;
 
 /** What the node made for one endpoint. */
@@ -87,13 +83,6 @@ function batchesOf(listeners: readonly PlannedListener[]): readonly PlannedListe
     batch.push(listener);
   }
   return batches;
-}
-
-/** Where an endpoint may go. */
-export interface PlaceForOne {
-  readonly media: Media;
-  /** Nobody else takes it. */
-  readonly lastResort: boolean;
 }
 
 /** What one node has of the visit. */
@@ -156,11 +145,11 @@ export class VisitMedia {
   /** Who lacks some of the plan, because the node had no room for it. */
   readonly #lacking = new Set<ParticipantId>();
   #cancelLacking: (() => void) | undefined;
-  /** Nodes that had no room, and until when they are not asked again. */
-  readonly #full = new Map<NodeId, number>();
+  readonly places: Places;
 
   constructor(host: MediaHost) {
     this.#host = host;
+    this.places = new Places(host.nodes, host.clock);
     this.#pipes = new VisitPipes({
       scope: this.scope,
       callAt: (media, name, request) => this.callAt(media, name, request),
@@ -175,58 +164,8 @@ export class VisitMedia {
 
   /** What nodes had that came back with nothing is lost, also while the news of it waits in the queue. */
   leaveRebooted(): void {
-    for (const { node, bootId } of this.#nodes)
+    for (const { node, bootId } of this.nodes)
       if ((this.#bootOf({ node, bootId }) ?? bootId) !== bootId) this.#host.mediaLost(node);
-  }
-
-  /**
-   * Where one more endpoint may go, one place after the other as long as each is refused: nodes that the visit
-   * is at, others, and in the end those again that have their share of it, for whatever room is left.
-   * @throws BedsideError `capacity`, `media-unavailable` where there is none at all
-   */
-  *placesForOne(): Generator<PlaceForOne, void, void> {
-    const { clock } = this.#host;
-    const nodes = this.#nodes;
-    for (const media of nodes) {
-      if ((this.#full.get(media.node) ?? 0) > clock.now()) continue;
-      yield { media, lastResort: false };
-      this.#full.set(media.node, clock.now() + FULL_MS);
-    }
-    const linked = this.#host.nodes.linked();
-    const unshared = linked.filter(({ pipes }) => !pipes).map(({ nodeId }) => nodeId);
-    const isShared = nodes.every(({ node }) => !unshared.includes(node));
-    const closed = [...this.#full].filter(([, until]) => until > clock.now());
-    const refused =
-      nodes.length === 0
-        ? []
-        : [...nodes.map(({ node }) => node), ...unshared, ...closed.map(([node]) => node)];
-    for (let tried = 0; isShared && tried < PLACES_TRIED; tried++) {
-      let media: Media;
-      try {
-        media = this.place(refused);
-      } catch (thrown) {
-        if (refused.length === 0) throw thrown;
-        break;
-      }
-      yield { media, lastResort: false };
-      refused.push(media.node);
-    }
-    for (const media of nodes) yield { media, lastResort: true };
-  }
-
-  /** Where a visit goes that is nowhere yet; not to `full` ones. @throws BedsideError `capacity`, `media-unavailable` */
-  place(full: readonly NodeId[] = []): Media {
-    const { nodes } = this.#host;
-    const linked = nodes.linked();
-    const open = full.length === 0 ? linked : linked.filter(({ nodeId }) => !full.includes(nodeId));
-    const placement = place(open, nodes.region, Math.random);
-    if (!placement.ok)
-      throw new BedsideError(full.length > 0 ? 'capacity' : placement.code, {
-        retryAfterMs: 1_000,
-      });
-    const { node } = placement;
-    node.pending += 1;
-    return { node: node.nodeId, bootId: node.bootId };
   }
 
   /**
@@ -235,8 +174,8 @@ export class VisitMedia {
    */
   leave(): boolean {
     const { nodes } = this.#host;
-    const lost = this.#nodes.filter(({ node }) => nodes.isLost(node));
-    if (lost.length === 0 || !place(nodes.linked(), nodes.region, Math.random).ok) return false;
+    const lost = this.nodes.filter(({ node }) => nodes.isLost(node));
+    if (lost.length === 0 || !this.places.isThereAny) return false;
     for (const { node } of lost) this.#host.mediaLost(node);
     return true;
   }
@@ -285,7 +224,7 @@ export class VisitMedia {
     this.#host.nodes.keepVisit(media, this.#host.key);
     const planned = plan(visit);
     const flows = planned.get(participant) ?? [];
-    const isNewNode = !this.#nodes.some((node) => isSame(node, media));
+    const isNewNode = !this.nodes.some((node) => isSame(node, media));
     await this.#pipes.sync(pipesOf(visit, planned)).catch((thrown: unknown) => {
       const error = toBedsideError(thrown);
       // Operators have not let the two nodes talk to each other: the next one, then.
@@ -419,7 +358,7 @@ export class VisitMedia {
     const countAt = ({ node }: Media) =>
       endpointsOf(visit).filter(({ peer }) => nodeOfPeer(visit, peer)?.node === node).length;
     const { node } = countAt(one) < countAt(other) ? one : other;
-    this.#full.set(node, this.#host.clock.now() + CUT_OFF_MS);
+    this.places.avoid(node, CUT_OFF_MS);
     this.#host.mediaLost(node);
   }
 
@@ -607,7 +546,7 @@ export class VisitMedia {
   async #adopt(): Promise<void> {
     this.leave();
     this.leaveRebooted();
-    const nodes = this.#nodes;
+    const nodes = this.nodes;
     if (nodes.length === 0) {
       this.#adopted = true;
       return;
@@ -730,7 +669,8 @@ export class VisitMedia {
     this.#cancelLacking?.();
   }
 
-  get #nodes(): readonly Media[] {
+  /** Where the visit is, its home first. */
+  get nodes(): readonly Media[] {
     const visit = this.#host.visit();
     return visit ? nodesOf(visit) : [];
   }

@@ -13,8 +13,9 @@ import { nodeOfPeer, nodesLeft } from '../visit/nodes.ts';
 import { findPresent, type Media, type Visit } from '../visit/state.ts';
 import { type Act, nameOf } from './acts.ts';
 import type { Conversation } from './conversation.ts';
-import { type PlaceForOne, RESYNC_MIN_MS, type VisitMedia } from './media.ts';
+import { RESYNC_MIN_MS, type VisitMedia } from './media.ts';
 import type { News } from './news.ts';
+import type { PlaceForOne } from './places.ts';
 import type { Relocation } from './relocation.ts';
 import type { Session } from './sessions.ts';
 
@@ -188,8 +189,9 @@ async function join(host: CommandHost, session: Session, request: ClientRequest<
   host.media().leave();
   const there = repeated(host, session, request);
   if (there) return joinAt(host, { media: there, lastResort: true }, session, request);
+  const media = host.media();
   let refusal = new BedsideError('capacity', { retryAfterMs: 1_000 });
-  for (const place of host.media().placesForOne()) {
+  for (const place of media.places.forOne(media.nodes)) {
     try {
       return await joinAt(host, place, session, request);
     } catch (thrown) {

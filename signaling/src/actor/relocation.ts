@@ -273,7 +273,7 @@ export class Relocation {
 
 function otherPlace(media: VisitMedia, from: readonly NodeId[]): Media | undefined {
   try {
-    return media.place(from);
+    return media.places.beside(from);
   } catch {
     return undefined;
   }
