@@ -257,7 +257,7 @@ export const NodeEnvironment = z.object({
     250,
   ),
   BEDSIDE_WATCHDOG_HUNG_MS: withDefault(
-    'Milliseconds of silence after which a worker is killed as hung.',
+    'Milliseconds of silence after which a worker is killed as hung; a third of it where it has stood still meanwhile, and does not even wait for the CPU.',
     milliseconds(100),
     1_200,
   ),
