@@ -68,6 +68,8 @@ export class Caller {
   readonly #watchers = new Set<() => void>();
   #welcome: Welcome | undefined;
   #path: CallPath | undefined;
+  /** The node of the last path: nothing came from there. */
+  #isUnreachable = false;
   #relocation: Relocation<CallPath, undefined> | undefined;
   /** The last one that was asked for. */
   #relocating: object | undefined;
@@ -209,10 +211,14 @@ export class Caller {
     const { rtpCapabilities } = this.#welcome as Welcome;
     const answer = await this.#signal.request(
       'join',
-      { rtpCapabilities: plainCapabilities(rtpCapabilities) } as RequestBody<'join'>,
+      {
+        rtpCapabilities: plainCapabilities(rtpCapabilities),
+        ...(this.#isUnreachable && { unreachable: true }),
+      } as RequestBody<'join'>,
       { immediate: true, deadlineMs: DEADLINE_MS },
     );
     if (!current()) return;
+    this.#isUnreachable = false;
     this.#signal.ready();
     this.#closeMedia();
     this.#view(answer.visit);
@@ -220,9 +226,7 @@ export class Caller {
     this.#path = path;
     this.#node = path.node;
     // As the SDK does, nothing of it waits for the rest; what fails shows as lost media.
-    this.#setUp(path).catch(() => {
-      if (this.#path === path) this.#mediaFailed();
-    });
+    this.#setUp(path).catch(() => this.#pathFailed(path));
     this.#watchFlow(path);
     this.#timer ??= setInterval(() => this.#send(performance.now()), TICK_MS);
   }
@@ -384,10 +388,14 @@ export class Caller {
         await this.#signal.request('restart-ice', { transportId }).catch(() => {});
         return this.#signal.isReady;
       },
-      giveUp: () => {
-        if (path === this.#path) this.#mediaFailed();
-      },
+      giveUp: () => this.#pathFailed(path),
     });
+  }
+
+  #pathFailed(path: CallPath): void {
+    if (path !== this.#path) return;
+    this.#isUnreachable = true;
+    this.#mediaFailed();
   }
 
   #mediaFailed(): void {
