@@ -32,6 +32,21 @@ describe('TokenKeeper', () => {
     keeper.stop();
   });
 
+  it('renews at once where it is asked to, and in time after that', async () => {
+    let count = 0;
+    const announce = vi.fn(async () => ({ expiresInMs: 50_000 }));
+    const keeper = new TokenKeeper({ tokenProvider: () => `t${++count}` }, announce);
+    keeper.expiresIn(100_000);
+    await keeper.renew();
+    expect(announce.mock.calls).toEqual([['t1']]);
+    await vi.advanceTimersByTimeAsync(49_999);
+    expect(announce.mock.calls).toEqual([['t1'], ['t2']]);
+    announce.mockRejectedValueOnce(new Error('limit-reached'));
+    await expect(keeper.renew()).rejects.toThrow('limit-reached');
+    keeper.stop();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('never renews a token that no provider stands behind', async () => {
     const keeper = new TokenKeeper({ token: 'only' }, vi.fn());
     expect(await keeper.fetch()).toBe('only');

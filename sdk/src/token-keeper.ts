@@ -56,15 +56,21 @@ export class TokenKeeper {
     this.#timer = undefined;
   }
 
+  /** Now, and before it expires from then on. @throws BedsideError */
+  async renew(): Promise<void> {
+    const timer = this.#timer;
+    const { expiresInMs } = await this.#announce(await this.fetch());
+    if (this.#timer === timer) this.expiresIn(expiresInMs);
+  }
+
   async #renew(leftMs: number): Promise<void> {
     const timer = this.#timer;
-    let expiresInMs = Math.max(leftMs, 0);
     try {
-      ({ expiresInMs } = await this.#announce(await this.fetch()));
+      await this.renew();
     } catch {
       // Tried again while the old token lasts; after that the gateway closes with `token-expired`.
+      if (this.#timer === timer) this.expiresIn(Math.max(leftMs, 0));
     }
-    if (this.#timer === timer) this.expiresIn(expiresInMs);
   }
 }
 

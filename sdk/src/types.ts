@@ -448,6 +448,8 @@ export interface VisitApi {
   /** To everybody in one's own place, and of the kind `chat`, unless told otherwise. Resolves with its number. */
   sendMessage(text: string, options?: { to?: MessageTarget; kind?: MessageKind }): Promise<number>;
   raiseHand(raised: boolean): Promise<void>;
+  /** Asks `tokenProvider` now: the portal grants something else than before. */
+  renewToken(): Promise<void>;
   react(reaction: Reaction): Promise<void>;
   /** Allow sound; call it in a click handler. */
   startAudio(): Promise<void>;

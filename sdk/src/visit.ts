@@ -429,6 +429,10 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
     return number;
   }
 
+  async renewToken(): Promise<void> {
+    await this.#tokens.renew();
+  }
+
   async raiseHand(raised: boolean): Promise<void> {
     await this.#request('raise-hand', { raised });
   }

@@ -1,12 +1,16 @@
 import { LIMITS, type ParticipantId, type RequestId } from '@bedside/protocol';
-import { describe, expect, test } from 'vitest';
+import * as fc from 'fast-check';
+import { describe, expect, test, vi } from 'vitest';
 import { personOf } from './arbitrary.ts';
 import { isAudience } from './audience.ts';
 import { type Command, decide } from './decide.ts';
 import { after, by, join, leave, visitWith } from './examples.ts';
 import { isProof } from './ledger.ts';
 import { DEPARTED_AUDIENCE_LIMIT, Visit } from './state.ts';
-import { changesFor, viewOf } from './view.ts';
+import { changesFor, resourceOf, viewOf } from './view.ts';
+
+// Many histories, also where the machine has other things to do.
+vi.setConfig({ testTimeout: 60_000 });
 
 const lecture = (...commands: readonly Command[]): Visit =>
   visitWith(
@@ -171,4 +175,81 @@ describe('somebody of the audience', () => {
     const alone = after(visit, leave('lecturer'), leave('guest'));
     expect(alone.unattendedSince).toBe(2_500);
   });
+});
+
+test('`/v1` has the number of the audience, and who takes part', () => {
+  const visit = lecture(...listeners(3), leave('l0'), leave('guest'));
+  const { audience, participants } = resourceOf(visit);
+  expect(audience).toBe(2);
+  expect(participants.map(({ participant }) => participant)).toEqual(['lecturer', 'guest']);
+  expect(resourceOf(visitWith({}, ...listeners(2))).audience).toBeUndefined();
+});
+
+/** Of a lecture to 500, as anybody would explain it. */
+interface Model {
+  /** Who is there, with whether they take part. */
+  there: Map<string, boolean>;
+  /** Whose hand is up, the first one first. */
+  hands: string[];
+}
+
+test('a lecture to 500 in which people come, go, raise their hand and get the floor does as the simple account says', () => {
+  const SIZE = 500;
+  const step = fc.record({
+    do: fc.constantFrom('come', 'go', 'raise', 'lower', 'speak', 'listen'),
+    who: fc.nat(SIZE + 20).map((n) => `l${n}`),
+  });
+  const start = lecture(...listeners(SIZE));
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 40, maxLength: 120, size: 'max' }), (steps) => {
+      let visit = start;
+      const model: Model = {
+        there: new Map(listeners(SIZE).map((_, n) => [`l${n}`, false])),
+        hands: [],
+      };
+      const lower = (id: string) => {
+        model.hands = model.hands.filter((each) => each !== id);
+      };
+      for (const [index, { do: what, who }] of steps.entries()) {
+        const now = 10_000 + index;
+        const isThere = model.there.has(who);
+        if (what === 'come') {
+          const request = `join ${index}` as RequestId;
+          visit = after(visit, { ...join(who, 'observer'), now, request });
+          model.there.set(who, false);
+        } else if (what === 'go') {
+          visit = after(visit, { ...leave(who), now });
+          model.there.delete(who);
+          lower(who);
+        } else if (isThere && (what === 'speak' || what === 'listen')) {
+          const grants = what === 'speak' ? (['publish-audio'] as const) : undefined;
+          const person = personOf(who, 'observer', grants);
+          visit = after(visit, { type: 'identify', now, person });
+          model.there.set(who, what === 'speak');
+        } else if (isThere && (what === 'raise' || what === 'lower')) {
+          const raised = what === 'raise';
+          visit = after(visit, { type: 'raise-hand', now, by: by(who), raised });
+          if (!raised) lower(who);
+          else if (!model.hands.includes(who)) model.hands.push(who);
+        }
+      }
+      const speaking = [...model.there].flatMap(([id, speaks]) => (speaks ? [id] : []));
+      const listening = [...model.there].flatMap(([id, speaks]) => (speaks ? [] : [id]));
+      const asking = model.hands.filter((id) => model.there.get(id) === false);
+      const shown = asking.slice(0, LIMITS.audienceShown);
+      expect(seen(visit, 'lecturer').toSorted()).toEqual(
+        ['lecturer', 'guest', ...speaking, ...shown].toSorted(),
+      );
+      expect(seen(visit, 'guest').toSorted()).toEqual(
+        ['lecturer', 'guest', ...speaking].toSorted(),
+      );
+      const [one = '', other = ''] = [listening[0], listening.at(-1)];
+      for (const id of [one, other])
+        expect(seen(visit, id).toSorted()).toEqual(
+          ['lecturer', 'guest', ...speaking, id].toSorted(),
+        );
+      expect(viewOf(visit, one as ParticipantId, 0).audience).toBe(listening.length);
+    }),
+    { numRuns: 15 },
+  );
 });

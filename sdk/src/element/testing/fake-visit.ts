@@ -432,6 +432,7 @@ export class FakeVisit extends Emitter<VisitEvents> implements VisitApi {
   cue = (id: ParticipantId, cue: 'pause' | 'repeat') => this.#did('cue', id, cue);
   whisper = (to: ParticipantId | null) => this.#did('whisper', to);
   raiseHand = (raised: boolean) => this.#did('raiseHand', raised);
+  renewToken = () => this.#did('renewToken');
   react = (reaction: string) => this.#did('react', reaction);
 
   async moveTo(ids: readonly ParticipantId[], target: MoveTarget): Promise<Place> {
