@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
+import { networkProblem } from '../scripts/lib/namespaces.mjs';
 import type { Stack } from '../scripts/lib/stack.mjs';
 import {
   hearSweep,
@@ -20,7 +21,6 @@ import {
 } from './lib/coded-media.ts';
 import { type Distance, openDistance } from './lib/far-browser.ts';
 import { loadSdk } from './lib/join-probe.ts';
-import { networkProblem } from './lib/netns.ts';
 import { record, table } from './lib/results.ts';
 import { type Part, type Seen, seen, takePart } from './lib/signing-probe.ts';
 import { p50p95, percentile } from './lib/statistics.ts';
@@ -229,7 +229,7 @@ function report({ lines, kHz }: Figures): string {
   ].join('\n');
 }
 
-const problem = networkProblem();
+const problem = networkProblem({ limited: true });
 if (problem) throw new Error(`bench:quality can not run: ${problem}`);
 const distance = await openDistance(['--use-fake-device-for-media-stream=fps=30']);
 try {

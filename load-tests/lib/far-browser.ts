@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { launchChromium, program } from '../../scripts/lib/chromium.mjs';
+import { type Namespace, Network } from '../../scripts/lib/namespaces.mjs';
 import type { StackOptions } from '../../scripts/lib/stack.mjs';
 import { servePage } from './browser-page.ts';
-import { type Namespace, Network } from './netns.ts';
 
 /** A browser here, and one behind a link whose bandwidth can be cut. Both reach the product by `address`. */
 export interface Distance {
@@ -35,7 +35,7 @@ export async function openDistance(flags: readonly string[] = []): Promise<Dista
     await Promise.allSettled(browsers.map((browser) => browser.close()));
     page.close();
     rmSync(folder, { recursive: true, force: true });
-    await network.close();
+    network.close();
   };
   try {
     const link = await network.join();

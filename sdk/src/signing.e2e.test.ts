@@ -5,14 +5,14 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Distance, openDistance } from '../../load-tests/lib/far-browser.ts';
 import { loadSdk } from '../../load-tests/lib/join-probe.ts';
-import { networkProblem } from '../../load-tests/lib/netns.ts';
 import { type Part, seen, takePart, told } from '../../load-tests/lib/signing-probe.ts';
 import { mintToken } from '../../load-tests/lib/token.ts';
 import { until } from '../../load-tests/lib/wait.ts';
+import { networkProblem } from '../../scripts/lib/namespaces.mjs';
 import { type Stack, startStack } from '../../scripts/lib/stack.mjs';
 import type { QualityEvidence } from './types.ts';
 
-const problem = networkProblem();
+const problem = networkProblem({ limited: true });
 if (problem) process.stderr.write(`Skipped, a signed conversation on a cut line: ${problem}\n`);
 
 /** EN 301 549, 6.5: frames a second, and the shorter side of QVGA. */
