@@ -173,6 +173,8 @@ export const clientCommands = {
       rtpCapabilities: RtpCapabilities,
       /** The highest number of a message that the page has; 0 where absent. */
       messagesAfter: z.optional(messageNumber),
+      /** No media passed between the page and the node that it was at last: to another one, if there is one. */
+      unreachable: z.optional(z.boolean()),
     }),
     response: z.object({
       /** For what the client sends. */

@@ -467,6 +467,29 @@ describe('Visit', () => {
     });
   });
 
+  it('says with the next join that its media did not get through, and not after', async () => {
+    const { visit, socket } = await connected();
+    const joins = () => socket.sent.filter(({ name }) => name === 'join');
+    outside.paths[0]?.handlers.failed();
+    await vi.waitUntil(() => joins().length === 2, { interval: 1 });
+    expect(joins()[1]?.payload).toMatchObject({ unreachable: true });
+    joins()[1]?.answer({
+      ok: true,
+      data: {
+        sendTransport: transport,
+        recvTransport: transport,
+        consumers: [],
+        visit: view(3, person('p1')),
+        messages: [],
+      },
+    });
+    await vi.waitUntil(() => outside.paths.length === 2, { interval: 1 });
+    socket.receive('media-lost', {});
+    await vi.waitUntil(() => joins().length === 3, { interval: 1 });
+    expect(joins()[2]?.payload).not.toHaveProperty('unreachable');
+    await visit.leave();
+  });
+
   it('keeps what is interrupted of others in sight until it is back, moved away or turned off', async () => {
     const { visit, socket } = await connected(
       person('a', {

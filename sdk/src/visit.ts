@@ -92,6 +92,8 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   readonly #life = new Lifecycle();
   #welcome: Welcome | undefined;
   #path: MediaPath | undefined;
+  /** The node of the last path: nothing came from there, though the gateway answered. */
+  #isUnreachable = false;
   #relocation: Relocation<MediaPath> | undefined;
   /** The last one that was asked for. */
   #relocating: object | undefined;
@@ -520,10 +522,12 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
       {
         rtpCapabilities: device.recvRtpCapabilities as never,
         messagesAfter: this.#messages.last,
+        ...(this.#isUnreachable ? { unreachable: true } : {}),
       },
       { immediate: true, deadlineMs: SYNC_DEADLINE_MS },
     );
     if (!current()) return;
+    this.#isUnreachable = false;
     this.#signal.ready();
     this.#roster.applyView(answer.visit);
     this.#messages.add(answer.messages);
@@ -661,9 +665,12 @@ export class Visit extends Emitter<VisitEvents> implements VisitApi {
   }
 
   #pathFailed(path: MediaPath): void {
-    const { next, playing } = this.#relocation ?? {};
-    if (path === next) this.#relocated(false);
-    else if (path === this.#path && playing !== next) this.#mediaFailed();
+    const relocation = this.#relocation;
+    if (path === relocation?.next) this.#relocated(false);
+    else if (path === this.#path && (!relocation || relocation.playing === path)) {
+      this.#isUnreachable = true;
+      this.#mediaFailed();
+    }
   }
 
   #mediaFailed(): void {

@@ -190,8 +190,11 @@ async function join(host: CommandHost, session: Session, request: ClientRequest<
   const there = repeated(host, session, request);
   if (there) return joinAt(host, { media: there, lastResort: true }, session, request);
   const media = host.media();
+  const visit = host.visit();
+  const peer = findPresent(visit, session.person.id)?.endpoint?.peer;
+  const failed = request.unreachable && peer ? nodeOfPeer(visit, peer)?.node : undefined;
   let refusal = new BedsideError('capacity', { retryAfterMs: 1_000 });
-  for (const place of media.places.forOne(media.nodes)) {
+  for (const place of media.places.forOne(media.nodes, failed)) {
     try {
       return await joinAt(host, place, session, request);
     } catch (thrown) {

@@ -42,11 +42,12 @@ export class Places {
    * Where one more endpoint may go, one place after the other as long as each is refused: nodes that the visit
    * is at, others, and in the end those again that have their share of it, for whatever room is left.
    * @param nodes those that the visit is at, its home first
+   * @param unreachable the one that the page does not reach: the last of all
    * @throws BedsideError `capacity`, `media-unavailable` where there is none at all
    */
-  *forOne(nodes: readonly Media[]): Generator<PlaceForOne, void, void> {
+  *forOne(nodes: readonly Media[], unreachable?: NodeId): Generator<PlaceForOne, void, void> {
     for (const media of nodes) {
-      if (this.#isAvoided(media.node)) continue;
+      if (media.node === unreachable || this.#isAvoided(media.node)) continue;
       yield { media, lastResort: false };
       this.avoid(media.node, FULL_MS);
     }
@@ -62,7 +63,9 @@ export class Places {
       yield { media, lastResort: false };
       refused.push(media.node);
     }
-    for (const media of nodes) yield { media, lastResort: true };
+    const isLast = ({ node }: Media) => Number(node === unreachable);
+    for (const media of nodes.toSorted((one, other) => isLast(one) - isLast(other)))
+      yield { media, lastResort: true };
   }
 
   /** Where a visit goes that is nowhere else, or leaves these nodes. @throws BedsideError `capacity`, `media-unavailable` */

@@ -256,6 +256,50 @@ describe('a pipe', () => {
   });
 });
 
+describe('whose page does not reach a node', () => {
+  const rejoin = async (page: Page, unreachable: boolean) => {
+    page.forgetMedia();
+    page.joined = await page.command('join', { rtpCapabilities: { codecs: [] }, unreachable });
+    for (const consumer of page.joined.consumers) page.consumers.set(consumer.consumerId, consumer);
+    await page.produce('microphone');
+    await settled();
+  };
+  const placed = () => [home, other].map((node) => node.peersOf(key).length);
+
+  beforeEach(() => {
+    home.full = false;
+    // It is asked again by now.
+    at.clock.advance(5_001);
+  });
+
+  test('is at another one then, and the rest of the visit where it was', async () => {
+    await rejoin(ana, true);
+    expect(placed()).toEqual([0, 2]);
+    await rejoin(ana, true);
+    expect(placed()).toEqual([1, 1]);
+    expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
+    for (const page of [ana, ben]) expect(page.payloads('media-lost')).toEqual([]);
+  });
+
+  test('is where it was if there is no other', async () => {
+    nodes.splice(nodes.indexOf(other), 1);
+    at = createTestVisits({ nodes: new FakeNodes(...nodes) });
+    ana = await enter('ana');
+    await rejoin(ana, true);
+    expect(home.peersOf(key)).toHaveLength(1);
+  });
+
+  test('all of them: the visit is elsewhere, and nothing of it where they were', async () => {
+    await rejoin(ben, false);
+    expect(placed()).toEqual([2, 0]);
+    await rejoin(ana, true);
+    await rejoin(ben, true);
+    expect(placed()).toEqual([0, 2]);
+    expect([pipesOf(home), pipesOf(other)]).toEqual([[], []]);
+    expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
+  });
+});
+
 describe('when the media at one node is lost', () => {
   test('those who were there join again, and the others go on', async () => {
     const mine = [...ana.consumers.keys()];
