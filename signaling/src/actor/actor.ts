@@ -759,8 +759,10 @@ export class VisitActor {
   #say(effects: readonly Effect[], committed: Promise<unknown>): void {
     for (const effect of effects) {
       if (effect.type !== 'say') continue;
-      this.#conversation.add(saidBy(effect));
+      const said = saidBy(effect);
+      this.#conversation.add(said);
       const send = () => {
+        this.#conversation.recorded(said);
         for (const id of [...effect.audience, ...(effect.listeners?.told ?? [])])
           this.#sessions.send(id, 'message', effect.message);
       };

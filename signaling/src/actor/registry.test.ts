@@ -8,7 +8,7 @@ import {
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Page } from '../../test/page.ts';
 import { createTestVisits, GRACE_MS, keyOf, settled } from '../../test/visits.ts';
-import { present } from '../visit/state.ts';
+import { present, type Visit } from '../visit/state.ts';
 
 const clinic = 'clinic' as TenantId;
 const visit = 'visit-1' as VisitId;
@@ -208,6 +208,22 @@ describe('after a kill', () => {
     await at.visits.recover();
     expect(at.counts.visitsOpen).toBe(0);
   });
+});
+
+test('a visit that was closed, and that Redis has as it was before, is taken up when Redis is back', async () => {
+  const ana = await enter('ana');
+  const before = at.store.snapshots.get(key) as Visit;
+  await ana.command('leave', {});
+  ana.drop();
+  await settled();
+  expect(at.counts.visitsOpen).toBe(0);
+  at.store.snapshots.set(key, before);
+  at.store.left = [key];
+  await at.visits.redisReturned();
+  expect(at.counts.visitsOpen).toBe(1);
+  at.clock.advance(GRACE_MS);
+  await settled();
+  expect(present(at.store.snapshots.get(key) as Visit)).toEqual([]);
 });
 
 describe('stopping', () => {

@@ -64,8 +64,6 @@ export class VisitRegistry implements Visits {
   readonly #opening = new Map<VisitKey, Promise<VisitActor>>();
   readonly #draining = new Set<NodeId>();
   #stopped = false;
-  /** Redis was away when it was asked for the visits to take up. */
-  #mustRecover = false;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -150,10 +148,9 @@ export class VisitRegistry implements Visits {
     try {
       keys = await this.#options.store.abandoned();
     } catch {
-      this.#mustRecover = true;
+      // Once Redis is back.
       return;
     }
-    this.#mustRecover = false;
     // What can't be opened is another gateway's by now, or is opened when somebody comes.
     await inParallel(keys, (key) => this.adopt(key).catch(() => {}));
   }
@@ -238,7 +235,8 @@ export class VisitRegistry implements Visits {
 
   async redisReturned(): Promise<void> {
     await inParallel([...this.#actors.values()], (actor) => actor.redisReturned());
-    if (this.#mustRecover && !this.#stopped) await this.recover();
+    // Of a visit that was closed a failover may have lost that it was, and nobody else would see to it.
+    if (!this.#stopped) await this.recover();
   }
 
   /**

@@ -62,6 +62,27 @@ test('nobody reads a message that is not on record', async () => {
   expect(texts(ben)).toEqual(['first']);
 });
 
+test('nor does who comes back before it is', async () => {
+  const at = createTestVisits();
+  const [ana, ben] = [await enter(at, 'ana', 'provider'), await enter(at, 'ben', 'patient')];
+  await settled();
+  const recorded = Promise.withResolvers<void>();
+  at.store.before = () => recorded.promise;
+  const said = ana.command('send-message', { to: { type: 'all' }, kind: 'chat', text: 'first' });
+  await settled();
+  ben.drop();
+  await ben.connect(at.visits);
+  const resumed = await ben.command('resume', {
+    consumerIds: [...ben.consumers.keys()],
+    messagesAfter: 0,
+  });
+  expect([resumed.messages, texts(ben)]).toEqual([[], []]);
+  recorded.resolve();
+  await said;
+  await settled();
+  expect(texts(ben)).toEqual(['first']);
+});
+
 test('a page whose transports are not those of the visit does not resume, and joins', async () => {
   const at = createTestVisits();
   const ana = await enter(at, 'ana', 'provider');

@@ -17,6 +17,8 @@ const PEOPLE: readonly [string, Role][] = [
   ['cho', 'patient'],
   ['dia', 'interpreter'],
 ];
+/** A visit with one person in it, who closes the page some time: nobody comes to it any more. */
+const LONELY = 'visit-3';
 /** Faults and commands for so long, and then so long until all has settled; milliseconds. */
 const TROUBLE_MS = 40_000;
 const SETTLE_MS = 90_000;
@@ -113,6 +115,11 @@ async function play(
   for (const visit of VISITS)
     for (const [participant, role] of PEOPLE)
       world.after(random.within(0, 3_000), () => come(participant, role, visit));
+  world.after(random.within(0, 3_000), () => {
+    come('eva', 'provider', LONELY);
+    const page = pages.at(-1);
+    world.after(random.within(3_000, TROUBLE_MS), () => page?.close());
+  });
 
   const sweep = () => {
     for (const node of nodes)
@@ -134,7 +141,12 @@ async function play(
 
   violations.push(...fencing.violations);
   violations.push(
-    ...check({ stage, pages, operations, visits: new Map(VISITS.map((id) => [id, keyOf(id)])) }),
+    ...check({
+      stage,
+      pages,
+      operations,
+      visits: new Map([...VISITS, LONELY].map((id) => [id, keyOf(id)])),
+    }),
   );
   for (const host of hosts) host.kill();
   return {
@@ -173,7 +185,7 @@ function actSomehow(
   const { participant, role, visit } = page.identity;
   if (page.over !== undefined) {
     pages.splice(pages.indexOf(page), 1);
-    come(participant, role, visit);
+    if (visit !== LONELY) come(participant, role, visit);
     return;
   }
   const isProvider = role === 'provider';
