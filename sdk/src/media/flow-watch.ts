@@ -17,9 +17,9 @@ export interface FlowPort {
 }
 
 /** Sound comes every 20 ms, and of silence every 400. */
-export const LOOK_MS = 1_000;
+export const LOOK_MS = 750;
 /** For this long a node that is asked again may be silent. */
-export const ANSWER_MS = 1_500;
+export const ANSWER_MS = 1_200;
 
 /** Notices, long before ICE does, that nothing arrives any more where something should. */
 export class FlowWatch {
