@@ -277,6 +277,29 @@ describe('a gateway that is cut off from Redis', () => {
   });
 });
 
+describe('a gateway that is cut off from Redis alone', () => {
+  test('acknowledges no more once another one has its visit, and that one has all that was acknowledged before', async () => {
+    const [ana, ben] = [await enter('ana'), await enter('ben')];
+    const microphone = await ana.produce('microphone');
+    const cut = at;
+    cut.redis.disconnect();
+    await ana.command('pause-producer', { producerId: microphone, paused: true });
+    at = await startGateway('gateway-b', cut.node);
+    silent.add(memberOf('gateway-a', '').address);
+    ana.drop();
+    await ana.connect(at.visits);
+    await ana.resume();
+    await expect(ben.command('raise-hand', { raised: true })).rejects.toMatchObject({
+      code: 'moved',
+    });
+    expect(ben.closed).toBe('moved');
+    await written();
+    expect(await muted()).toEqual([true]);
+    expect((await ledger()).filter((type) => type === 'producer-paused')).toHaveLength(1);
+    expect([cut.counts.visitsOpen, cut.counts.unwritten]).toEqual([0, 0]);
+  });
+});
+
 describe('a gateway that is killed', () => {
   test('finds its visits again at its next start under the same id, and frees those that nobody comes back to', async () => {
     const ana = await enter('ana');
