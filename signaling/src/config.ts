@@ -175,7 +175,7 @@ export const GATEWAY_VARIABLES = {
   ...CONTROL_VARIABLES,
   BEDSIDE_GUEST_SECRET: {
     description:
-      'Secret by which the gateways sign tokens for who is invited or called in, the same for all of them, at least 32 characters. May be left out as BEDSIDE_CONTROL_SECRET may.',
+      'Secret by which the gateways sign tokens for who is invited or called in, and seal what nodes hold while Redis is away, the same for all of them, at least 32 characters. May be left out as BEDSIDE_CONTROL_SECRET may.',
   },
   BEDSIDE_GUEST_SECRET_FILE: {
     description: 'A file with that secret, in place of BEDSIDE_GUEST_SECRET.',

@@ -180,6 +180,11 @@ function drainNode(stage: Stage): void {
   const isUpgraded = world.random.chance(0.5);
   world.note(`${node.id} is emptied for ${ms} ms`);
   node.drain(true);
+  // While pages are on their way.
+  if (world.random.chance(0.5))
+    world.after(world.random.within(5, 4_000), () =>
+      world.random.pick([killNode, killGateway, loseMedia, dropPage, cutFromNode])(stage),
+    );
   world.after(ms, () => {
     if (node.state !== 'draining') return;
     if (!isUpgraded) return node.drain(false);
