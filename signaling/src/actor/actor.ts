@@ -5,6 +5,7 @@ import {
   type ClientResponse,
   type Grant,
   LIMITS,
+  listensOnly,
   type NodeId,
   type ParticipantId,
   type PeerId,
@@ -68,13 +69,13 @@ import { type MediaHost, RESYNC_MIN_MS, VisitMedia } from './media.ts';
 import { News } from './news.ts';
 import { Outbox } from './outbox.ts';
 import { createPageCommands } from './page-commands.ts';
-import { TaskQueue } from './queue.ts';
+import { type Lane, TaskQueue } from './queue.ts';
 import { Relocation } from './relocation.ts';
 import { RequestMemory } from './requests.ts';
 import { type Session, Sessions } from './sessions.ts';
 
-/** Commands of one visit that may wait for their turn: the audience of a lecture comes within seconds. */
-const QUEUE_LIMIT = 2 * LIMITS.audiencePerVisit;
+/** Commands of one visit that may wait for their turn; behind them the audience of a lecture, which comes within seconds. */
+const QUEUE_LIMITS = { front: 256, back: 2 * LIMITS.audiencePerVisit };
 /** The longest that an alarm is set for, milliseconds: setTimeout takes no more than 24 days. */
 const ALARM_MAX_MS = 24 * 60 * 60 * 1000;
 /** Pages of one visit, those that have not joined included; of a lecture with its audience. */
@@ -119,7 +120,7 @@ export class VisitActor {
   /** Settles when the actor has ended and its lease is free. */
   readonly closed: Promise<void>;
   readonly #options: ActorOptions;
-  readonly #queue = new TaskQueue(QUEUE_LIMIT, () => this.#unloadWhenEmpty());
+  readonly #queue = new TaskQueue(QUEUE_LIMITS, () => this.#unloadWhenEmpty());
   readonly #writer: VisitWriter;
   readonly #keeper: Keeper;
   readonly #sessions: Sessions;
@@ -319,8 +320,10 @@ export class VisitActor {
   ): Promise<VisitConnection> {
     if (identity.attendant) return this.#turn(() => this.#attend(identity));
     const outbox = new Outbox(link);
+    const kind = this.#visit?.kind ?? 'visit';
+    const lane = listensOnly(kind, personOf(identity).grants) ? 'back' : 'front';
     return outbox.behind(() =>
-      this.#turn(() => this.#connect(identity, link, outbox, sessionId, roundTrips)),
+      this.#turn(() => this.#connect(identity, link, outbox, lane, sessionId, roundTrips), lane),
     );
   }
 
@@ -400,7 +403,7 @@ export class VisitActor {
 
   /** Resolves after what is queued; a visit with nobody in it closes then. */
   settle(): Promise<void> {
-    return this.#happen(() => {});
+    return this.#happen(() => {}, 'back');
   }
 
   /** Commits what is unwritten and frees the lease. The media goes on at the node. */
@@ -415,6 +418,7 @@ export class VisitActor {
     identity: Identity,
     link: ClientLink,
     outbox: Outbox,
+    lane: Lane,
     sessionId: SessionId | undefined,
     roundTrips: number,
   ): Promise<VisitConnection> {
@@ -454,6 +458,7 @@ export class VisitActor {
         : {
             hash,
             person,
+            lane,
             outbox,
             reconciled: false,
             seq: 0,
@@ -554,7 +559,7 @@ export class VisitActor {
       this.#relocation.drop(id);
       this.#apply({ type: 'disconnect', now: this.#now(), participant: id, session: session.hash });
       this.#startGrace(id, session.hash);
-    });
+    }, session.lane);
   }
 
   #startGrace(participant: ParticipantId, session: string): void {
@@ -626,11 +631,11 @@ export class VisitActor {
   }
 
   /** A command's turn. @throws BedsideError `moved` where the visit was closed meanwhile */
-  #turn<Result>(task: () => Result | Promise<Result>): Promise<Result> {
+  #turn<Result>(task: () => Result | Promise<Result>, lane?: Lane): Promise<Result> {
     return this.#queue.run(() => {
       if (this.#closing) throw new BedsideError('moved', { retryAfterMs: RESYNC_MIN_MS });
       return task();
-    });
+    }, lane);
   }
 
   /** A page's turn. @throws BedsideError as `#mustBeCurrent`: another page may have come while this one waited */
@@ -638,7 +643,7 @@ export class VisitActor {
     return this.#turn(() => {
       this.#mustBeCurrent(session);
       return task();
-    });
+    }, session.lane);
   }
 
   /** @throws BedsideError `replaced`, `visit-ended`: the page speaks for its participant no more */
@@ -648,11 +653,11 @@ export class VisitActor {
   }
 
   /** The turn of what nobody waits for: a fault ends here, in the log. */
-  async #happen(task: () => void | Promise<void>): Promise<void> {
+  async #happen(task: () => void | Promise<void>, lane?: Lane): Promise<void> {
     try {
       await this.#queue.always(() => {
         if (!this.#closing) return task();
-      });
+      }, lane);
     } catch (err) {
       this.#options.log.error(
         { visit: this.#options.key, err },

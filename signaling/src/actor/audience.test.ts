@@ -7,7 +7,7 @@ import {
 } from '@bedside/protocol';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Page } from '../../test/page.ts';
-import { createTestVisits, keyOf, settled } from '../../test/visits.ts';
+import { createTestVisits, GRACE_MS, keyOf, settled } from '../../test/visits.ts';
 
 const key = keyOf();
 
@@ -191,4 +191,24 @@ test('of many who receive much the node is told in parts that its answer has roo
   const flows = parts.map((listeners) => listeners.flatMap((each) => each.flows).length);
   expect(flows.reduce((sum, each) => sum + each, 0)).toBe(20 * 57 + 20 * 60);
   expect(Math.max(...flows)).toBeLessThanOrEqual(LIMITS.consumersPerPage);
+});
+
+test('who takes part does not wait for the many who come to listen, and who left before they were in is not', async () => {
+  const ana = await enter('ana', 'provider');
+  const pages = Array.from({ length: 100 }, (_, n) => new Page(`l${n}`, 'observer'));
+  await Promise.all(pages.map((page) => page.connect(at.visits)));
+  const order: string[] = [];
+  const gone = pages.pop();
+  const joins = pages.map((page) => page.join().then(() => order.push(page.id)));
+  const lost = gone?.join().catch(() => {});
+  gone?.drop();
+  const raised = ana.command('raise-hand', { raised: true }).then(() => order.push('ana'));
+  await Promise.all([...joins, raised, lost]);
+  expect(order.indexOf('ana')).toBeLessThan(3);
+  await settled();
+  const there = at.store.snapshots.get(key)?.participants ?? [];
+  expect(there.find(({ id }) => id === gone?.id)?.connection).toBe('reconnecting');
+  at.clock.advance(GRACE_MS);
+  await settled();
+  expect(at.store.snapshots.get(key)?.participants.at(-1)).toMatchObject({ state: 'left' });
 });

@@ -1,10 +1,13 @@
 import type { Role } from '@bedside/protocol';
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Counts } from '../../test/telemetry.ts';
 import { history, run } from '../visit/arbitrary.ts';
 import { present, type Visit } from '../visit/state.ts';
 import { Census } from './census.ts';
+
+// Many histories, also where the machine has other things to do.
+vi.setConfig({ testTimeout: 60_000 });
 
 test('over any histories of several visits the counts are those of a recount', () => {
   fc.assert(

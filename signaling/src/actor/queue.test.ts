@@ -3,13 +3,14 @@ import { expect, test, vi } from 'vitest';
 import { TaskQueue } from './queue.ts';
 
 const nothing = () => {};
+const bound = (limit: number) => ({ front: limit, back: limit });
 
 test('tasks run one at a time, in the order in which they came', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ turns: fc.nat(3), fails: fc.boolean() })),
       async (all) => {
-        const queue = new TaskQueue(1_000, nothing);
+        const queue = new TaskQueue(bound(1_000), nothing);
         const log: string[] = [];
         const outcomes = await Promise.allSettled(
           all.map(({ turns, fails }, index) =>
@@ -31,7 +32,7 @@ test('tasks run one at a time, in the order in which they came', async () => {
 });
 
 test('a task past the bound is refused at once, with a time to try again, and is not run', async () => {
-  const queue = new TaskQueue(2, nothing);
+  const queue = new TaskQueue(bound(2), nothing);
   const gate = Promise.withResolvers<void>();
   const waiting = [queue.run(() => gate.promise), queue.run(nothing)];
   const refused = vi.fn();
@@ -46,7 +47,7 @@ test('a task past the bound is refused at once, with a time to try again, and is
 });
 
 test('what must not be refused is taken past the bound, in its turn', async () => {
-  const queue = new TaskQueue(1, nothing);
+  const queue = new TaskQueue(bound(1), nothing);
   const log: string[] = [];
   const gate = Promise.withResolvers<void>();
   const first = queue.run(() => gate.promise.then(() => log.push('first')));
@@ -59,7 +60,7 @@ test('what must not be refused is taken past the bound, in its turn', async () =
 test('it is idle, and says so, when the last task has ended and not before', async () => {
   const idle: number[] = [];
   let ended = 0;
-  const queue = new TaskQueue(10, () => idle.push(ended));
+  const queue = new TaskQueue(bound(10), () => idle.push(ended));
   expect(queue.idle).toBe(true);
   const tasks = [1, 2, 3].map((each) =>
     queue.run(() => {
@@ -76,7 +77,7 @@ test('it is idle, and says so, when the last task has ended and not before', asy
 
 test('a task that queues another does not make it idle in between', async () => {
   const onIdle = vi.fn();
-  const queue = new TaskQueue(10, onIdle);
+  const queue = new TaskQueue(bound(10), onIdle);
   let inner: Promise<void> | undefined;
   await queue.run(() => {
     inner = queue.run(nothing);
@@ -85,4 +86,37 @@ test('a task that queues another does not make it idle in between', async () => 
   await inner;
   await Promise.resolve();
   expect(onIdle).toHaveBeenCalledTimes(1);
+});
+
+test('what waits at the back begins where nothing waits at the front, in its own order', async () => {
+  const queue = new TaskQueue(bound(10), nothing);
+  const log: string[] = [];
+  const task = (name: string, then?: () => void) => () => {
+    log.push(name);
+    then?.();
+  };
+  const all = [
+    queue.run(task('back 1'), 'back'),
+    queue.run(
+      task('back 2', () => all.push(queue.run(task('front 3')))),
+      'back',
+    ),
+    queue.run(task('back 3'), 'back'),
+    queue.run(task('front 1')),
+    queue.run(task('front 2')),
+  ];
+  await Promise.all(all);
+  await all.at(-1);
+  expect(log).toEqual(['front 1', 'front 2', 'back 1', 'back 2', 'front 3', 'back 3']);
+});
+
+test('a full back leaves room at the front', async () => {
+  const queue = new TaskQueue({ front: 1, back: 1 }, nothing);
+  const gate = Promise.withResolvers<void>();
+  const back = queue.run(() => gate.promise, 'back');
+  await expect(queue.run(nothing, 'back')).rejects.toMatchObject({ code: 'rate-limited' });
+  const front = queue.run(() => 'in');
+  gate.resolve();
+  await expect(front).resolves.toBe('in');
+  await back;
 });

@@ -3,6 +3,7 @@ import type { Clock } from '@bedside/service';
 import type { ClientLink } from '../ports.ts';
 import type { Person } from '../visit/state.ts';
 import type { Outbox } from './outbox.ts';
+import type { Lane } from './queue.ts';
 import type { RequestMemory } from './requests.ts';
 
 /** Events that need nothing of the page but to be heard. */
@@ -13,6 +14,8 @@ export interface Session {
   /** Hash of the session id. */
   readonly hash: string;
   person: Person;
+  /** Who comes to listen waits for who takes part; as long as the page is there, so that its own order stays. */
+  readonly lane: Lane;
   outbox: Outbox | undefined;
   /** The page has all its consumers from an answer, so events may add to them. */
   reconciled: boolean;
