@@ -31,6 +31,8 @@ export class Keeper {
   readonly #options: KeeperOptions;
   readonly #scope: { visit: VisitKey; epoch: number };
   #others: readonly Media[];
+  /** The log says so. */
+  #isRefused = false;
   /** Nodes that may hold something. */
   readonly #holders: Set<NodeId>;
 
@@ -71,8 +73,9 @@ export class Keeper {
       if (error.code === 'stale-epoch') return 'stale';
       if (error.code !== 'capacity' && error.retryable) return 'failed';
       // The node is full, too old, or this is too much: visits go on all the same.
-      const { visit } = this.#scope;
-      log.error({ visit, err: error }, 'what Redis lacks of a visit is in this gateway alone');
+      if (!this.#isRefused)
+        log.error({ node: nodeId, err: error }, 'a node does not hold what Redis lacks of a visit');
+      this.#isRefused = true;
       return 'kept';
     }
   }
@@ -107,7 +110,10 @@ function isGone(nodes: NodeClient, { node, bootId }: Media): boolean {
 
 /** Each keeper once that is not gone; undefined for one that is away for a moment. */
 function thereOf(nodes: NodeClient, keepers: readonly Media[]): (LinkedNode | undefined)[] {
-  const names = new Set(keepers.filter((keeper) => !isGone(nodes, keeper)).map(({ node }) => node));
+  // Many commits have the same ones.
+  const each = new Map(keepers.map((keeper) => [`${keeper.node} ${keeper.bootId}`, keeper]));
+  const there = [...each.values()].filter((keeper) => !isGone(nodes, keeper));
+  const names = new Set(there.map(({ node }) => node));
   const linked = nodes.linked();
   return [...names].map((name) => linked.find(({ nodeId }) => nodeId === name));
 }
@@ -154,7 +160,7 @@ async function askFor(
   } catch (thrown) {
     const error = toBedsideError(thrown);
     if (error.code === 'stale-epoch') throw new BedsideError('moved', { cause: thrown });
-    if (error.kind === 'unavailable') return 'no answer';
+    if (error.kind === 'unavailable' && error.code !== 'capacity') return 'no answer';
     // Not the cause: it may quote what was kept.
     if (error.kind === 'internal')
       log.error({ visit, node }, 'what a node held of a visit can not be read');

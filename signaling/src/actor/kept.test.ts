@@ -204,6 +204,22 @@ describe('a visit that another gateway had', () => {
   });
 });
 
+test('a node that is full takes no part: visits go on, and the log says so once', async () => {
+  const at = createTestVisits();
+  const ana = await enter(at, 'ana', 'provider');
+  await settled();
+  at.store.goAway();
+  at.node.before = async (name) => {
+    if (name === 'keep-changes' || name === 'kept-changes') throw new BedsideError('capacity');
+  };
+  await ana.command('raise-hand', hand);
+  await say(ana, 'something');
+  expect(at.logged.filter((line) => line.includes('does not hold'))).toHaveLength(1);
+  at.store.comeBack();
+  const next = createTestVisits({ store: at.store, node: at.node });
+  await follow(ana, next);
+});
+
 test('a visit that nobody had until now is opened without a word to any node', async () => {
   const at = createTestVisits();
   await enter(at, 'ana');
