@@ -1,3 +1,4 @@
+import type { Namespace } from './namespaces.mjs';
 import type { Ports, Secrets, StackProcess } from './stack.mjs';
 
 export interface Address {
@@ -16,6 +17,11 @@ export interface ClusterOptions {
   readonly nodes?: number;
   /** mediasoup workers of each node; one by default. */
   readonly workers?: number;
+  /**
+   * Each node, each gateway and Redis in a network namespace of its own, which networkProblem() must not speak
+   * against, and not at a loopback address.
+   */
+  readonly namespaces?: boolean;
   /** Started at once; true by default. */
   readonly withBalancer?: boolean;
   readonly withPortal?: boolean;
@@ -54,6 +60,8 @@ export interface ClusterMember {
   readonly url: string;
   readonly opsUrl: string;
   readonly process: StackProcess;
+  /** Where it runs, unless it is at a loopback address. */
+  readonly namespace: Namespace | undefined;
   /** From its next start on it runs that checkout; this one where none is named. */
   runFrom(root?: string): void;
 }
@@ -64,7 +72,7 @@ export interface ClusterNode extends ClusterMember {
 }
 
 export interface RunningCluster {
-  /** `gateway` is the balancer. */
+  /** `gateway` is the balancer; that of Redis has its password. */
   readonly urls: { readonly gateway: string; readonly redis: string; readonly portal: string };
   readonly secrets: Secrets;
   readonly redis: StackProcess;

@@ -1,23 +1,18 @@
 /**
  * Several gateways behind HAProxy, several nodes, Redis and the demo portal, as processes on one machine:
  * `npm run cluster`, the fault drills and their tests run the same one. Nodes and gateways find each other
- * in Redis, as in production.
+ * in Redis, as in production. Each is at a loopback address or in a network namespace of its own.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fleet } from './fleet.mjs';
+import { LoopbackHosts, NamespaceHosts } from './hosts.mjs';
 import { root as here, stateDir } from './paths.mjs';
-import { freePort } from './ports.mjs';
 import * as processes from './processes.mjs';
-import { answers, host, randomSecrets, redisAnswers } from './processes.mjs';
+import { answers, randomSecrets, redisAnswers } from './processes.mjs';
 import { defaultPorts } from './stack.mjs';
 import { haproxy } from './system-packages.mjs';
-
-/** Each process at an address of its own, as if on a host of its own, where the system has them all. */
-const isLinux = process.platform === 'linux';
-const nodeHost = (index) => (isLinux ? `127.0.1.${index + 1}` : host);
-const gatewayHost = (index) => (isLinux ? `127.0.2.${index + 1}` : host);
 
 /**
  * Starts the cluster and resolves when every process is ready.
@@ -26,73 +21,85 @@ const gatewayHost = (index) => (isLinux ? `127.0.2.${index + 1}` : host);
  * @returns {Promise<import('./cluster.mjs').RunningCluster>}
  */
 export async function startCluster({
-  node22,
-  workerBin,
-  gateways: gatewayCount = 2,
-  nodes: nodeCount = 3,
-  workers = 1,
-  withBalancer = true,
-  withPortal = true,
-  ports: wanted = {},
-  env = {},
-  way = async (_from, _to, address) => address,
-  root,
-  output = () => undefined,
+  namespaces = false,
   log = () => {},
-  detail,
   logDir = join(stateDir, 'logs-cluster'),
   restart = true,
-  deadline = 60_000,
-  signal,
+  ...options
 }) {
-  const from = { ...defaultPorts, ...wanted };
-  const taken = new Map();
-  /** The first free ones at that address, none given twice. */
-  const take = async (at, use, count = 1) => {
-    const promised = taken.get(at) ?? new Set();
-    taken.set(at, promised);
-    const udp = use === 'media';
-    const port = await freePort(from[use], { count, udp, host: at, taken: promised });
-    for (let i = 0; i < count; i += 1) promised.add(port + i);
-    return port;
-  };
-
-  const logLevel = process.env.BEDSIDE_LOG_LEVEL ?? 'info';
-  const secrets = randomSecrets();
+  const hosts = namespaces ? await NamespaceHosts.open() : new LoopbackHosts();
   const dir = mkdtempSync(join(tmpdir(), 'bedside-cluster-'));
   const fleet = new Fleet({ logDir, log, restart });
-  const redisUrlFor = async (name) => {
-    const there = await way(name, 'redis', { host, port: redisPort });
-    return `redis://${there.host}:${there.port}`;
+  const stop = async () => {
+    await fleet.stop();
+    hosts.close();
+    rmSync(dir, { recursive: true, force: true });
   };
+  try {
+    return { ...(await startOn({ hosts, dir, fleet }, options)), logDir, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startOn(
+  { hosts, dir, fleet },
+  {
+    node22,
+    workerBin,
+    gateways: gatewayCount = 2,
+    nodes: nodeCount = 3,
+    workers = 1,
+    withBalancer = true,
+    withPortal = true,
+    ports: wanted = {},
+    env = {},
+    way = async (_from, _to, address) => address,
+    root,
+    output = () => undefined,
+    detail,
+    deadline = 60_000,
+    signal,
+  },
+) {
+  const from = { ...defaultPorts, ...wanted };
+  const logLevel = process.env.BEDSIDE_LOG_LEVEL ?? 'info';
+  const secrets = randomSecrets();
+  const urlOfRedis = ({ host, port }) => `redis://:${secrets.redis}@${host}:${port}`;
+  const redisUrlFor = async (name) => urlOfRedis(await way(name, 'redis', redisAddress));
   const addNode = async (index) => {
     const id = `node-${index + 1}`;
-    const at = nodeHost(index);
+    const host = await hosts.node();
+    const at = host.address;
     const ports = {
-      node: await take(at, 'node'),
-      nodeOps: await take(at, 'nodeOps'),
-      media: await take(at, 'media', workers),
+      node: await host.port(from.node),
+      nodeOps: await host.port(from.nodeOps),
+      media: await host.port(from.media, { count: workers, udp: true }),
     };
     const reached = await way('gateways', id, { host: at, port: ports.node });
     const url = `ws://${at}:${ports.node}`;
     const opsUrl = `http://${at}:${ports.nodeOps}`;
     const redisUrl = await redisUrlFor(id);
     const specOf = (root) =>
-      into(
-        output(id),
-        processes.node({
-          root,
-          node22,
-          id,
-          host: at,
-          ports,
-          url: `ws://${reached.host}:${reached.port}`,
-          redisUrl,
-          secrets,
-          workerBin,
-          workers,
-          logLevel,
-        }),
+      host.inside(
+        into(
+          output(id),
+          processes.node({
+            root,
+            node22,
+            id,
+            host: at,
+            ports,
+            url: `ws://${reached.host}:${reached.port}`,
+            redisUrl,
+            secrets,
+            pipes: hosts.pipes,
+            workerBin,
+            workers,
+            logLevel,
+          }),
+        ),
       );
     const ready = () => answers(`${opsUrl}/readyz`);
     const child = fleet.add(1, id, specOf(root), ready, env.node);
@@ -101,38 +108,39 @@ export async function startCluster({
       url,
       opsUrl,
       mediaPort: ports.media,
+      namespace: host.namespace,
       process: child,
       runFrom: (other) => child.change(specOf(other)),
     };
   };
-  let gatewayHosts = 0;
   const addGateway = async (id, more = {}) => {
-    const index = gatewayHosts;
-    gatewayHosts += 1;
-    const at = gatewayHost(index);
+    const host = await hosts.gateway();
+    const at = host.address;
     const ports = {
-      gateway: await take(at, 'gateway'),
-      gatewayOps: await take(at, 'gatewayOps'),
+      gateway: await host.port(from.gateway),
+      gatewayOps: await host.port(from.gatewayOps),
       portal: portalPort,
     };
     const address = `${at}:${ports.gateway}`;
     const opsUrl = `http://${at}:${ports.gatewayOps}`;
     const redisUrl = await redisUrlFor(id);
     const specOf = (root) =>
-      into(
-        output(id),
-        processes.gateway({
-          root,
-          node22,
-          id,
-          host: at,
-          ports,
-          redisUrl,
-          secrets,
-          balanced: true,
-          origins: process.env.BEDSIDE_ALLOWED_ORIGINS,
-          logLevel,
-        }),
+      host.inside(
+        into(
+          output(id),
+          processes.gateway({
+            root,
+            node22,
+            id,
+            host: at,
+            ports,
+            redisUrl,
+            secrets,
+            proxies: hosts.balancer,
+            origins: process.env.BEDSIDE_ALLOWED_ORIGINS,
+            logLevel,
+          }),
+        ),
       );
     const child = fleet.add(2, id, specOf(root), () => answers(`${opsUrl}/readyz`), {
       ...env.gateway,
@@ -143,18 +151,24 @@ export async function startCluster({
       url: `http://${address}`,
       opsUrl,
       listens: { host: at, port: ports.gateway, opsPort: ports.gatewayOps },
+      namespace: host.namespace,
       process: child,
       runFrom: (other) => child.change(specOf(other)),
     };
   };
 
-  const redisPort = await take(host, 'redis');
-  const portalPort = await take(host, 'portal');
+  const machine = hosts.here;
+  const redisHost = await hosts.redis();
+  const redisAddress = { host: redisHost.address, port: await redisHost.port(from.redis) };
+  const portalPort = await machine.port(from.portal);
+  // Not on the command line, which everybody on the machine can see.
+  const redisConfig = join(dir, 'redis.conf');
+  writeFileSync(redisConfig, `requirepass ${secrets.redis}\n`, { mode: 0o600 });
   const redis = fleet.add(
     0,
     'redis',
-    processes.redis({ redisDir: dir, port: redisPort }),
-    () => redisAnswers(redisPort),
+    redisHost.inside(processes.redis({ redisDir: dir, configFile: redisConfig, ...redisAddress })),
+    () => redisAnswers(redisAddress.port, redisAddress.host, secrets.redis),
     env.redis,
   );
   const nodes = [];
@@ -162,7 +176,7 @@ export async function startCluster({
   const gateways = [];
   for (let index = 0; index < gatewayCount; index += 1)
     gateways.push(await addGateway(`gateway-${index + 1}`));
-  const url = `http://${host}:${await take(host, 'gateway')}`;
+  const url = `http://${machine.address}:${await machine.port(from.gateway)}`;
   const balanced = await Promise.all(
     gateways.map(async ({ id, listens: { host: at, port, opsPort } }) => {
       const clients = await way('balancer', id, { host: at, port });
@@ -190,8 +204,8 @@ export async function startCluster({
   );
   const urls = {
     gateway: url,
-    redis: `redis://${host}:${redisPort}`,
-    portal: `http://${host}:${portalPort}`,
+    redis: urlOfRedis(redisAddress),
+    portal: `http://${machine.address}:${portalPort}`,
   };
   const portal = fleet.add(
     3,
@@ -200,20 +214,11 @@ export async function startCluster({
     () => answers(`${urls.portal}/`),
   );
 
-  const stop = async () => {
-    await fleet.stop();
-    rmSync(dir, { recursive: true, force: true });
-  };
-  try {
-    const options = { deadline, signal, detail };
-    const isWanted = (name) => name !== 'haproxy' && (name !== 'portal' || withPortal);
-    await fleet.start({ ...options, wanted: isWanted });
-    // It finds all gateways up: none of them gets visits that are another's by the hash.
-    if (withBalancer) await fleet.start({ ...options, wanted: (name) => name === 'haproxy' });
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const options = { deadline, signal, detail };
+  const isWanted = (name) => name !== 'haproxy' && (name !== 'portal' || withPortal);
+  await fleet.start({ ...options, wanted: isWanted });
+  // It finds all gateways up: none of them gets visits that are another's by the hash.
+  if (withBalancer) await fleet.start({ ...options, wanted: (name) => name === 'haproxy' });
   return {
     urls,
     secrets,
@@ -222,8 +227,6 @@ export async function startCluster({
     gateways,
     balancer,
     portal,
-    logDir,
-    stop,
     async addGateway(id, more) {
       const gateway = await addGateway(id, more);
       gateway.process.start();

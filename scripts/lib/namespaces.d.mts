@@ -7,6 +7,8 @@ export class Namespace {
   readonly name: string;
   /** Of this namespace, as others reach it. */
   readonly address: string;
+  /** This machine's end of the link to it. */
+  readonly link: string;
   /** The command line that runs a command in here, in the process that it is started as. */
   command(file: string, ...args: string[]): [file: string, ...args: string[]];
   /** What may arrive in here, in kbit/s; undefined lifts the limit. Live connections stay. */

@@ -51,12 +51,10 @@ export function networkProblem({ limited = false } = {}) {
 
 /** A network namespace. Whatever runs in it reaches the others, and the machine, by their addresses. */
 export class Namespace {
-  #link;
-
   constructor(name, address, link) {
     this.name = name;
     this.address = address;
-    this.#link = link;
+    this.link = link;
   }
 
   /** The command line that runs a command in here, in the process that it is started as. */
@@ -68,20 +66,20 @@ export class Namespace {
   async limit(kbps) {
     if (kbps === undefined) {
       // There may be none.
-      await run('tc', ['qdisc', 'del', 'dev', this.#link, 'root']).catch(() => {});
+      await run('tc', ['qdisc', 'del', 'dev', this.link, 'root']).catch(() => {});
       return;
     }
     const shape = ['rate', `${kbps}kbit`, 'burst', `${BURST_BYTES}`, 'latency', `${QUEUE_MS}ms`];
-    await run('tc', ['qdisc', 'replace', 'dev', this.#link, 'root', 'tbf', ...shape]);
+    await run('tc', ['qdisc', 'replace', 'dev', this.link, 'root', 'tbf', ...shape]);
   }
 
   /** Nothing gets in or out any more, and nobody is told. */
   async unplug() {
-    await ip('link', 'set', this.#link, 'down');
+    await ip('link', 'set', this.link, 'down');
   }
 
   async plug() {
-    await ip('link', 'set', this.#link, 'up');
+    await ip('link', 'set', this.link, 'up');
   }
 }
 

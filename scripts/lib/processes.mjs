@@ -25,13 +25,21 @@ export function randomSecrets() {
   const secret = () => randomBytes(32).toString('base64url');
   return {
     control: secret(),
+    guest: secret(),
+    redis: secret(),
     apiKey: secret(),
     tenant: { id: 'demo', kid: 'demo-1', secret: secret() },
   };
 }
 
-/** @returns {Spec} Nothing on the disk: it holds a demo's or a test's visits. */
-export function redis({ redisServer = 'redis-server', redisDir, host: at = host, port }) {
+/** @returns {Spec} Nothing on the disk: it holds a demo's or a test's visits. `configFile`: more settings. */
+export function redis({
+  redisServer = 'redis-server',
+  redisDir,
+  configFile,
+  host: at = host,
+  port,
+}) {
   const options = {
     bind: at,
     port: String(port),
@@ -42,12 +50,18 @@ export function redis({ redisServer = 'redis-server', redisDir, host: at = host,
   };
   return {
     command: redisServer,
-    args: Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
+    args: [
+      ...(configFile ? [configFile] : []),
+      ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
+    ],
     env: {},
   };
 }
 
-/** @returns {Spec} `url`: where gateways reach it, if not at its own address. `root`: of the checkout that it runs. */
+/**
+ * @returns {Spec} `url`: where gateways reach it, if not at its own address. `pipes`: the network in which nodes
+ *   have pipes, where that is not loopback. `root`: of the checkout that it runs.
+ */
 export function node({
   root = here,
   node22,
@@ -57,6 +71,7 @@ export function node({
   url,
   redisUrl,
   secrets,
+  pipes,
   workerBin,
   workers,
   logLevel,
@@ -73,6 +88,7 @@ export function node({
       ...(url ? { BEDSIDE_NODE_URL: url } : {}),
       BEDSIDE_MEDIA_PORT: String(ports.media),
       BEDSIDE_MEDIA_LISTEN_IP: at,
+      ...(pipes ? { BEDSIDE_PIPE_LISTEN_IP: at, BEDSIDE_PIPE_PEERS: pipes } : {}),
       BEDSIDE_WORKERS: String(workers),
       BEDSIDE_REDIS_URL: redisUrl,
       BEDSIDE_CONTROL_SECRET: secrets.control,
@@ -83,7 +99,7 @@ export function node({
 
 /**
  * @returns {Spec} The id is the same after a restart, so that it takes its visits up again at once.
- *   `balanced`: clients come through a balancer on this machine. `origins`: more that may connect, with commas. `root`: of
+ *   `proxies`: from where a balancer comes. `origins`: more that may connect, with commas. `root`: of
  *   the checkout that it runs.
  */
 export function gateway({
@@ -94,7 +110,7 @@ export function gateway({
   ports,
   redisUrl,
   secrets,
-  balanced = false,
+  proxies,
   origins = '',
   logLevel,
 }) {
@@ -109,6 +125,7 @@ export function gateway({
       BEDSIDE_GATEWAY_OPS_PORT: String(ports.gatewayOps),
       BEDSIDE_REDIS_URL: redisUrl,
       BEDSIDE_CONTROL_SECRET: secrets.control,
+      BEDSIDE_GUEST_SECRET: secrets.guest,
       BEDSIDE_TENANTS: JSON.stringify([
         {
           id: secrets.tenant.id,
@@ -121,7 +138,7 @@ export function gateway({
         `http://localhost:${ports.portal}`,
         ...(origins ? [origins] : []),
       ].join(),
-      ...(balanced ? { BEDSIDE_TRUSTED_PROXIES: '127.0.0.0/8' } : {}),
+      ...(proxies ? { BEDSIDE_TRUSTED_PROXIES: proxies } : {}),
     },
   };
 }
@@ -182,14 +199,17 @@ export async function answers(url) {
   }
 }
 
-export function redisAnswers(port, at = host) {
+export function redisAnswers(port, at = host, password = undefined) {
   return new Promise((resolve) => {
     const socket = connect({ host: at, port });
+    const auth = password === undefined ? '' : `AUTH ${password}\r\n`;
+    let answer = '';
     socket.setTimeout(1_000, () => socket.destroy());
-    socket.once('connect', () => socket.write('PING\r\n'));
-    socket.once('data', (data) => {
-      resolve(data.toString().startsWith('+PONG'));
-      socket.destroy();
+    socket.once('connect', () => socket.write(`${auth}PING\r\n`));
+    socket.on('data', (data) => {
+      answer += data;
+      if (answer.endsWith('+PONG\r\n')) resolve(true);
+      if (/^\+PONG|^-/m.test(answer)) socket.destroy();
     });
     socket.once('error', () => {});
     socket.once('close', () => resolve(false));

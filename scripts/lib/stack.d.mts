@@ -14,6 +14,10 @@ export interface Ports {
 export interface Secrets {
   /** Of the control link between gateway and node. */
   readonly control: string;
+  /** Of the gateways, for the tokens that they make themselves. */
+  readonly guest: string;
+  /** Of a cluster's Redis. */
+  readonly redis: string;
   /** For /v1 of the tenant `demo`. */
   readonly apiKey: string;
   /** Signs the tokens of participants with HS256. */
