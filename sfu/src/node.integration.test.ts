@@ -583,6 +583,22 @@ describe('limits', () => {
     expect(peers).toHaveLength(2);
   });
 
+  test('a full worker stays within its limit when several listeners ask at once', async () => {
+    const node = await startNode({ BEDSIDE_MAX_CONSUMERS_PER_WORKER: '2' });
+    const gateway = await TestGateway.link(node);
+    const { scope, camera } = await visitWithSender(gateway);
+    const peers = Array.from({ length: 4 }, () => newPeer());
+    for (const peer of peers)
+      await gateway.call('open-peer', { ...scope, peer, rtpCapabilities, flows: [] });
+    const plan = peers.map((peer) => ({ peer, flows: [flow(camera)] }));
+    const { listeners } = await gateway.call('apply-plan', { ...scope, listeners: plan });
+    const refused = listeners.flatMap((listener) => listener.refused);
+    expect(refused).toEqual(
+      Array.from({ length: 2 }, () => ({ producerId: camera, code: 'capacity' })),
+    );
+    expect(await metric(node, 'bedside_node_consumers')).toBe(2);
+  });
+
   test('a visit without a peer is closed after its time', async () => {
     const node = await startNode({ BEDSIDE_EMPTY_VISIT_MS: '100' });
     const gateway = await TestGateway.link(node);

@@ -1,4 +1,4 @@
-import { PipeId, type ProducerId } from '@bedside/protocol';
+import { type PeerId, PipeId, type ProducerId } from '@bedside/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { BedsideNode } from './node.ts';
 import {
@@ -17,6 +17,7 @@ import {
   metric,
   newProducer,
   newVisit,
+  rtpParametersOf,
   startNode,
   TestGateway,
 } from './testing.ts';
@@ -85,6 +86,33 @@ describe('a visit over two workers', () => {
     expect([await routers(node), await pipes(node), await piped(node)]).toEqual([1, 0, 0]);
     const { peers } = await gateway.call('describe-visit', scope);
     expect(await metric(node, 'bedside_node_transports')).toBe(peers.length * 2);
+  });
+
+  test('a worker that is over full still sends to another node what it did, and less, but no more', async () => {
+    const { node, gateway, scope, talker, producerId, here, there } = await spreadVisit();
+    const pipe = PipeId.parse('pipe');
+    const send = (producers: ProducerId[]) =>
+      gateway.call('send-pipe', { ...scope, pipe, producers });
+    const { end } = await send([producerId]);
+    const more = [];
+    while (more.length < 12) {
+      const id = newProducer();
+      const rtpParameters = rtpParametersOf('audio/opus');
+      const microphone = { kind: 'audio', rtpParameters, paused: false, observed: false } as const;
+      await gateway.call('produce', { ...scope, peer: talker, producerId: id, ...microphone });
+      more.push(id);
+    }
+    const hear = (peer: PeerId, producers: ProducerId[]) => {
+      const flows = [producerId, ...producers].map((id) => flow(id));
+      return gateway.call('apply-plan', { ...scope, listeners: [{ peer, flows }] });
+    };
+    await hear(here.peer, more);
+    expect(await consumersAt(node, 0)).toBe(12);
+    await hear(there.peer, more.slice(0, 1));
+    expect(await consumersAt(node, 0)).toBe(13);
+    expect(await send([producerId])).toMatchObject({ end, producers: [{ producerId }] });
+    await expect(send([producerId, ...more])).rejects.toMatchObject({ code: 'capacity' });
+    expect(await send([])).toEqual({ end, producers: [] });
   });
 
   test('a pause is one at both workers; who joins in it is told', async () => {

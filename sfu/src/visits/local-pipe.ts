@@ -60,7 +60,11 @@ export class LocalPipe {
     const [source, target] = [this.#end(from), this.#end(to)];
     const { id, kind, paused } = producer;
     const late = (one: types.Consumer | types.Producer) => one.close();
-    const consuming = call(source.consume({ producerId: id }), this.#deadlineMs, late);
+    const consuming = call(
+      from.worker.opens(source.consume({ producerId: id })),
+      this.#deadlineMs,
+      late,
+    );
     const consumer = await consuming.catch((error: unknown) => {
       if (error instanceof NotFoundError) return undefined;
       throw error;

@@ -77,7 +77,8 @@ export class NodePipes {
     }
     let sending = this.#sending.get(pipe);
     const added = outgoing.size - (sending?.producerIds.length ?? 0);
-    if (added > room(home.worker)) throw new BedsideError('capacity');
+    // What is there, or less, takes no room: the worker may be over full by then.
+    if (added > 0 && added > room(home.worker)) throw new BedsideError('capacity');
     if (!sending) {
       if (this.#sending.size >= PIPES_OF_A_KIND) throw new BedsideError('capacity');
       sending = await SendingPipe.open(this.#pipeOptions(home), () => onSilent(pipe));

@@ -49,6 +49,8 @@ export interface PeerOptions {
   deadlineMs: number;
   /** Consumers that the worker still has room for. */
   room: () => number;
+  /** Has the worker count a consumer from when it is asked for. */
+  opens: <T>(consumer: Promise<T>) => Promise<T>;
   producerOf: (id: ProducerId) => types.Producer | undefined;
   onConsumerScore: ScoreListener;
   onConsumerClosed: (id: ConsumerId) => void;
@@ -186,15 +188,13 @@ export class Peer {
 
     const refused: PeerPlanResult['refused'] = [];
     const added: Listening[] = [];
-    let room = this.#options.room();
     const adding = diff.add.map(async (flow) => {
       await brought;
-      const reason = this.#reasonToRefuse(flow, room);
+      const reason = this.#reasonToRefuse(flow);
       if (reason) {
         refused.push({ producerId: flow.producerId, code: reason });
         return;
       }
-      room -= 1;
       try {
         added.push(await this.#consume(flow));
       } catch (error) {
@@ -267,15 +267,15 @@ export class Peer {
     throw new BedsideError('not-found');
   }
 
-  #reasonToRefuse(flow: Flow, room: number): PeerPlanResult['refused'][number]['code'] | undefined {
-    const { router, rtpCapabilities, producerOf } = this.#options;
+  #reasonToRefuse(flow: Flow): PeerPlanResult['refused'][number]['code'] | undefined {
+    const { router, rtpCapabilities, producerOf, room } = this.#options;
     if (!producerOf(flow.producerId)) return 'not-found';
     const able = router.canConsume({
       producerId: flow.producerId,
       rtpCapabilities: rtpCapabilities as unknown as types.RtpCapabilities,
     });
     if (!able) return 'media-unsupported';
-    return room > 0 ? undefined : 'capacity';
+    return room() > 0 ? undefined : 'capacity';
   }
 
   async #consume(flow: Flow): Promise<Listening> {
@@ -284,11 +284,13 @@ export class Peer {
     const started = this.recvTransport.dtlsState !== 'connected';
     const settings = settingsOf(flow, started, undefined);
     const consumer = await call(
-      this.recvTransport.consume({
-        producerId: flow.producerId,
-        rtpCapabilities: this.#options.rtpCapabilities as unknown as types.RtpCapabilities,
-        paused: settings.paused,
-      }),
+      this.#options.opens(
+        this.recvTransport.consume({
+          producerId: flow.producerId,
+          rtpCapabilities: this.#options.rtpCapabilities as unknown as types.RtpCapabilities,
+          paused: settings.paused,
+        }),
+      ),
       this.#options.deadlineMs,
       (late) => late.close(),
     );

@@ -349,6 +349,7 @@ export class Visit {
         rtpCapabilities: checked,
         deadlineMs,
         room: () => room(branch.worker),
+        opens: (consumer) => branch.worker.opens(consumer),
         producerOf: (producerId) => this.#sources.at(branch, producerId),
         onConsumerScore: (consumerId: ConsumerId, score: number, producerScore: number) =>
           this.scores.consumer(id, consumerId, score, producerScore),

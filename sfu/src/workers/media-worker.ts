@@ -29,6 +29,8 @@ export class MediaWorker {
   readonly transports = new Set<types.Transport>();
   readonly producers = new Set<types.Producer>();
   readonly consumers = new Set<types.Consumer>();
+  /** Consumers that are asked for and not there yet. */
+  #opening = 0;
   /** Visits placed here; counted at the choice, before their routers exist. */
   visits = 0;
   /** Share of one core, 0 to 1. */
@@ -116,6 +118,21 @@ export class MediaWorker {
   leave(): void {
     this.visits -= 1;
     this.unmeasured = Math.max(0, this.unmeasured - 1);
+  }
+
+  /** Consumers, and those that are about to be. */
+  get taken(): number {
+    return this.consumers.size + this.#opening;
+  }
+
+  /** Counts a consumer from when it is asked for: others may ask meanwhile. */
+  async opens<T>(consumer: Promise<T>): Promise<T> {
+    this.#opening += 1;
+    try {
+      return await consumer;
+    } finally {
+      this.#opening -= 1;
+    }
   }
 
   createRouter(mediaCodecs: types.RouterRtpCodecCapability[]): Promise<types.Router> {

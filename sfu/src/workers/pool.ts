@@ -87,7 +87,7 @@ export class WorkerPool {
 
   /** Consumers that still fit into this worker. */
   room(worker: MediaWorker): number {
-    return this.#config.maxConsumersPerWorker - worker.consumers.size;
+    return this.#config.maxConsumersPerWorker - worker.taken;
   }
 
   get load(): NodeLoad {
