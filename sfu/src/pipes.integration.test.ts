@@ -197,13 +197,17 @@ describe('a visit on two nodes', () => {
     await arrives(again.packets);
   });
 
-  test('what goes through a pipe to where nobody is any more is noticed', async () => {
+  test('what goes through a pipe to where nobody is any more is noticed, again and again', async () => {
     const { origin, other } = await twoNodes({ BEDSIDE_PIPE_SILENCE_MS: '400' });
     const { scope, producerId } = await visitWithTalker(origin);
     const { id } = await pipe(origin, other, scope, [producerId]);
     // Its worker says nothing back.
     await other.call('close-pipe', { ...scope, pipe: id });
     expect(await origin.hear('pipes-silent')).toEqual({ visit: scope.visit, pipes: [id] });
+    // Who should have heard of it may have been away, or is new.
+    await origin.call('describe-visit', { ...scope, epoch: 2 });
+    expect(await origin.hear('pipes-silent')).toEqual({ visit: scope.visit, pipes: [id] });
+    await origin.call('close-pipe', { ...scope, epoch: 2, pipe: id });
   });
 
   test('it is closed at a node where only pipes are left of it', async () => {

@@ -20,22 +20,23 @@ const LOOKS = 2;
 /**
  * A pipe has no ICE, which would notice that its other end is out of reach. But whoever receives media reports
  * on it (RTCP, in mediasoup's worker at least every 5 s): an end that sends, and gets nothing back, sends to
- * nobody. What is not sent to says nothing. Reports once, and ends.
+ * nobody. What is not sent to says nothing. Reports at every look while it is so: who should hear of it may be
+ * away. Ends with the signal.
  */
 export async function watchPipe(watch: PipeWatch): Promise<void> {
   const { counts, silenceMs, onSilent, signal } = watch;
-  try {
-    let before = await counts();
-    let unanswered = 0;
-    while (unanswered < LOOKS) {
-      await sleep(silenceMs / LOOKS, undefined, { signal, ref: false });
-      const now = await counts();
+  let before: PipeCounts | undefined;
+  let unanswered = 0;
+  while (!signal.aborted) {
+    // A look that fails tells nothing: its worker is late, or gone, which others notice.
+    const now = await counts().catch(() => undefined);
+    if (signal.aborted) return;
+    if (now && before) {
       if (now.received > before.received) unanswered = 0;
       else if (now.sent > before.sent) unanswered += 1;
-      before = now;
+      if (unanswered >= LOOKS) onSilent();
     }
-    onSilent();
-  } catch {
-    // It is closed, or its worker is gone, which others notice.
+    before = now ?? before;
+    await sleep(silenceMs / LOOKS, undefined, { signal, ref: false }).catch(() => {});
   }
 }
