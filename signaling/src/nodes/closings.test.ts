@@ -57,6 +57,30 @@ test('a node that is away is told when it is back; one that has rebooted need no
   expect([state.calls, closings.size]).toEqual([1, 0]);
 });
 
+test('a node whose link is up again is told at once, whatever others are told', async () => {
+  const { closings, state, clock, pass } = setUp(undefined);
+  state.up = false;
+  closings.close(media, { visit, epoch: 1 });
+  await pass(30_000);
+  state.up = true;
+  closings.linked('n2' as NodeId);
+  await pass(0);
+  expect([state.calls, closings.size]).toEqual([0, 1]);
+  closings.linked(media.node);
+  await pass(0);
+  expect([state.calls, closings.size, clock.pending]).toEqual([1, 0, 0]);
+});
+
+test('of two that are under way one that fails has nothing told again', async () => {
+  const { closings, state, pass } = setUp('media-unavailable', undefined);
+  closings.close(media, { visit, epoch: 1 });
+  closings.linked(media.node);
+  await pass(0);
+  expect([state.calls, closings.size]).toEqual([2, 0]);
+  await pass(120_000);
+  expect(state.calls).toBe(2);
+});
+
 test('a refusal is an answer: the visit is another gateway\u2019s by now', async () => {
   const { closings, state, pass } = setUp('stale-epoch');
   closings.close(media, { visit, epoch: 1 });

@@ -1,4 +1,4 @@
-import { type ControlRequest, toBedsideError, type VisitKey } from '@bedside/protocol';
+import { type ControlRequest, type NodeId, toBedsideError, type VisitKey } from '@bedside/protocol';
 import type { Clock } from '@bedside/service';
 import type { Media } from '../visit/state.ts';
 import type { NodeClient } from './client.ts';
@@ -50,11 +50,21 @@ export class Closings {
     this.#closings.delete(name);
   }
 
+  /** The link with the node is up: no need to wait for the next try. */
+  linked(node: NodeId): void {
+    for (const closing of [...this.#closings.values()]) {
+      if (closing.media.node !== node) continue;
+      closing.cancel();
+      void this.#tell(closing);
+    }
+  }
+
   stop(): void {
     for (const { media, request } of [...this.#closings.values()]) this.keep(media, request.visit);
   }
 
   async #tell(closing: Closing): Promise<void> {
+    if (!this.#isOpen(closing)) return;
     const { media } = closing;
     const node = this.#nodes.linked().find(({ nodeId }) => nodeId === media.node);
     // Another boot has nothing of before.

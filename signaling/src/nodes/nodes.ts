@@ -168,6 +168,7 @@ export class Nodes implements NodeClient {
         log.info({ node: nodeId }, 'control link with a node is up');
         this.#first.resolve();
         onReport({ type: 'linked', node });
+        this.#closings.linked(nodeId);
         if (state === 'draining') onReport({ type: 'draining', node: nodeId });
       },
       onDown: () => {

@@ -239,6 +239,7 @@ export class NodeLinks implements NodeClient {
         pipes: true,
       };
       this.#onReport({ type: 'linked', node: link.node });
+      this.#closings.linked(nodeId);
     });
     host.attach(stream);
   }
