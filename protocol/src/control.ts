@@ -323,12 +323,13 @@ export const controlCommands = {
   }),
   /**
    * What the node has of a visit, for a gateway that takes it over; raises the epoch. A visit with many
-   * consumers takes several pages: the next one is asked for with `from` as `next` says.
+   * consumers takes several pages: the first one is asked for with `from` 0, the next one with `from` as
+   * `next` says. Who comes or goes meanwhile moves nobody to another page.
    */
   'describe-visit': defineCommand({
     request: z.object({
       ...scope,
-      /** Peers to pass over. */
+      /** Where the page begins; without it the answer is in one piece, for gateways that know no pages. */
       from: z.optional(count),
     }),
     response: z.object({

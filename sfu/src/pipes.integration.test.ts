@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   type ControlResponse,
   LIMITS,
+  type PeerId,
   PipeId,
   type ProducerId,
   type VisitKey,
@@ -374,9 +375,11 @@ describe('a pipe', () => {
 });
 
 describe('a visit with many consumers', () => {
-  test('is described in pages, whole peers each, every one once', async () => {
+  /** Twenty who speak and sixty who hear them all, in the order in which they came. */
+  async function largeVisit() {
     const gateway = await TestGateway.link(await startNode());
     const scope = { visit: newVisit(), epoch: 1 };
+    const talkers: PeerId[] = [];
     const producers: ProducerId[] = [];
     for (let count = 0; count < 20; count += 1) {
       const [peer, producerId] = [newPeer(), newProducer()];
@@ -384,28 +387,57 @@ describe('a visit with many consumers', () => {
       const rtpParameters = rtpParametersOf('audio/opus');
       const microphone = { kind: 'audio', rtpParameters, paused: false, observed: false } as const;
       await gateway.call('produce', { ...scope, peer, producerId, ...microphone });
+      talkers.push(peer);
       producers.push(producerId);
     }
     const flows = producers.map((producerId) => flow(producerId));
-    const peers = Array.from({ length: 60 }, () => newPeer());
-    for (const peer of peers) {
+    const listeners = Array.from({ length: 60 }, () => newPeer());
+    for (const peer of listeners)
       await gateway.call('open-peer', { ...scope, peer, rtpCapabilities, flows, lastResort: true });
+    return { gateway, scope, talkers, all: [...talkers, ...listeners] };
+  }
+
+  type Page = ControlResponse<'describe-visit'>;
+
+  async function* pages(gateway: TestGateway, scope: Scope): AsyncGenerator<Page> {
+    for (let from: number | undefined = 0; from !== undefined; ) {
+      const page: Page = await gateway.call('describe-visit', { ...scope, from });
+      yield page;
+      from = page.next;
     }
-    const seen: string[] = [];
-    let from: number | undefined = 0;
-    while (from !== undefined) {
-      const page: ControlResponse<'describe-visit'> = await gateway.call('describe-visit', {
-        ...scope,
-        from,
-      });
+  }
+
+  const idsOf = ({ peers }: Page) => peers.map(({ peer }) => peer);
+
+  test('is described in pages, whole peers each, every one once', async () => {
+    const { gateway, scope, all } = await largeVisit();
+    const seen: PeerId[] = [];
+    for await (const page of pages(gateway, scope)) {
       const consumers = page.peers.flatMap((peer) => peer.consumers);
       expect(consumers.length).toBeLessThanOrEqual(LIMITS.consumersPerPage);
       expect(page.peers.length).toBeGreaterThan(0);
-      seen.push(...page.peers.map(({ peer }) => peer));
-      from = page.next;
+      expect(page.sends).toEqual(seen.length === 0 ? [] : undefined);
+      seen.push(...idsOf(page));
     }
-    expect(seen.slice(-peers.length)).toEqual(peers);
-    expect(new Set(seen).size).toBe(seen.length);
-    expect(seen).toHaveLength(80);
+    expect(seen).toEqual(all);
+  });
+
+  test('is described in full, also when somebody goes between two pages', async () => {
+    const { gateway, scope, talkers, all } = await largeVisit();
+    const seen: PeerId[] = [];
+    for await (const page of pages(gateway, scope)) {
+      const peer = talkers.shift();
+      if (peer) await gateway.call('close-peer', { ...scope, peer });
+      seen.push(...idsOf(page));
+    }
+    expect(seen).toEqual(all);
+  });
+
+  test('is described in one piece to a gateway that knows no pages', async () => {
+    const { gateway, scope, all } = await largeVisit();
+    const described = await gateway.call('describe-visit', scope);
+    expect(idsOf(described)).toEqual(all);
+    expect(described).toMatchObject({ sends: [], receives: [] });
+    expect(described.next).toBeUndefined();
   });
 });

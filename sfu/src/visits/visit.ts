@@ -59,6 +59,8 @@ type Args<Name extends ControlCommandName> = Omit<ControlRequest<Name>, 'visit' 
 interface Member {
   readonly peer: Peer;
   readonly branch: Branch;
+  /** By the order in which they came: a name that is never given again. */
+  readonly number: number;
 }
 
 interface Planned {
@@ -87,6 +89,8 @@ export class Visit {
   /** In the order in which they were opened. */
   readonly #branches: Branch[] = [];
   readonly #members = new Map<PeerId, Member>();
+  /** Members there ever were. */
+  #numbers = 0;
   readonly #sources: Sources;
   readonly #detection: SpeakerDetection;
   /** The branch that detection listens in. */
@@ -253,21 +257,27 @@ export class Visit {
     this.#tidy(this.#branches[0]);
   }
 
-  /** @param from peers to pass over; a page ends before the consumers are too many for one message */
-  describe(from = 0): ControlResponse<'describe-visit'> {
+  /**
+   * @param from a page begins there, and ends before the consumers are too many for one message; without it
+   *   everything is in one answer
+   */
+  describe(from?: number): ControlResponse<'describe-visit'> {
     const peers: ControlResponse<'describe-visit'>['peers'] = [];
     let size = 0;
-    let next = from;
-    for (const { peer } of [...this.#members.values()].slice(from)) {
+    let next: number | undefined;
+    for (const { peer, number } of this.#members.values()) {
+      if (from !== undefined && number < from) continue;
       const described = peer.describe();
       // A peer without consumers takes its room, too: an audience is many of them.
       size += 1 + described.consumers.length;
-      if (peers.length > 0 && size > LIMITS.consumersPerPage) break;
+      if (from !== undefined && peers.length > 0 && size > LIMITS.consumersPerPage) {
+        next = number;
+        break;
+      }
       peers.push(described);
-      next += 1;
     }
-    const rest = next < this.#members.size ? { next } : {};
-    if (from > 0) return { ...rest, peers };
+    const rest = next === undefined ? {} : { next };
+    if (from !== undefined && from > 0) return { ...rest, peers };
     const { sends, receives } = this.#nodePipes;
     return { ...rest, sends, receives, peers };
   }
@@ -355,7 +365,8 @@ export class Visit {
           this.scores.consumer(id, consumerId, score, producerScore),
         onConsumerClosed: (consumerId: ConsumerId) => this.scores.forgetConsumer(consumerId),
       });
-      const member = { peer, branch };
+      const member = { peer, branch, number: this.#numbers };
+      this.#numbers += 1;
       this.#members.set(id, member);
       this.#options.onPeers(1);
       for (const transport of [sendTransport, recvTransport]) this.#reportState(id, transport);
