@@ -59,13 +59,14 @@ export class FakeStore implements VisitStore {
     return this.#epochs;
   }
 
-  async acquire(key: VisitKey, keepers: readonly Media[] = []): Promise<Lease> {
+  /** Nobody else has a visit here, so nobody is left out. */
+  async acquire(key: VisitKey, keepers: readonly Media[] = [], _overtake = false): Promise<Lease> {
     await this.before('acquire');
     return {
       keepers,
       inherited: this.#inherited(key, keepers),
       epoch: this.takeOver(key),
-      visit: this.snapshots.get(key),
+      visit: structuredClone(this.snapshots.get(key)),
       messages: this.said.get(key) ?? [],
       roundTrips: 1,
     };
@@ -80,7 +81,7 @@ export class FakeStore implements VisitStore {
 
   async read(key: VisitKey): Promise<Visit | undefined> {
     await this.before('read');
-    return this.snapshots.get(key);
+    return structuredClone(this.snapshots.get(key));
   }
 
   async commit(

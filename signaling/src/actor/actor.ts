@@ -331,14 +331,14 @@ export class VisitActor {
   async nodeLinked({ nodeId, bootId }: LinkedNode): Promise<void> {
     if (this.#relocation.arrival?.to.node === nodeId)
       await this.#happen(() => this.#relocation.lost(nodeId, bootId));
-    if (this.isAt(nodeId)) await this.#media.readopt();
+    if (this.isAt(nodeId)) await this.#media.readopt(nodeId);
   }
 
   /** A node is lost: the visit goes on at another one, if it was there, and stays if it was on its way there. */
   async nodeLost(node: NodeId): Promise<void> {
     if (this.#relocation.arrival?.to.node === node)
       await this.#happen(() => this.#relocation.lost(node));
-    if (this.isAt(node)) await this.#media.readopt();
+    if (this.isAt(node)) await this.#media.readopt(node);
   }
 
   /** What a node says of this visit. */
@@ -356,7 +356,7 @@ export class VisitActor {
       case 'peers-lost':
         void this.#happen(() => this.#endpointsLost(report.peers, []));
         // What went with the worker besides is found by asking.
-        if (this.isAt(report.node)) void this.#media.readopt();
+        if (this.isAt(report.node)) void this.#media.readopt(report.node);
         if (arrival?.to.node === report.node) void arrival.media.readopt();
         return;
       case 'pipes-silent':
@@ -745,6 +745,8 @@ export class VisitActor {
     this.#news.follow(before, visit);
     this.#media.changed(visit, replanned(before, visit));
     this.#media.tidy(effects, before);
+    // Who speaks is heard at home.
+    if (before.media?.node !== visit.media?.node) this.#news.speaks(null);
     void this.#media.scheduleSync();
     this.#relocation.endIfReady();
     return { visit, committed };
@@ -821,13 +823,14 @@ export class VisitActor {
 
   /** The node has nothing of the visit any more. */
   #mediaLost(node: NodeId): void {
-    if (this.#closing || !this.isAt(node) || this.#relocation.rescue()) return;
+    if (this.#closing || !this.isAt(node)) return;
     const before = this.#state;
     const isAll = nodesOf(before).every((media) => media.node === node);
+    // Where others are well where they are, those go on, and a relocation, too.
+    if (isAll && this.#relocation.rescue()) return;
     if (isAll) this.#media.forget();
     this.#apply({ type: 'media-lost', now: this.#now(), node });
     this.#tellMediaLost(before);
-    if (isAll) this.#news.speaks(null);
   }
 
   /** The nodes have the visit, but not these. */
@@ -857,8 +860,9 @@ export class VisitActor {
     if ((nextDeadline(visit) ?? Number.POSITIVE_INFINITY) <= this.#now()) this.#tick();
     else this.#setAlarm();
     this.#clinic.follow(visit);
-    if (visit.arriving) {
-      this.#options.nodes.closeVisit(visit.arriving, this.#media.scope);
+    const { arriving } = visit;
+    if (arriving) {
+      if (!isAt(visit, arriving.node)) this.#options.nodes.closeVisit(arriving, this.#media.scope);
       void this.#happen(() => {
         this.#apply({ type: 'relocating', now: this.#now(), media: undefined });
       });

@@ -25,13 +25,11 @@ export class Arrival {
   readonly media: VisitMedia;
   readonly #endpoints = new Map<ParticipantId, Endpoint>();
   readonly #ready = new Set<ParticipantId>();
-  readonly #host: MediaHost;
   #settled = false;
 
   /** `host`: of the visit's media. `failed`: there is nothing at the new node any more. */
   constructor(to: Media, host: MediaHost, failed: () => void) {
     this.to = to;
-    this.#host = host;
     this.media = new VisitMedia({
       ...host,
       visit: () => {
@@ -161,10 +159,9 @@ export class Arrival {
   drop(id: ParticipantId): void {
     const endpoint = this.#endpoints.get(id);
     if (!endpoint) return;
+    this.media.tidy([{ type: 'close-peer', peer: endpoint.peer }], this.to);
     this.#endpoints.delete(id);
     this.#ready.delete(id);
-    const visit = this.#host.visit();
-    if (visit) this.media.tidy([{ type: 'close-peer', peer: endpoint.peer }], this.of(visit));
   }
 
   /** The visit changed: what follows from it here follows there, too. */
@@ -175,7 +172,7 @@ export class Arrival {
     const effects = differences(was, is);
     for (const effect of effects)
       if (effect.type === 'close-producer') this.#forget(effect.producer);
-    this.media.tidy(effects, was);
+    this.media.tidy(effects, this.to);
     this.media.changed(is, replanned(was, is));
     void this.media.scheduleSync();
   }

@@ -21,7 +21,7 @@ import {
 import type { Clock } from '@bedside/service';
 import type { Logger } from 'pino';
 import type { NodeClient } from '../nodes/client.ts';
-import { pipesOf } from '../plan/pipes.ts';
+import { type PlannedPipe, pipesOf } from '../plan/pipes.ts';
 import { type PlannedFlow, plan } from '../plan/plan.ts';
 import type { Effect } from '../visit/decide.ts';
 import { isSame, nodeOfPeer, nodeOfProducer, nodesOf } from '../visit/nodes.ts';
@@ -135,8 +135,8 @@ export class VisitMedia {
   #stopped = false;
   #syncFailures = 0;
   #cancelResync: (() => void) | undefined;
-  /** `#peers` and `#pipes` are what the nodes have. */
-  #adopted = true;
+  /** Nodes that may have something else than `#peers` and `#pipes` say: they are asked with the next sync. */
+  readonly #doubted = new Set<NodeId>();
   /** What the node was asked to close, until it answers or fails to. */
   readonly #tidying = new Set<Promise<void>>();
   /** Microphones that are being paused: nobody is to hear more of them than before until they are. */
@@ -154,6 +154,7 @@ export class VisitMedia {
       scope: this.scope,
       callAt: (media, name, request) => this.callAt(media, name, request),
       isUp: (media) => this.#bootOf(media) === media.bootId,
+      isSure: ({ node }) => !this.#doubted.has(node),
     });
   }
 
@@ -175,7 +176,8 @@ export class VisitMedia {
   leave(): boolean {
     const { nodes } = this.#host;
     const lost = this.nodes.filter(({ node }) => nodes.isLost(node));
-    if (lost.length === 0 || !this.places.isThereAny) return false;
+    const isElsewhere = lost.length < this.nodes.length || this.places.isThereAny;
+    if (lost.length === 0 || !isElsewhere) return false;
     for (const { node } of lost) this.#host.mediaLost(node);
     return true;
   }
@@ -225,15 +227,14 @@ export class VisitMedia {
     const planned = plan(visit);
     const flows = planned.get(participant) ?? [];
     const isNewNode = !this.nodes.some((node) => isSame(node, media));
-    await this.#pipes.sync(pipesOf(visit, planned)).catch((thrown: unknown) => {
-      const error = toBedsideError(thrown);
-      // Operators have not let the two nodes talk to each other: the next one, then.
-      if (isNewNode && error.code === 'forbidden')
-        throw new BedsideError('capacity', { cause: thrown });
+    for (const { from, to, error } of await this.#pipes.sync(pipesOf(visit, planned))) {
+      if (error.code === 'moved') throw error;
+      // Who is alone at a node that the others do not reach sees and hears nobody: the next one, then.
+      if (isNewNode && (isSame(from, media) || isSame(to, media)))
+        throw new BedsideError('capacity', { cause: error });
       // Without that pipe there are others to see and hear; it is tried again.
-      this.#unsynced.add(participant);
       this.#resyncLater(error);
-    });
+    }
     const answer = await this.callAt(media, 'open-peer', {
       ...this.scope,
       peer,
@@ -284,7 +285,7 @@ export class VisitMedia {
       }
       // Nobody knows whether the node has done it, or will: it is asked what it has.
       if (error.code === 'media-unavailable' || error.code === 'deadline') {
-        this.#adopted = false;
+        this.#doubted.add(media.node);
         this.#resyncLater(error);
       }
       throw error;
@@ -294,17 +295,17 @@ export class VisitMedia {
   /**
    * Closes at the nodes what the visit has no use for, and pauses what is to be silent. What fails is found
    * again when the nodes are described.
-   * @param visit that has what the effects name
+   * @param at the visit that has what the effects name, or the node where all of it is
    */
-  tidy(effects: readonly Effect[], visit: Visit): void {
+  tidy(effects: readonly Effect[], at: Visit | Media): void {
     for (const effect of effects) {
       if (effect.type === 'close-peer')
-        this.#tidies(this.#callIn(visit, 'close-peer', { peer: effect.peer }));
+        this.#tidies(this.#callIn(at, 'close-peer', { peer: effect.peer }));
       else if (effect.type === 'close-producer')
-        this.#tidies(this.#callIn(visit, 'close-producer', { producerId: effect.producer }));
+        this.#tidies(this.#callIn(at, 'close-producer', { producerId: effect.producer }));
       else if (effect.type === 'pause-producer') {
         const { producer: producerId, paused } = effect;
-        this.#tidies(this.#callIn(visit, 'pause-producer', { producerId, paused }), this.#pausing);
+        this.#tidies(this.#callIn(at, 'pause-producer', { producerId, paused }), this.#pausing);
       } else if (effect.type === 'close-visit') {
         this.#pipes.drop(effect.media);
         this.#host.nodes.closeVisit(effect.media, this.scope);
@@ -313,12 +314,12 @@ export class VisitMedia {
   }
 
   async #callIn<Name extends EndpointCommand>(
-    visit: Visit,
+    at: Visit | Media,
     name: Name,
     request: Omit<ControlRequest<Name>, 'visit' | 'epoch'>,
   ): Promise<unknown> {
     const scoped = { ...this.scope, ...request } as ControlRequest<Name>;
-    const media = nodeFor(visit, scoped);
+    const media = 'node' in at ? at : nodeFor(at, scoped);
     return media && this.callAt(media, name, scoped);
   }
 
@@ -337,6 +338,8 @@ export class VisitMedia {
    */
   pipesSilent(pipes: readonly PipeId[]): void {
     const { clock, key, log } = this.#host;
+    const visit = this.#host.visit();
+    if (!visit) return;
     for (const id of pipes) {
       const silent = this.#pipes.silent(id, clock.now());
       if (!silent) continue;
@@ -345,8 +348,9 @@ export class VisitMedia {
         { visit: key, from: from.node, to: to.node, again },
         'a pipe between two nodes is silent',
       );
-      this.#adopted = false;
       if (again) this.#cutOff(from, to);
+      // Others take its place with the next sync.
+      for (const { id: listener } of endpointsOf(visit)) this.#unsynced.add(listener);
     }
     void this.scheduleSync();
   }
@@ -364,7 +368,8 @@ export class VisitMedia {
 
   /** Has who may differ from the plan looked at in a turn of its own. */
   async scheduleSync(): Promise<void> {
-    if (this.#syncQueued || this.#closing || (this.#unsynced.size === 0 && this.#adopted)) return;
+    const isInLine = this.#unsynced.size === 0 && this.#doubts.length === 0;
+    if (this.#syncQueued || this.#closing || isInLine) return;
     this.#syncQueued = true;
     // At the end of the queue: commands that wait already share one call.
     await this.#host.happen(async () => {
@@ -381,7 +386,7 @@ export class VisitMedia {
       const synced = await this.trySync();
       // What the node had besides, it is asked to close.
       await Promise.all(this.#tidying);
-      applied = synced && this.#adopted;
+      applied = synced && this.#doubts.length === 0;
     });
     return applied;
   }
@@ -415,38 +420,48 @@ export class VisitMedia {
   /** Makes the consumers of those who may differ from the plan equal to it, and tells their pages. */
   async #sync(): Promise<void> {
     await Promise.all(this.#pausing);
+    const unasked = await this.#adopt();
     const visit = this.#host.visit();
-    if (!visit?.media) {
-      this.#unsynced.clear();
-      this.#pipes.forget();
-      return;
-    }
-    if (!this.#adopted) return this.#adopt();
+    if (!visit?.media) return this.forget();
     const planned = plan(visit);
-    // What one pipe lacks is no reason for others not to see and hear what is there.
-    const pipes = await this.#pipes.sync(pipesOf(visit, planned)).then(
-      () => undefined,
-      (thrown: unknown) => ({ thrown }),
-    );
     const listeners = [...this.#unsynced].flatMap((id) => {
       const peer = findPresent(visit, id)?.endpoint?.peer;
       const at = peer && this.#peers.get(peer)?.at;
-      if (at) return [{ id, peer, at, flows: planned.get(id) ?? [] }];
-      this.#unsynced.delete(id);
-      return [];
+      if (!at) this.#unsynced.delete(id);
+      // One node that can't be asked is no reason for what the others have to wait.
+      return at && !this.#doubted.has(at.node)
+        ? [{ id, peer, at, flows: planned.get(id) ?? [] }]
+        : [];
     });
+    // What is to end does not wait for what is to be brought from another node.
+    const [applied, isBrought] = await Promise.all([
+      this.#apply(listeners),
+      this.#bring(pipesOf(visit, planned)),
+    ]);
+    const lacking = listeners.filter(({ id }) => isBrought && this.#lacking.delete(id));
+    const again = await this.#apply(lacking);
+    const failed = unasked ?? applied ?? again;
+    if (failed) throw failed;
+  }
+
+  /** Makes the pipes these; whether some bring more than before. What one lacks is no reason for others to wait. */
+  async #bring(wanted: readonly PlannedPipe[]): Promise<boolean> {
+    const before = this.#pipes.changes;
+    // Where there is no room, those who lack what it is to bring are looked at again in a while.
+    for (const { error } of await this.#pipes.sync(wanted))
+      if (error.code !== 'capacity') this.#resyncLater(error);
+    return this.#pipes.changes > before;
+  }
+
+  /** The first failure, or undefined. What fails at one node is done at the others. */
+  async #apply(listeners: readonly PlannedListener[]): Promise<unknown> {
     const nodes = [...Map.groupBy(listeners, ({ at }) => at.node).values()];
-    const outcomes = await Promise.allSettled(nodes.map((there) => this.#applyPlan(there)));
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed) throw failed.reason;
-    if (!pipes) return;
-    // What the pipe is to bring was refused.
-    for (const { id } of listeners) this.#unsynced.add(id);
-    throw pipes.thrown;
+    const outcomes = await Promise.allSettled(nodes.map((there) => this.#applyAt(there)));
+    return outcomes.find((outcome) => outcome.status === 'rejected')?.reason;
   }
 
   /** @param listeners of one node */
-  async #applyPlan(listeners: readonly PlannedListener[]): Promise<void> {
+  async #applyAt(listeners: readonly PlannedListener[]): Promise<void> {
     for (const some of batchesOf(listeners)) {
       const [first] = some;
       if (!first) return;
@@ -463,15 +478,19 @@ export class VisitMedia {
     }
   }
 
-  /** What there is no room for now there may be later; a codec that the page does not know it never will. */
+  /** What there is no room for now, or has not been brought, there may be later; a codec that the page does not know it never will. */
   #refused(id: ParticipantId, refused: ControlResponse<'open-peer'>['refused']): void {
-    const flows = refused.filter(({ code }) => code === 'capacity').length;
+    // Of a visit at one node, what is not there is about to leave the plan.
+    const isSpread = this.nodes.length > 1;
+    const flows = refused.filter(
+      ({ code }) => code !== 'media-unsupported' && (code !== 'not-found' || isSpread),
+    ).length;
     if (flows === 0 || this.#closing) return;
-    const { clock, key, log } = this.#host;
     this.#lacking.add(id);
-    if (this.#cancelLacking) return;
-    log.warn({ visit: key, flows }, 'a node has no room for all that somebody is to receive');
-    this.#cancelLacking = clock.after(REFUSED_MS * (0.5 + Math.random() / 2), () => {
+    const { clock, key, log } = this.#host;
+    if (refused.some(({ code }) => code === 'capacity') && !this.#cancelLacking)
+      log.warn({ visit: key, flows }, 'a node has no room for all that somebody is to receive');
+    this.#cancelLacking ??= clock.after(REFUSED_MS * (0.5 + Math.random() / 2), () => {
       this.#cancelLacking = undefined;
       for (const each of this.#lacking) this.#unsynced.add(each);
       this.#lacking.clear();
@@ -535,36 +554,32 @@ export class VisitMedia {
     );
   }
 
-  /** Describes the node's part anew, and plans everybody. */
-  async readopt(): Promise<void> {
+  /** Describes what the node has, or all nodes, anew, and plans everybody there. */
+  async readopt(node?: NodeId): Promise<void> {
     if (this.#closing || !this.#host.visit()?.media) return;
-    this.#adopted = false;
+    this.doubtNode(node);
     await this.scheduleSync();
   }
 
-  /** Takes over what the nodes have of this visit; closes what the visit has not. */
-  async #adopt(): Promise<void> {
+  /**
+   * Takes over what the nodes in doubt have of this visit; closes what the visit has not. The first failure, or
+   * undefined.
+   */
+  async #adopt(): Promise<unknown> {
+    if (this.#doubts.length === 0) return undefined;
     this.leave();
     this.leaveRebooted();
-    const nodes = this.nodes;
-    if (nodes.length === 0) {
-      this.#adopted = true;
-      return;
-    }
-    const answers = await Promise.allSettled(nodes.map((media) => this.#describe(media)));
+    const answers = await Promise.allSettled(this.#doubts.map((media) => this.#describe(media)));
     const reached = answers.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-    const failed = answers.find((each) => each.status === 'rejected');
-    // One node that can't be asked is no reason for what the others have to wait.
+    for (const { media } of reached) this.#doubted.delete(media.node);
     if (reached.length > 0) await this.#takeOver(reached);
-    if (failed) throw failed.reason;
-    this.#adopted = true;
-    await this.#sync();
+    return answers.find((each) => each.status === 'rejected')?.reason;
   }
 
   /** @throws BedsideError `media-unavailable` */
   async #describe(media: Media): Promise<DescribedNode> {
     const peers: DescribedNode['peers'] = [];
-    const first = await this.callAt(media, 'describe-visit', this.scope);
+    const first = await this.callAt(media, 'describe-visit', { ...this.scope, from: 0 });
     peers.push(...first.peers);
     for (let from = first.next; from !== undefined; ) {
       const page = await this.callAt(media, 'describe-visit', { ...this.scope, from });
@@ -577,12 +592,17 @@ export class VisitMedia {
   async #takeOver(nodes: readonly DescribedNode[]): Promise<void> {
     const before = this.#host.visit();
     if (!before) return;
-    this.#pipes.adopt(new Map(nodes.map(({ media, pipes }) => [media, pipes])));
+    this.#pipes.adopt(
+      nodes.map(({ media, pipes }) => ({ media, ...pipes })),
+      this.#doubts.length === 0,
+    );
     const described = new Map(
       nodes.flatMap(({ media, peers }) => peers.map((peer) => [peer.peer, { ...peer, media }])),
     );
-    const isReached = (media: Media | undefined) => nodes.some((each) => each.media === media);
-    const endpoints = endpointsOf(before).filter(({ peer }) => isReached(nodeOfPeer(before, peer)));
+    const endpoints = endpointsOf(before).filter(({ peer }) => {
+      const at = nodeOfPeer(before, peer);
+      return at && nodes.some(({ media }) => isSame(media, at));
+    });
     const ours = new Set(endpoints.map(({ peer }) => peer));
     for (const [peer, { media }] of described)
       if (!ours.has(peer)) this.#tidies(this.callAt(media, 'close-peer', { ...this.scope, peer }));
@@ -650,14 +670,15 @@ export class VisitMedia {
     this.#unsynced.add(participant);
   }
 
-  /** The node may have what this gateway does not know of: it is asked with the next sync. */
-  doubtNode(): void {
-    this.#adopted = false;
+  /** The node, or any, may have what this gateway does not know of: it is asked with the next sync. */
+  doubtNode(node?: NodeId): void {
+    for (const each of node === undefined ? this.nodes.map((media) => media.node) : [node])
+      this.#doubted.add(each);
   }
 
   /** Nothing is at any node any more. */
   forget(): void {
-    this.#adopted = true;
+    this.#doubted.clear();
     this.#unsynced.clear();
     this.#pipes.forget();
   }
@@ -673,6 +694,10 @@ export class VisitMedia {
   get nodes(): readonly Media[] {
     const visit = this.#host.visit();
     return visit ? nodesOf(visit) : [];
+  }
+
+  get #doubts(): readonly Media[] {
+    return this.nodes.filter(({ node }) => this.#doubted.has(node));
   }
 
   get #closing(): boolean {

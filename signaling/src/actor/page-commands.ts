@@ -193,8 +193,10 @@ async function join(host: CommandHost, session: Session, request: ClientRequest<
   const visit = host.visit();
   const peer = findPresent(visit, session.person.id)?.endpoint?.peer;
   const failed = request.unreachable && peer ? nodeOfPeer(visit, peer)?.node : undefined;
+  const { arrival } = host.relocation;
+  const arriving = arrival ? [arrival.to.node] : [];
   let refusal = new BedsideError('capacity', { retryAfterMs: 1_000 });
-  for (const place of media.places.forOne(media.nodes, failed)) {
+  for (const place of media.places.forOne(media.nodes, arriving, failed)) {
     try {
       return await joinAt(host, place, session, request);
     } catch (thrown) {
@@ -260,7 +262,7 @@ async function joinAt(
   telemetry.joinPhase('node', (performance.now() - decided) / 1000);
 
   // Where the visit is new the node may still have something of it: an owner before could not reach it.
-  if (isNewNode) media.doubtNode();
+  if (isNewNode) media.doubtNode(at.node);
   const roundTrips = host.roundTrips();
   const { committed, visit } = host.commit(decision);
   media.told(id);
@@ -318,7 +320,7 @@ async function produce(
   const media = host.media();
   const { id } = session.person;
   const { requestId, transportId, source, paused, rtpParameters } = request;
-  const { id: peer, sendTransportId } = media.peerOf(id, transportId);
+  const { id: peer, at, sendTransportId } = media.peerOf(id, transportId);
   if (transportId !== sendTransportId)
     throw new BedsideError('not-found', { field: 'transportId' });
   const decision = host.decide({
@@ -349,7 +351,7 @@ async function produce(
   } catch (thrown) {
     // An answer that is late may still be a producer at the node.
     if (decision.visit !== host.visit())
-      media.call('close-producer', { ...media.scope, producerId }).catch(() => {});
+      media.callAt(at, 'close-producer', { ...media.scope, producerId }).catch(() => {});
     throw thrown;
   }
   const { committed } = host.commit(decision);

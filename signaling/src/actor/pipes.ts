@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type BedsideError,
   type ControlCommandName,
   type ControlRequest,
   type ControlResponse,
@@ -12,8 +13,11 @@ import { type PlannedPipe, pipeName } from '../plan/pipes.ts';
 import { isSame } from '../visit/nodes.ts';
 import type { Media } from '../visit/state.ts';
 
-/** A second silent pipe between two nodes within this time: they do not reach each other. */
-const SILENT_AGAIN_MS = 60_000;
+/**
+ * A pipe between two nodes that is silent within this time after another one was: they do not reach each other.
+ * Not within the first of it: where they don't, those in both directions are silent at the same time.
+ */
+const SILENT_AGAIN_MS = { from: 6_000, until: 60_000 };
 
 interface Pipe {
   readonly id: PipeId;
@@ -33,10 +37,25 @@ export interface PipesHost {
   ): Promise<ControlResponse<Name>>;
   /** The node is linked, in that boot. */
   isUp(media: Media): boolean;
+  /** What the node has is known. */
+  isSure(media: Media): boolean;
 }
 
 /** What a node says of its pipes. */
 export type DescribedPipes = Pick<ControlResponse<'describe-visit'>, 'sends' | 'receives'>;
+
+/** A pipe that could not be made what it is to be. */
+export interface PipeFailure {
+  readonly from: Media;
+  readonly to: Media;
+  readonly error: BedsideError;
+}
+
+/** The nodes that say they have an end of a pipe. */
+interface Ends {
+  from?: Media | undefined;
+  to?: Media | undefined;
+}
 
 /**
  * The pipes between the nodes of one visit. Each is one-way and keeps its name for as long as both of its
@@ -45,6 +64,9 @@ export type DescribedPipes = Pick<ControlResponse<'describe-visit'>, 'sends' | '
 export class VisitPipes {
   readonly #host: PipesHost;
   readonly #pipes = new Map<string, Pipe>();
+  /** What one end was found at, of pipes whose other end may be where nobody could be asked. */
+  readonly #loose = new Map<PipeId, Ends>();
+  #changes = 0;
   /** When pipes between two nodes were silent last. */
   readonly #silentAt = new Map<string, number>();
 
@@ -52,34 +74,64 @@ export class VisitPipes {
     this.#host = host;
   }
 
-  /**
-   * Makes the pipes these. What one can't be brought to does not keep the others from it.
-   * @throws BedsideError of the first that could not be
-   */
-  async sync(wanted: readonly PlannedPipe[]): Promise<void> {
-    if (this.#pipes.size === 0 && wanted.length === 0) return;
-    const outcomes = await Promise.allSettled(wanted.map((pipe) => this.#carry(pipe)));
-    const names = new Set(wanted.map(({ from, to }) => pipeName(from.node, to.node)));
-    for (const [name, pipe] of this.#pipes) if (!names.has(name)) this.#close(name, pipe);
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed) throw failed.reason;
+  /** How often a pipe was made to carry something else so far. */
+  get changes(): number {
+    return this.#changes;
   }
 
-  /** Takes over what the nodes have: pipes that both ends know are kept, what is left of others is closed. */
-  adopt(described: ReadonlyMap<Media, DescribedPipes>): void {
-    const senders = endsOf(described, 'sends');
-    const receivers = endsOf(described, 'receives');
-    this.#pipes.clear();
-    for (const [id, from] of senders) {
-      const to = receivers.get(id);
-      const name = to && pipeName(from.node, to.node);
-      if (!name || this.#pipes.has(name)) continue;
-      // Both are asked again: that they have the pipe does not say that they know of each other.
-      this.#pipes.set(name, { id, from, to, carries: undefined });
+  /**
+   * Makes the pipes these, but for those to or from a node that may have something else than is known. What one
+   * can't be brought to does not keep the others from it.
+   */
+  async sync(wanted: readonly PlannedPipe[]): Promise<PipeFailure[]> {
+    const failures: PipeFailure[] = [];
+    const sure = wanted.filter(({ from, to }) => [from, to].every(this.#host.isSure));
+    await Promise.all(
+      sure.map((pipe) =>
+        this.#carry(pipe).catch((thrown: unknown) => {
+          failures.push({ from: pipe.from, to: pipe.to, error: toBedsideError(thrown) });
+        }),
+      ),
+    );
+    const names = new Set(wanted.map(({ from, to }) => pipeName(from.node, to.node)));
+    for (const [name, pipe] of this.#pipes) if (!names.has(name)) this.#close(name, pipe);
+    return failures;
+  }
+
+  /**
+   * Takes over what these nodes have. A pipe that both ends know is kept, one that only one knows is closed; what
+   * the other end is at, that has not been asked, stays until it is.
+   * @param isComplete all nodes of the visit have been asked by now
+   */
+  adopt(described: readonly (DescribedPipes & { media: Media })[], isComplete: boolean): void {
+    const isAsked = (at: Media) => described.some(({ media }) => isSame(media, at));
+    const known = new Map([...this.#pipes.values()].map((pipe) => [pipe.id, pipe]));
+    const all = new Map<PipeId, Ends>();
+    for (const [id, { from, to }] of [...known, ...this.#loose])
+      all.set(id, {
+        from: from && !isAsked(from) ? from : undefined,
+        to: to && !isAsked(to) ? to : undefined,
+      });
+    for (const { media, sends = [], receives = [] } of described) {
+      for (const { pipe } of sends) all.set(pipe, { ...all.get(pipe), from: media });
+      for (const { pipe } of receives) all.set(pipe, { ...all.get(pipe), to: media });
     }
-    const kept = new Set([...this.#pipes.values()].map(({ id }) => id));
-    for (const ends of [senders, receivers])
-      for (const [id, at] of ends) if (!kept.has(id)) this.#closeAt(at, id);
+    this.#pipes.clear();
+    this.#loose.clear();
+    for (const [id, { from, to }] of all) {
+      const name = from && to && pipeName(from.node, to.node);
+      if (name && !this.#pipes.has(name)) {
+        // That both have it does not say that they know of each other: who was asked is told again.
+        const isAsItWas = !isAsked(from) && !isAsked(to);
+        this.#pipes.set(name, {
+          id,
+          from,
+          to,
+          carries: isAsItWas ? known.get(id)?.carries : undefined,
+        });
+      } else if (!name && (from || to) && !isComplete) this.#loose.set(id, { from, to });
+      else for (const at of [from, to]) if (at) this.#closeAt(at, id);
+    }
   }
 
   /**
@@ -94,7 +146,9 @@ export class VisitPipes {
       const pair = [from.node, to.node].toSorted().join(' ');
       const before = this.#silentAt.get(pair) ?? Number.NEGATIVE_INFINITY;
       this.#silentAt.set(pair, now);
-      return { from, to, again: now - before < SILENT_AGAIN_MS };
+      const since = now - before;
+      const again = since >= SILENT_AGAIN_MS.from && since < SILENT_AGAIN_MS.until;
+      return { from, to, again };
     }
     return undefined;
   }
@@ -108,6 +162,7 @@ export class VisitPipes {
   /** Nothing is at any node any more. */
   forget(): void {
     this.#pipes.clear();
+    this.#loose.clear();
   }
 
   async #carry({ from, to, producers }: PlannedPipe): Promise<void> {
@@ -136,7 +191,9 @@ export class VisitPipes {
         producers: sent.producers.map((producer) => ({ ...producer, paused: false })),
       });
       if (!isConnected) await this.#host.callAt(from, 'connect-pipe', { ...named, end });
-      pipe.carries = producers;
+      // What was not there to be sent is asked for again.
+      pipe.carries = new Set(sent.producers.map(({ producerId }) => producerId));
+      this.#changes += 1;
     } catch (thrown) {
       // Silence says nothing of the pipe, and a repeat does no harm. A refusal does: one end has lost it.
       const { kind } = toBedsideError(thrown);
@@ -155,17 +212,6 @@ export class VisitPipes {
     if (!this.#host.isUp(at)) return;
     this.#host.callAt(at, 'close-pipe', { ...this.#host.scope, pipe }).catch(() => {});
   }
-}
-
-function endsOf(
-  described: ReadonlyMap<Media, DescribedPipes>,
-  ends: keyof DescribedPipes,
-): Map<PipeId, Media> {
-  return new Map(
-    [...described].flatMap(([media, pipes]) =>
-      (pipes[ends] ?? []).map(({ pipe }) => [pipe, media] as const),
-    ),
-  );
 }
 
 function isEqual(one: ReadonlySet<ProducerId>, other: ReadonlySet<ProducerId>): boolean {

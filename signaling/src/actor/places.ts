@@ -1,4 +1,4 @@
-import { BedsideError, type NodeId } from '@bedside/protocol';
+import { BedsideError, LIMITS, type NodeId } from '@bedside/protocol';
 import type { Clock } from '@bedside/service';
 import type { NodeClient } from '../nodes/client.ts';
 import { place } from '../nodes/placement.ts';
@@ -42,16 +42,21 @@ export class Places {
    * Where one more endpoint may go, one place after the other as long as each is refused: nodes that the visit
    * is at, others, and in the end those again that have their share of it, for whatever room is left.
    * @param nodes those that the visit is at, its home first
+   * @param closed others that are none: where the visit is about to go, it takes itself
    * @param unreachable the one that the page does not reach: the last of all
    * @throws BedsideError `capacity`, `media-unavailable` where there is none at all
    */
-  *forOne(nodes: readonly Media[], unreachable?: NodeId): Generator<PlaceForOne, void, void> {
+  *forOne(
+    nodes: readonly Media[],
+    closed: readonly NodeId[],
+    unreachable?: NodeId,
+  ): Generator<PlaceForOne, void, void> {
     for (const media of nodes) {
       if (media.node === unreachable || this.#isAvoided(media.node)) continue;
       yield { media, lastResort: false };
       this.avoid(media.node, FULL_MS);
     }
-    const refused = nodes.length === 0 ? [] : this.#unfitBeside(nodes);
+    const refused = nodes.length === 0 ? [] : this.#unfitBeside(nodes, closed);
     for (let tried = 0; refused && tried < PLACES_TRIED; tried++) {
       let media: Media;
       try {
@@ -83,13 +88,14 @@ export class Places {
   }
 
   /** Nodes that can not share the visit with these; undefined where these share it with nobody. */
-  #unfitBeside(nodes: readonly Media[]): NodeId[] | undefined {
+  #unfitBeside(nodes: readonly Media[], closed: readonly NodeId[]): NodeId[] | undefined {
+    if (nodes.length >= LIMITS.nodesPerVisit) return undefined;
     const own = nodes.map(({ node }) => node);
     const linked = this.#nodes.linked();
     const unshared = linked.filter(({ pipes }) => !pipes).map(({ nodeId }) => nodeId);
     if (own.some((node) => unshared.includes(node))) return undefined;
     const avoided = [...this.#avoided.keys()].filter((node) => this.#isAvoided(node));
-    return [...own, ...unshared, ...avoided];
+    return [...own, ...closed, ...unshared, ...avoided];
   }
 
   #isAvoided(node: NodeId): boolean {

@@ -8,7 +8,7 @@ import {
   toBedsideError,
 } from '@bedside/protocol';
 import type { Command } from '../visit/decide.ts';
-import { nodesOf } from '../visit/nodes.ts';
+import { isAt, nodesOf } from '../visit/nodes.ts';
 import { findPresent, type Media, present, type Visit } from '../visit/state.ts';
 import { Arrival } from './arrival.ts';
 import type { MediaHost, VisitMedia } from './media.ts';
@@ -223,7 +223,10 @@ export class Relocation {
     });
     this.#host.tellMediaLost(before);
     const close = () => {
-      for (const node of from) mediaHost.nodes.closeVisit(node, scope);
+      const now = this.#host.visit();
+      // Somebody may have come back there meanwhile.
+      for (const media of from)
+        if (!now || !isAt(now, media.node)) mediaHost.nodes.closeVisit(media, scope);
       for (const id of endpoints.keys()) sessions.send(id, 'relocation-ended', { moved: true });
       this.#ended(true);
     };
@@ -237,7 +240,9 @@ export class Relocation {
     this.#arrival = undefined;
     this.#isOpen = false;
     arrival.stop();
-    mediaHost.nodes.closeVisit(arrival.to, media().scope);
+    const visit = this.#host.visit();
+    if (!visit || !isAt(visit, arrival.to.node))
+      mediaHost.nodes.closeVisit(arrival.to, media().scope);
     for (const id of arrival.endpoints.keys())
       sessions.send(id, 'relocation-ended', { moved: false });
     if (!mediaHost.closing() && this.#host.visit())

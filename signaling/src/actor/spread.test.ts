@@ -1,4 +1,4 @@
-import type { ParticipantId, Role } from '@bedside/protocol';
+import { BedsideError, type ParticipantId, type Role } from '@bedside/protocol';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeNode, FakeNodes } from '../../test/fake-node.ts';
 import { Page } from '../../test/page.ts';
@@ -179,6 +179,19 @@ describe('a pipe', () => {
     expect(heard(cleo)).toEqual(['ana']);
   });
 
+  test('that has no room keeps nothing else from being done, and nobody busy', async () => {
+    home.before = async (name) => {
+      if (name === 'send-pipe') throw new BedsideError('capacity');
+    };
+    await ana.produce('camera');
+    await settled();
+    await ana.command('move', { participantIds: [ben.id], to: { type: 'hold', audio: 'none' } });
+    home.calls.length = 0;
+    at.clock.advance(60_000);
+    await settled();
+    expect(home.calls).not.toContain('describe-visit');
+  });
+
   test('that one end has lost is replaced', async () => {
     const before = new Set(pipesOf(home));
     const pipes = pipesOf(other);
@@ -202,6 +215,7 @@ describe('a pipe', () => {
     expect(pipesOf(home)).toHaveLength(2);
     expect(pipesOf(home)).not.toEqual(before);
     expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
+    at.clock.advance(12_000);
     await silence();
     const lost = [ana, ben].filter((page) => page.payloads('media-lost').length > 0);
     expect(lost).toHaveLength(1);
@@ -239,6 +253,26 @@ describe('a pipe', () => {
     expect(heard(ben)).toEqual(['ana', 'ana']);
   });
 
+  test('goes on when another gateway takes the visit over, with several at its end', async () => {
+    const cleo = await enter('cleo');
+    const before = pipesOf(home).toSorted();
+    const next = createTestVisits({ store: at.store, nodes: new FakeNodes(...nodes) });
+    at.store.takeOver(key);
+    for (const page of [ana, ben, cleo]) {
+      page.drop();
+      await page.connect(next.visits);
+      await page.resume();
+    }
+    await settled();
+    expect(pipesOf(home).toSorted()).toEqual(before);
+    expect([ana, ben, cleo].map(heard)).toEqual([
+      ['ben', 'cleo'],
+      ['ana', 'cleo'],
+      ['ana', 'ben'],
+    ]);
+    for (const page of [ana, ben, cleo]) expect(page.payloads('media-lost')).toEqual([]);
+  });
+
   test('goes on when another gateway takes the visit over', async () => {
     const before = pipesOf(home).toSorted();
     const next = createTestVisits({ store: at.store, nodes: new FakeNodes(...nodes) });
@@ -253,6 +287,64 @@ describe('a pipe', () => {
     expect(pipesOf(other).toSorted()).toEqual(before);
     for (const page of [ana, ben]) expect(page.payloads('media-lost')).toEqual([]);
     expect([heard(ana), heard(ben)]).toEqual([['ben'], ['ana']]);
+  });
+});
+
+describe('while one of its nodes is out of the gateway\u2019s reach', () => {
+  let dan: Page;
+
+  beforeEach(async () => {
+    home.full = false;
+    at.clock.advance(5_001);
+    dan = await enter('dan');
+  });
+
+  const unlink = (node: FakeNode) => {
+    const linked = node.linked.bind(node);
+    node.linked = () => [];
+    return () => {
+      node.linked = linked;
+      at.visits.report({ type: 'linked', node: node.linked()[0] as never });
+      return settled();
+    };
+  };
+
+  test('what is decided is done at the others', async () => {
+    const relink = unlink(other);
+    const calls = home.calls.length;
+    const moved = ana
+      .command('move', { participantIds: [dan.id], to: { type: 'hold', audio: 'none' } })
+      .catch(() => {});
+    await settled();
+    expect(home.calls.slice(calls)).toContain('apply-plan');
+    await relink();
+    await moved;
+  });
+
+  test('pipes go on, also where the other end is asked anew', async () => {
+    const before = [pipesOf(home), pipesOf(other)];
+    const relink = unlink(other);
+    at.visits.report({ type: 'peers-lost', node: home.id, visit: key, peers: [], pipes: [] });
+    await settled();
+    expect([pipesOf(home), pipesOf(other)]).toEqual(before);
+    await relink();
+    expect([pipesOf(home), pipesOf(other)]).toEqual(before);
+  });
+
+  test('and is lost, the rest of the visit does as it is told, whether or not other nodes have room', async () => {
+    const linked = home.linked.bind(home);
+    home.linked = () => linked().map((node) => ({ ...node, state: 'draining' }));
+    other.up = false;
+    at.visits.report({ type: 'lost', node: other.id });
+    at.clock.advance(1);
+    await settled();
+    expect(ben.payloads('media-lost')).toHaveLength(1);
+    const calls = home.calls.length;
+    await ana.command('move', {
+      participantIds: [dan.id],
+      to: { type: 'hold', audio: 'none' },
+    });
+    expect(home.calls.slice(calls)).toContain('apply-plan');
   });
 });
 
@@ -362,4 +454,24 @@ test('a spread visit goes to a node that has room for all of it, and nothing of 
   await settled();
   expect(nodes.map((node) => node.peersOf(key).length)).toEqual([0, 0, 2]);
   expect(nodes.flatMap(pipesOf)).toEqual([]);
+});
+
+test('who comes while the visit is on its way to another node does not go there before it', async () => {
+  const third = new FakeNode('node-3');
+  await ben.command('leave', {});
+  ben.drop();
+  await settled();
+  const next = createTestVisits({ store: at.store, nodes: new FakeNodes(home, third) });
+  at.store.takeOver(key);
+  ana.drop();
+  await ana.connect(next.visits);
+  await ana.resume();
+  void next.visits.relocate(home.id);
+  await settled();
+  home.full = 'share';
+  const cleo = new Page('cleo', 'provider');
+  await cleo.connect(next.visits);
+  await cleo.join();
+  await settled();
+  expect([home, third].map((node) => node.peersOf(key).length)).toEqual([2, 0]);
 });

@@ -27,18 +27,18 @@ export const isAt = (visit: Visit, node: NodeId): boolean =>
   visit.media?.node === node ||
   visit.participants.some(({ endpoint }) => endpoint?.at?.node === node);
 
-/** Where a peer of the visit is; at home where the visit knows no such peer. */
+/** Where a peer of the visit is. */
 export function nodeOfPeer(visit: Visit, peer: PeerId): Media | undefined {
   const of = visit.participants.find(({ endpoint }) => endpoint?.peer === peer);
-  return of?.endpoint?.at ?? visit.media;
+  return of && (of.endpoint?.at ?? visit.media);
 }
 
-/** Where a producer is sent to; home where the visit knows no such producer. */
+/** Where a producer of the visit is sent to. */
 export function nodeOfProducer(visit: Visit, producer: ProducerId): Media | undefined {
   const of = visit.participants.find(({ endpoint }) =>
     endpoint?.producers.some(({ id }) => id === producer),
   );
-  return of?.endpoint?.at ?? visit.media;
+  return of && (of.endpoint?.at ?? visit.media);
 }
 
 /** An endpoint of this visit, with where it is where that is not at home. */
