@@ -59,7 +59,8 @@ export class Keeper {
     const { visit, epoch } = this.#scope;
     const changes = this.#options.seal.close(visit, { epoch, ...unwritten });
     const outcomes = await Promise.all(there.map((node) => node && this.#keepAt(node, changes)));
-    return outcomes.find((outcome) => outcome !== 'kept') ?? 'kept';
+    if (outcomes.includes('stale')) return 'stale';
+    return outcomes.includes('failed') ? 'failed' : 'kept';
   }
 
   async #keepAt({ nodeId }: LinkedNode, changes: string): Promise<'kept' | 'failed' | 'stale'> {

@@ -136,6 +136,20 @@ describe('once the next gateway has the visit', () => {
   });
 });
 
+test('one keeper that knows of another gateway is enough, though others do not answer', async () => {
+  const two = [new FakeNode('node-1'), new FakeNode('node-2')] as const;
+  const at = createTestVisits({ nodes: new FakeNodes(...two) });
+  const ana = await enter(at, 'ana', 'provider');
+  await settled();
+  at.store.goAway();
+  const [home, other] = two.toSorted(
+    (one, next) => next.peersOf(key).length - one.peersOf(key).length,
+  ) as [FakeNode, FakeNode];
+  home.fate = (name) => (name === 'keep-changes' ? 'answer-lost' : 'done');
+  await other.call(other.id, 'kept-changes', { visit: key, epoch: 1_000 });
+  await expect(ana.command('raise-hand', hand)).rejects.toMatchObject({ code: 'moved' });
+});
+
 describe('a visit that another gateway had', () => {
   async function abandoned() {
     const one = createTestVisits();
