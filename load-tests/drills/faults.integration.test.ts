@@ -4,6 +4,7 @@ import { until } from '../lib/wait.ts';
 import { Caller } from '../native/caller.ts';
 import { Cluster, type DrillGateway, type DrillNode } from './cluster.ts';
 import { CountedCommands, numberIn } from './counted-commands.ts';
+import { IdlePage } from './idle-page.ts';
 import { runIdleSockets } from './idle-sockets.ts';
 import { Losses } from './losses.ts';
 
@@ -205,6 +206,34 @@ test('a gateway is killed behind the balancer: sound and picture do not stop, th
   expect(heir.owner.id).not.toBe(victim.id);
   expect(heir.epoch).toBeGreaterThan(epoch);
   await victim.start();
+});
+
+test('a page is sent to the owner of its visit by name, and comes to another gateway: clients do not reach the owner, and the visit goes over while its media goes on', async () => {
+  await enter('patient', 'provider');
+  const media = bothWays('patient', 'provider', 'microphone');
+  await arrive(...media);
+  const { owner: unreached } = await owner();
+  const other = cluster.gateways.find(({ id }) => id !== unreached.id) ?? unreached;
+  const token = await cluster.token({ visit, participant: 'onlooker', role: 'provider' });
+  const refusals: string[] = [];
+  await new Promise<void>((resolve) => {
+    const astray = { url: other.url, token, gateway: unreached.id, address: '127.0.0.1' };
+    const page = new IdlePage(astray, {
+      welcomed: () => {
+        page.close();
+        resolve();
+      },
+      lost: () => {},
+      refused: (code) => refusals.push(code),
+    });
+  });
+  expect(refusals).toEqual([]);
+  expect((await owner()).owner.id).toBe(other.id);
+  // The one that was the owner finds out, and its pages follow.
+  await callerOf('provider').command('raise-hand', { raised: true });
+  expect((await seen()).get('provider')?.handRaisedAt).toBeDefined();
+  await arrive(...media);
+  expect(rejoined).toEqual([]);
 });
 
 test('of the commands that were acknowledged none is missing, whichever gateway is killed meanwhile', async () => {

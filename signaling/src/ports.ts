@@ -149,8 +149,16 @@ export interface VisitConnection {
 
 /** All visits this gateway owns or can open. Every method throws BedsideError. */
 export interface Visits {
-  /** A page comes in. Opens the visit where it is not open; resumes the session where it lives; replaces an older page of the same participant. */
-  connect(identity: Identity, link: ClientLink, sessionId?: SessionId): Promise<VisitConnection>;
+  /**
+   * A page comes in. Opens the visit where it is not open; resumes the session where it lives; replaces an older
+   * page of the same participant. `isAstray`: it was sent to another gateway, and came here nevertheless.
+   */
+  connect(
+    identity: Identity,
+    link: ClientLink,
+    sessionId?: SessionId,
+    isAstray?: boolean,
+  ): Promise<VisitConnection>;
   create(
     tenant: TenantId,
     request: CreateVisit,

@@ -106,7 +106,8 @@ export function createVisits(
   });
   const watch = new DeadlineWatch({ store, clock, look: (key) => registry.look(key) });
   return {
-    connect: (identity, link, sessionId) => registry.connect(identity, link, sessionId),
+    connect: (identity, link, sessionId, isAstray) =>
+      registry.connect(identity, link, sessionId, isAstray),
     create: (tenant, request) => registry.create(tenant, request),
     read: (tenant, visit) => registry.read(tenant, visit),
     end: (tenant, visit) => registry.end(tenant, visit),

@@ -62,6 +62,25 @@ describe('opening a visit', () => {
     expect(at.counts.joinRoundTrips).toEqual([2, 1]);
   });
 
+  test('leaves out an owner whom its pages were sent to and did not reach, once in a while', async () => {
+    const overtakes: boolean[] = [];
+    at.store.acquire = async (_key, _keepers, overtake = false) => {
+      overtakes.push(overtake);
+      throw new BedsideError('moved');
+    };
+    const come = (isAstray: boolean) =>
+      expect(
+        new Page('ana').connect({
+          connect: (identity, link, sessionId) =>
+            at.visits.connect(identity, link, sessionId, isAstray),
+        }),
+      ).rejects.toMatchObject({ code: 'moved' });
+    for (const isAstray of [false, true, true]) await come(isAstray);
+    at.clock.advance(10_000);
+    await come(true);
+    expect(overtakes).toEqual([false, true, false, true]);
+  });
+
   test('waits for one that is closing, and finds what that one wrote', async () => {
     const ana = await enter('ana');
     const released = Promise.withResolvers<void>();

@@ -39,6 +39,8 @@ const PARALLEL_RELOCATIONS = 8;
 const DRAIN_RETRY_MS = 1_000;
 /** Milliseconds between two visits that leave a lost node. */
 const MOVE_STEP_MS = 4;
+/** A visit is taken from an owner who may live once in so many milliseconds. */
+const OVERTAKE_AGAIN_MS = 10_000;
 /** Visits that are written or opened side by side where all of them are. */
 const PARALLEL = 16;
 
@@ -63,6 +65,8 @@ export class VisitRegistry implements Visits {
   readonly #actors = new Map<VisitKey, VisitActor>();
   readonly #opening = new Map<VisitKey, Promise<VisitActor>>();
   readonly #draining = new Set<NodeId>();
+  /** When visits were taken from owners who may live, the latest last. */
+  readonly #overtaken = new Map<VisitKey, number>();
   #stopped = false;
 
   constructor(options: RegistryOptions) {
@@ -70,9 +74,17 @@ export class VisitRegistry implements Visits {
     this.#census = new Census(options.telemetry);
   }
 
-  connect(identity: Identity, link: ClientLink, sessionId?: SessionId): Promise<VisitConnection> {
-    return this.#with(visitKey(identity.tenant, identity.visit), (actor, roundTrips) =>
-      actor.connect(identity, link, sessionId, roundTrips),
+  connect(
+    identity: Identity,
+    link: ClientLink,
+    sessionId?: SessionId,
+    isAstray = false,
+  ): Promise<VisitConnection> {
+    const key = visitKey(identity.tenant, identity.visit);
+    return this.#with(
+      key,
+      (actor, roundTrips) => actor.connect(identity, link, sessionId, roundTrips),
+      isAstray && this.#mayOvertake(key),
     );
   }
 
@@ -246,33 +258,50 @@ export class VisitRegistry implements Visits {
   async #with<Result>(
     key: VisitKey,
     use: (actor: VisitActor, roundTrips: number) => Promise<Result>,
+    overtake = false,
   ): Promise<Result> {
     let roundTrips = 0;
     for (;;) {
       if (this.#stopped) throw new BedsideError('shutting-down');
       const open = this.#actors.get(key);
-      const actor = open ?? (await this.#open(key));
+      const actor = open ?? (await this.#open(key, overtake));
       if (!open) roundTrips += actor.openedIn;
       if (!actor.closing) return use(actor, roundTrips);
       await actor.closed;
     }
   }
 
-  #open(key: VisitKey): Promise<VisitActor> {
+  /**
+   * Whether its owner, who lives, is left out: clients do not reach that one. Once in a while, so that two
+   * gateways do not take a visit from each other again and again where nobody heeds whom pages ask for.
+   */
+  #mayOvertake(key: VisitKey): boolean {
+    if (this.#actors.has(key) || this.#opening.has(key)) return false;
+    const now = this.#options.clock.now();
+    for (const [overtaken, at] of this.#overtaken) {
+      if (now - at < OVERTAKE_AGAIN_MS) break;
+      this.#overtaken.delete(overtaken);
+    }
+    if (this.#overtaken.has(key)) return false;
+    this.#overtaken.set(key, now);
+    return true;
+  }
+
+  #open(key: VisitKey, overtake = false): Promise<VisitActor> {
     const open = this.#actors.get(key);
     if (open) return Promise.resolve(open);
     let opening = this.#opening.get(key);
     if (!opening) {
-      opening = this.#load(key).finally(() => this.#opening.delete(key));
+      opening = this.#load(key, overtake).finally(() => this.#opening.delete(key));
       this.#opening.set(key, opening);
     }
     return opening;
   }
 
-  async #load(key: VisitKey): Promise<VisitActor> {
+  async #load(key: VisitKey, overtake: boolean): Promise<VisitActor> {
     const started = performance.now();
     const { store, nodes } = this.#options;
-    const acquired = await store.acquire(key, chooseKeepers(nodes));
+    const acquired = await store.acquire(key, chooseKeepers(nodes), overtake);
     const lease = await recall(this.#options, key, acquired);
     this.#options.telemetry.joinPhase('load', (performance.now() - started) / 1000);
     const actor = new VisitActor({

@@ -33,7 +33,9 @@ export function visitDoor({ config, visits, keyrings, telemetry }: VisitDoorOpti
       allow(identity.tenant);
 
       const link = new VisitLink(socket, (reason) => telemetry.closed(reason));
-      const connecting = visits.connect(identity, link, sessionId);
+      // Who balances gives a page to the gateway that it names, as long as that is reached.
+      const isAstray = typeof query.gateway === 'string' && query.gateway !== config.gatewayId;
+      const connecting = visits.connect(identity, link, sessionId, isAstray);
       let connection: VisitConnection;
       try {
         connection = await withDeadline(connecting, HANDSHAKE_DEADLINE_MS);

@@ -76,8 +76,11 @@ export interface VisitStore {
   readonly available: boolean;
   /** What is the matter while it is not, in words for an operator. */
   readonly fault: string;
-  /** @throws BedsideError `moved` where another live gateway owns the visit */
-  acquire(key: VisitKey, keepers?: readonly Media[]): Promise<Lease>;
+  /**
+   * `overtake`: from its owner, too, who may live.
+   * @throws BedsideError `moved` where another live gateway owns the visit
+   */
+  acquire(key: VisitKey, keepers?: readonly Media[], overtake?: boolean): Promise<Lease>;
   read(key: VisitKey): Promise<Visit | undefined>;
   /** The ledger, oldest first. */
   events(key: VisitKey): Promise<LedgerEvent[]>;
@@ -184,9 +187,9 @@ export class RedisStore implements VisitStore {
     await this.#membership.stop();
   }
 
-  async acquire(key: VisitKey, keepers: readonly Media[] = []): Promise<Lease> {
+  async acquire(key: VisitKey, keepers: readonly Media[] = [], overtake = false): Promise<Lease> {
     this.#unreleased.delete(key);
-    const [lease] = await Promise.all([this.#take(key, keepers), this.#track([key])]);
+    const [lease] = await Promise.all([this.#take(key, keepers, overtake), this.#track([key])]);
     this.#held.add(key);
     return lease;
   }
@@ -206,7 +209,7 @@ export class RedisStore implements VisitStore {
     });
   }
 
-  async #take(key: VisitKey, keepers: readonly Media[]): Promise<Lease> {
+  async #take(key: VisitKey, keepers: readonly Media[], overtake: boolean): Promise<Lease> {
     let roundTrips = 0;
     const count = () => {
       roundTrips += 1;
@@ -214,8 +217,9 @@ export class RedisStore implements VisitStore {
     let reply = await this.#tryAcquire(key, keepers, '', count);
     if (reply[0] === 'owned') {
       const [, gateway, boot, epoch] = reply;
-      if (await this.#isLive(gateway, boot, count)) throw movedTo(gateway);
-      this.#options.log.warn({ gateway }, 'a visit is taken over from a gateway that is gone');
+      if (!overtake && (await this.#isLive(gateway, boot, count))) throw movedTo(gateway);
+      const why = overtake ? 'that its pages do not reach' : 'that is gone';
+      this.#options.log.warn({ gateway }, `a visit is taken over from a gateway ${why}`);
       reply = await this.#tryAcquire(key, keepers, epoch, count);
       if (reply[0] === 'owned') throw movedTo(reply[1]);
       void this.untrack(gateway as GatewayId, key).catch(() => {});
