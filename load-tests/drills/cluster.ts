@@ -539,7 +539,7 @@ export class Cluster {
     const socket = io(node.url.replace('ws:', 'http:'), {
       transports: ['websocket'],
       forceNew: true,
-      auth: { token, versions: SUPPORTED_VERSIONS, gatewayId },
+      auth: { token, versions: SUPPORTED_VERSIONS, gatewayId, spreads: true },
     });
     try {
       return await socket.timeout(10_000).emitWithAck(name, request);

@@ -40,6 +40,11 @@ export const ControlHandshake = z.object({
   /** The protocol versions that the gateway speaks, lowest and highest. */
   versions: VersionRange,
   gatewayId: GatewayId,
+  /**
+   * The gateway knows that a visit may be at several workers of a node, one of which may die (`peers-lost`).
+   * For one that does not say so a node keeps each visit at one worker.
+   */
+  spreads: z.optional(z.boolean()),
 });
 export type ControlHandshake = z.infer<typeof ControlHandshake>;
 

@@ -255,10 +255,39 @@ describe('a worker that dies under a visit', () => {
   });
 });
 
+describe('a gateway that knows no visits over several workers', () => {
+  const OLD = { spreads: undefined };
+
+  test('has each visit at one worker, and nobody more in it than that one takes', async () => {
+    const node = await startNode(TWO_SMALL_WORKERS);
+    const gateway = await TestGateway.link(node, GATEWAY, OLD);
+    const { scope, producerId } = await visitWithTalker(gateway);
+    for (let count = 0; count < 12; count += 1) await join(gateway, scope, [producerId]);
+    await expect(join(gateway, scope, [producerId])).rejects.toMatchObject({ code: 'capacity' });
+    expect(await routers(node)).toBe(1);
+    await visitWithTalker(gateway);
+    expect(await routers(node)).toBe(2);
+  });
+
+  test('is told that a visit is lost which it took over when it was at several, and one of them dies', async () => {
+    const { node, scope } = await spreadVisit();
+    const gateway = await TestGateway.link(node, 'old', OLD);
+    await gateway.call('describe-visit', { ...scope, epoch: 2 });
+    killWorker(node, 1);
+    expect(await gateway.hear('visits-lost')).toEqual({
+      visits: [scope.visit],
+      reason: 'worker-died',
+    });
+    expect(await metric(node, 'bedside_node_visits')).toBe(0);
+    expect(gateway.heard('peers-lost')).toBe(0);
+  });
+});
+
 describe('bringing producers to another worker', () => {
   test('many who join at once share what is brought, and one pipe', async () => {
     const { node, gateway, scope, producerId } = await spreadVisit({
       BEDSIDE_MAX_CONSUMERS_PER_WORKER: '100',
+      BEDSIDE_COMMAND_DEADLINE_MS: '20000',
     });
     const heard = [producerId];
     for (let talkers = 0; talkers < 2; talkers += 1) {

@@ -4,6 +4,7 @@ import {
   type ControlCommandName,
   type ControlEventName,
   type ControlEventPayload,
+  type ControlHandshake,
   type ControlRequest,
   type ControlResponse,
   controlCommands,
@@ -70,6 +71,7 @@ export const handshake = async (gatewayId: string, options: TokenOptions = {}) =
   token: await serviceToken({ issuer: gatewayId, ...options }),
   versions: SUPPORTED_VERSIONS,
   gatewayId,
+  spreads: true,
 });
 
 /** A node in this process or another. */
@@ -101,8 +103,13 @@ export class TestGateway {
     });
   }
 
-  static async link(node: Reachable, gatewayId = `gateway-${randomUUID()}`): Promise<TestGateway> {
-    const socket = connect(node, await handshake(gatewayId));
+  /** @param saying besides, in the handshake */
+  static async link(
+    node: Reachable,
+    gatewayId = `gateway-${randomUUID()}`,
+    saying: Partial<ControlHandshake> = {},
+  ): Promise<TestGateway> {
+    const socket = connect(node, { ...(await handshake(gatewayId)), ...saying });
     const gateway = new TestGateway(socket);
     await gateway.hear('welcome');
     return gateway;

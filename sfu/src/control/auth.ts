@@ -15,6 +15,8 @@ const TOKEN_LIFETIME_SECONDS = 60;
 export interface Admission {
   gatewayId: GatewayId;
   version: number;
+  /** Whether it knows visits over several workers. */
+  spreads: boolean;
 }
 
 /**
@@ -22,11 +24,11 @@ export interface Admission {
  * @throws BedsideError `invalid-request`, `unauthorized`, `unsupported-version`
  */
 export async function admit(handshake: unknown, secrets: readonly string[]): Promise<Admission> {
-  const { token, versions, gatewayId } = parse(ControlHandshake, handshake);
+  const { token, versions, gatewayId, spreads = false } = parse(ControlHandshake, handshake);
   await verifyToken(token, gatewayId, secrets);
   const version = negotiateVersion(versions);
   if (version === undefined) throw new BedsideError('unsupported-version');
-  return { gatewayId, version };
+  return { gatewayId, version, spreads };
 }
 
 async function verifyToken(

@@ -122,7 +122,7 @@ export class ControlServer {
   #accept(socket: ControlSocket): void {
     const { log, onLink, onUnlink, welcome } = this.#options;
     const { gatewayId, version } = socket.data.admission;
-    const link = new SocketLink(socket, gatewayId);
+    const link = new SocketLink(socket);
     this.#links.add(link);
     log.info({ gateway: gatewayId }, 'gateway connected');
     socket.on('disconnect', (reason) => {
@@ -181,11 +181,14 @@ export class ControlServer {
 
 class SocketLink implements GatewayLink {
   readonly gatewayId: GatewayId;
+  readonly spreads: boolean;
   readonly #socket: ControlSocket;
 
-  constructor(socket: ControlSocket, gatewayId: GatewayId) {
+  constructor(socket: ControlSocket) {
+    const { gatewayId, spreads } = socket.data.admission;
     this.#socket = socket;
     this.gatewayId = gatewayId;
+    this.spreads = spreads;
   }
 
   send<Name extends ControlEventName>(name: Name, payload: ControlEventPayload<Name>): void {

@@ -20,6 +20,8 @@ import { type Piped, Visit, type VisitLoss, type VisitOptions } from './visit.ts
 /** One gateway's socket. Sending never throws; what a closed link is sent is lost. */
 export interface GatewayLink {
   readonly gatewayId: GatewayId;
+  /** Whether it knows visits over several workers. */
+  readonly spreads: boolean;
   send<Name extends ControlEventName>(name: Name, payload: ControlEventPayload<Name>): void;
 }
 
@@ -171,7 +173,7 @@ export class Visits {
     for (const record of this.#records.values()) {
       const loss = record.visit?.lose(worker);
       if (!record.visit || !loss) continue;
-      if (record.visit.closed) lost.push(record);
+      if (record.visit.closed || !this.#spreads(record)) lost.push(record);
       else this.#losePart(record, loss, reason);
     }
     this.#lose(lost, reason);
@@ -257,6 +259,11 @@ export class Visits {
     record.owner = to;
     record.untold = undefined;
     record.untoldLoss = undefined;
+  }
+
+  /** Whether it may be at several workers; one whose gateway is away stays as it is. */
+  #spreads({ owner }: VisitRecord): boolean {
+    return this.#links.get(owner)?.spreads ?? true;
   }
 
   #holdingsOf(gateway: GatewayId): Readonly<Holdings> {
@@ -358,7 +365,8 @@ export class Visits {
       deadlineMs: this.#config.mediaDeadlineMs,
       capabilities: this.#capabilities,
       pipes: this.#config.pipes,
-      choose: (more, present, isLastResort) => this.#pool.choose(more, present, isLastResort),
+      choose: (more, present, isLastResort) =>
+        this.#pool.choose(more, present, isLastResort, this.#spreads(record)),
       room: (worker) => this.#pool.room(worker),
       mayOpenPeer: () => this.#holdingsOf(record.owner).peers < this.#config.perGateway.peers,
       onPeers: (peers) => this.#count(record.owner, { peers }),

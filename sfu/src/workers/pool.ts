@@ -59,17 +59,21 @@ export class WorkerPool {
    * The worker for the next peer of a visit, which has `consumers` to begin with.
    * @param present the workers that the visit is at, with its consumers there
    * @param isLastResort no other node takes it
+   * @param spreads whether it may be at a worker that the visit is not at yet
    * @throws BedsideError `media-unavailable` where none runs, `capacity` where none has room.
    */
   choose(
     consumers: number,
     present: ReadonlyMap<MediaWorker, number>,
     isLastResort: boolean,
+    spreads: boolean,
   ): MediaWorker {
     const { running } = this;
     if (running.length === 0) throw new BedsideError('media-unavailable', { retryAfterMs: 500 });
     const { maxConsumersPerWorker, maxVisitsPerWorker } = this.#config;
-    const places = running.map((worker) => ({
+    const open =
+      spreads || present.size === 0 ? running : running.filter((worker) => present.has(worker));
+    const places = open.map((worker) => ({
       worker,
       visits: worker.visits,
       fullness: fullness(worker, maxConsumersPerWorker),

@@ -50,7 +50,7 @@ export class ControlCredentials {
       .setIssuedAt()
       .setExpirationTime(`${TOKEN_LIFETIME_SECONDS}s`)
       .sign(new TextEncoder().encode(this.#secrets()[0]));
-    return { token, versions: SUPPORTED_VERSIONS, gatewayId };
+    return { token, versions: SUPPORTED_VERSIONS, gatewayId, spreads: true };
   }
 
   /** The options of a Socket.IO client, with certificates that it reads anew at every connection. */
