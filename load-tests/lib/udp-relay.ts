@@ -6,16 +6,16 @@ const host = '127.0.0.1';
 /** The way of UDP packets between clients and one port of a node, which a drill can cut. */
 export class UdpRelay {
   readonly #front: Socket;
-  /** By the client's port: the node takes each for a client of its own. */
-  readonly #backs = new Map<number, Socket>();
+  /** By the client's address: the node takes each for a client of its own. */
+  readonly #backs = new Map<string, Socket>();
   readonly #target: { address: string; port: number };
   #isCut = false;
 
   private constructor(front: Socket, target: { address: string; port: number }) {
     this.#front = front;
     this.#target = target;
-    front.on('message', (packet, { port }) => {
-      if (!this.#isCut) this.#backOf(port).send(packet, target.port, target.address);
+    front.on('message', (packet, client) => {
+      if (!this.#isCut) this.#backOf(client).send(packet, target.port, target.address);
     });
   }
 
@@ -29,6 +29,11 @@ export class UdpRelay {
   /** Where clients reach the node. */
   get address(): { address: string; port: number } {
     return { address: host, port: this.#front.address().port };
+  }
+
+  /** Of the node, as it stands in an ICE candidate: "127.0.1.1 7200". */
+  get target(): string {
+    return `${this.#target.address} ${this.#target.port}`;
   }
 
   isTo(address: string, port: number): boolean {
@@ -50,14 +55,15 @@ export class UdpRelay {
     this.#front.close();
   }
 
-  #backOf(port: number): Socket {
-    const known = this.#backs.get(port);
+  #backOf({ address, port }: { address: string; port: number }): Socket {
+    const name = `${address} ${port}`;
+    const known = this.#backs.get(name);
     if (known) return known;
     const back = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
     back.on('message', (packet) => {
-      if (!this.#isCut) this.#front.send(packet, port, host);
+      if (!this.#isCut) this.#front.send(packet, port, address);
     });
-    this.#backs.set(port, back);
+    this.#backs.set(name, back);
     return back;
   }
 }

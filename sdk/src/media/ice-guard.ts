@@ -15,8 +15,9 @@ export interface IceGuardPort {
 /** A lost consent check often heals by itself: look again after this long. */
 export const SETTLE_MS = 2_000;
 /** A restart has this long to reach `connected`. */
-export const RESTART_MS = 5_000;
-export const RESTARTS_MAX = 3;
+export const RESTART_MS = 3_000;
+/** After so many the node is out of reach, and another one may not be. */
+export const RESTARTS_MAX = 2;
 
 /** Watches over one transport's ICE: waits, looks again, restarts, gives up. */
 export class IceGuard {
