@@ -35,8 +35,9 @@ import { chooseKeepers, recall } from './keeper.ts';
 
 /** Visits of one node that go elsewhere at the same time: their pages send and receive everything twice meanwhile. */
 const PARALLEL_RELOCATIONS = 8;
-/** Until what could not leave a draining node is tried again, milliseconds. */
-const DRAIN_RETRY_MS = 1_000;
+/** Until what could not leave a draining node is tried again, milliseconds: twice as long while nothing can. */
+const DRAIN_RETRY_MIN_MS = 1_000;
+const DRAIN_RETRY_MAX_MS = 8_000;
 /** Milliseconds between two visits that leave a lost node. */
 const MOVE_STEP_MS = 4;
 /** A visit is taken from an owner who may live once in so many milliseconds. */
@@ -214,15 +215,20 @@ export class VisitRegistry implements Visits {
     const isDraining = () =>
       nodes.linked().some(({ nodeId, state }) => nodeId === node && state === 'draining');
     // Others may come meanwhile: of a gateway that died, or that placed them a moment ago.
+    let retryMs = DRAIN_RETRY_MIN_MS;
     while (!this.#stopped && isDraining()) {
-      const moved = this.#visitsAt(node).length > 0 ? await this.relocate(node) : 0;
+      const isEmpty = this.#visitsAt(node).length === 0;
+      const moved = isEmpty ? 0 : await this.relocate(node);
       if (moved > 0)
         log.info(
           { node, moved, left: this.#visitsAt(node).length },
           'visits of a draining node moved',
         );
       // Those that could not go may later; visits that begin to end need a moment.
-      await new Promise<void>((resolve) => clock.after(DRAIN_RETRY_MS, resolve));
+      retryMs =
+        isEmpty || moved > 0 ? DRAIN_RETRY_MIN_MS : Math.min(retryMs * 2, DRAIN_RETRY_MAX_MS);
+      const waitMs = retryMs;
+      await new Promise<void>((resolve) => clock.after(waitMs, resolve));
     }
     this.#draining.delete(node);
   }
