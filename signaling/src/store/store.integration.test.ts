@@ -321,6 +321,19 @@ describe('a lease', () => {
     expect((await a.store.acquire(key)).inherited).toBeUndefined();
   });
 
+  test('that is taken over, or found to be, is among the visits of its new owner alone', async () => {
+    const [a, b] = [await storeOf(A), await storeOf(B)];
+    await a.store.acquire(key);
+    forget(A);
+    await b.store.acquire(key);
+    await expect.poll(() => b.store.visitsOf(A)).toEqual([]);
+    expect(await b.store.abandoned()).toEqual([key]);
+    // Where the new owner could not say so, the old one does.
+    await admin.sadd(gatewayKeys(A).visits, key);
+    await a.store.lost(key);
+    expect(await a.store.abandoned()).toEqual([]);
+  });
+
   test('is taken over when its owner was started anew and has not taken it up again', async () => {
     const a = await storeOf(A);
     await a.store.acquire(key);
