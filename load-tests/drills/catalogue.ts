@@ -39,6 +39,7 @@ export interface Drill {
 }
 
 const HOUR_MS = 3_600_000;
+const EVERYBODY = ['clients', 'gateways', 'redis'] as const;
 
 /** Drains the node; resolves once nothing is there. */
 async function emptied(cluster: Cluster, node: DrillNode): Promise<string> {
@@ -137,8 +138,8 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
     what: 'No gateway gets through to a node for 10 s, which has Redis and its participants',
     scope: 'node',
     lastsMs: 10_000,
-    strike: ({ node }) => node.way.partition(),
-    mend: ({ node }) => node.way.heal(),
+    strike: ({ node }) => node.lineTo('gateways').cut(),
+    mend: ({ node }) => node.lineTo('gateways').heal(),
   },
   'blink-gateway-node': {
     what: 'The links of a node with all gateways break, and can be made again at once',
@@ -150,15 +151,15 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
     what: 'A gateway does not get through to Redis for 20 s',
     scope: 'gateway',
     lastsMs: 20_000,
-    strike: ({ gateway }) => gateway.redisWay.partition(),
-    mend: ({ gateway }) => gateway.redisWay.heal(),
+    strike: ({ gateway }) => gateway.lineTo('redis').cut(),
+    mend: ({ gateway }) => gateway.lineTo('redis').heal(),
   },
   'cut-node-redis': {
     what: 'A node does not get through to Redis for 20 s',
     scope: 'node',
     lastsMs: 20_000,
-    strike: ({ node }) => node.redisWay.partition(),
-    mend: ({ node }) => node.redisWay.heal(),
+    strike: ({ node }) => node.lineTo('redis').cut(),
+    mend: ({ node }) => node.lineTo('redis').heal(),
   },
   'restart-gateway': {
     what: 'A gateway is told to end (SIGTERM) and is started again, as in an upgrade',
@@ -199,43 +200,35 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
     scope: 'node',
     lastsMs: 15_000,
     needs: { ways: ['media'] },
-    strike: ({ node }) => node.mediaWay.cut(),
-    mend: ({ node }) => node.mediaWay.heal(),
+    strike: ({ node }) => node.lineTo('clients').cut(),
+    mend: ({ node }) => node.lineTo('clients').heal(),
   },
   'cut-all-node': {
     what: 'Nobody gets through to a node for 10 s: no gateway, no participant, and it not to Redis',
     scope: 'node',
     lastsMs: 10_000,
     needs: { ways: ['media'] },
-    strike({ node }) {
-      node.mediaWay.cut();
-      node.way.partition();
-      node.redisWay.partition();
+    async strike({ node }) {
+      await Promise.all(EVERYBODY.map((other) => node.lineTo(other).cut()));
     },
-    mend({ node }) {
-      node.mediaWay.heal();
-      node.way.heal();
-      node.redisWay.heal();
+    async mend({ node }) {
+      await Promise.all(EVERYBODY.map((other) => node.lineTo(other).heal()));
     },
   },
   'cut-one-gateway-node': {
     what: 'One gateway does not get through to a node for 10 s, while the other does',
     scope: 'node',
     lastsMs: 10_000,
-    strike: ({ node, gateway }) => node.way.partition((port) => gateway.owns(port)),
-    mend: ({ node }) => node.way.heal(),
+    strike: ({ node, gateway }) => node.lineTo(gateway).cut(),
+    mend: ({ node, gateway }) => node.lineTo(gateway).heal(),
   },
   'cut-gateways': {
     what: 'The balancer does not get through to a gateway for 15 s, which has Redis, the nodes and the other gateway',
     scope: 'gateway',
     lastsMs: 15_000,
     needs: { ways: ['clients'] },
-    strike({ gateway }) {
-      for (const way of gateway.clientWays) way.partition();
-    },
-    mend({ gateway }) {
-      for (const way of gateway.clientWays) way.heal();
-    },
+    strike: ({ gateway }) => gateway.lineTo('balancer').cut(),
+    mend: ({ gateway }) => gateway.lineTo('balancer').heal(),
   },
   'clock-jump': {
     what: 'The wall clock of a gateway, then of a node, then of Redis jumps an hour ahead, two back, and one ahead',

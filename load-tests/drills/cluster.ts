@@ -32,6 +32,7 @@ import { TcpProxy } from '../lib/tcp-proxy.ts';
 import { type Bearer, mintClinicToken, mintToken, type StaffBearer } from '../lib/token.ts';
 import { UdpRelay } from '../lib/udp-relay.ts';
 import type { Detour } from '../native/call-path.ts';
+import { type Line, lineInNetwork, lineOfWays } from './lines.ts';
 import { QueueWatcher } from './queue-watcher.ts';
 import { Visitor } from './visitor.ts';
 
@@ -87,25 +88,40 @@ export class Victim {
   }
 }
 
+/** @throws Error for a way that there is none of */
+function byThisProcess<Way>(way: Way | undefined): Way {
+  if (way === undefined) throw new Error('there is no such way by this process');
+  return way;
+}
+
 export class DrillGateway extends Victim {
   readonly id: string;
   readonly url: string;
-  /** Its way to Redis. */
-  readonly redisWay: TcpProxy;
-  /** The balancer's ways to it, of clients and of checks; none where they are direct. */
-  readonly clientWays: readonly TcpProxy[];
   readonly #member: ClusterMember;
+  readonly #redisWay: TcpProxy | undefined;
+  readonly #lineTo: (other: 'redis' | 'balancer') => Line;
 
   constructor(
     member: ClusterMember,
-    { redisWay, clientWays }: { redisWay: TcpProxy; clientWays: readonly TcpProxy[] },
+    redisWay: TcpProxy | undefined,
+    lineTo: (other: 'redis' | 'balancer') => Line,
   ) {
     super(member.process);
     this.id = member.id;
     this.url = member.url;
-    this.redisWay = redisWay;
-    this.clientWays = clientWays;
     this.#member = member;
+    this.#redisWay = redisWay;
+    this.#lineTo = lineTo;
+  }
+
+  /** Its way to Redis. @throws Error in network namespaces */
+  get redisWay(): TcpProxy {
+    return byThisProcess(this.#redisWay);
+  }
+
+  /** @throws Error where it can not be cut, see DrillOptions */
+  lineTo(other: 'redis' | 'balancer'): Line {
+    return this.#lineTo(other);
   }
 
   /** From its next start on it runs that checkout, or this one. */
@@ -138,37 +154,37 @@ export class DrillGateway extends Victim {
 
 export type Counts = Record<'transports' | 'producers' | 'consumers', number>;
 
+/** What a node has a line to: all gateways, or one of them. */
+export type NodeLine = 'gateways' | DrillGateway | 'redis' | 'clients';
+
 export class DrillNode extends Victim {
   readonly id: string;
   /** Of its media, as ICE candidates say it. */
   readonly host: string;
   /** The control link, past `way`. */
   readonly url: string;
-  /** The way of all gateways to it. */
-  readonly way: TcpProxy;
-  /** Its way to Redis. */
-  readonly redisWay: TcpProxy;
   readonly #member: ClusterNode;
-  readonly #mediaWay: UdpRelay | undefined;
+  readonly #way: TcpProxy | undefined;
+  readonly #lineTo: (other: NodeLine) => Line;
 
-  constructor(
-    member: ClusterNode,
-    ways: { way: TcpProxy; redisWay: TcpProxy; mediaWay: UdpRelay | undefined },
-  ) {
+  constructor(member: ClusterNode, way: TcpProxy | undefined, lineTo: (other: NodeLine) => Line) {
     super(member.process);
     this.id = member.id;
     this.url = member.url;
     this.host = new URL(member.url).hostname;
-    this.way = ways.way;
-    this.redisWay = ways.redisWay;
-    this.#mediaWay = ways.mediaWay;
     this.#member = member;
+    this.#way = way;
+    this.#lineTo = lineTo;
   }
 
-  /** The way of media to it. @throws Error where that is direct, see DrillOptions */
-  get mediaWay(): UdpRelay {
-    if (!this.#mediaWay) throw new Error('media has no way of its own');
-    return this.#mediaWay;
+  /** The way of all gateways to it. @throws Error in network namespaces */
+  get way(): TcpProxy {
+    return byThisProcess(this.#way);
+  }
+
+  /** @throws Error where it can not be cut, see DrillOptions */
+  lineTo(other: NodeLine): Line {
+    return this.#lineTo(other);
   }
 
   /** From its next start on it runs that checkout, or this one. */
@@ -178,12 +194,12 @@ export class DrillNode extends Victim {
 
   override async kill(): Promise<void> {
     // Before: who finds the link broken connects at once, and is refused by a process that is gone.
-    this.way.shut();
+    this.#way?.shut();
     await super.kill();
   }
 
   override async start(): Promise<void> {
-    await this.way.open();
+    await this.#way?.open();
     await super.start();
   }
 
@@ -232,6 +248,8 @@ export interface DrillOptions
   ways?: readonly ('media' | 'clients')[];
   /** Nothing goes by this process, so that it is in nobody's way: nothing can be cut. */
   isDirect?: boolean;
+  /** Each process in a network namespace of its own: nothing goes by this process, and all lines can be cut. */
+  namespaces?: boolean;
   /** Whether clocks can be shifted. */
   clocks?: boolean;
   /** Whether logs of nodes and gateways are on a disk of their own. */
@@ -273,11 +291,9 @@ export class Cluster {
     this.redis = new Victim(running.redis);
     this.nodes = running.nodes.map(
       (node, index) =>
-        new DrillNode(node, {
-          way: this.#wayOf('gateways', node.id),
-          redisWay: this.#wayOf(node.id, 'redis'),
-          mediaWay: relays[index],
-        }),
+        new DrillNode(node, ways.get(`gateways ${node.id}`), (other) =>
+          this.#lineOfNode(node, other, relays[index]),
+        ),
     );
     this.gateways = running.gateways.map((gateway) => this.#gatewayOf(gateway));
   }
@@ -290,6 +306,7 @@ export class Cluster {
     env,
     ways: wanted = [],
     isDirect = false,
+    namespaces = false,
     clocks: withClocks = false,
     logDisk: withLogDisk = false,
     ...more
@@ -317,8 +334,10 @@ export class Cluster {
       // What a drill kills stays dead until it is started.
       restart: false,
       logDir,
+      namespaces,
       output: (id) => logDisk?.file(id),
       async way(from, to, address) {
+        if (namespaces) return address;
         if (from === 'balancer' && !wanted.includes('clients')) return address;
         const way = await TcpProxy.to(address.port, address.host);
         ways.set(`${from} ${to}`, way);
@@ -332,11 +351,14 @@ export class Cluster {
       logDisk?.close();
       throw error;
     });
-    const relays = wanted.includes('media')
-      ? await Promise.all(
-          running.nodes.map(({ url, mediaPort }) => UdpRelay.to(new URL(url).hostname, mediaPort)),
-        )
-      : [];
+    const relays =
+      wanted.includes('media') && !namespaces
+        ? await Promise.all(
+            running.nodes.map(({ url, mediaPort }) =>
+              UdpRelay.to(new URL(url).hostname, mediaPort),
+            ),
+          )
+        : [];
     const cluster = new Cluster(running, { ways, relays, clocks, logDisk });
     cluster.#open.push(
       () => rmSync(logDir, { recursive: true, force: true }),
@@ -561,18 +583,35 @@ export class Cluster {
   }
 
   #gatewayOf(gateway: ClusterMember): DrillGateway {
-    const clientWays = [gateway.id, `${gateway.id} ops`].flatMap(
-      (to) => this.#ways.get(`balancer ${to}`) ?? [],
-    );
-    return new DrillGateway(gateway, {
-      redisWay: this.#wayOf(gateway.id, 'redis'),
-      clientWays,
+    const redisWay = this.#ways.get(`${gateway.id} redis`);
+    return new DrillGateway(gateway, redisWay, (other) => {
+      const { network } = this.#running;
+      if (network && gateway.namespace) {
+        const end = other === 'redis' ? network.redis : network.machine;
+        return lineInNetwork(gateway.namespace, [end]);
+      }
+      if (other === 'redis') return lineOfWays([byThisProcess(redisWay)]);
+      // Of clients and of checks.
+      const ways = [gateway.id, `${gateway.id} ops`].map((to) => this.#ways.get(`balancer ${to}`));
+      return lineOfWays(ways.map(byThisProcess));
     });
   }
 
-  #wayOf(from: string, to: string): TcpProxy {
-    const way = this.#ways.get(`${from} ${to}`);
-    if (!way) throw new Error(`there is no way from ${from} to ${to}`);
-    return way;
+  #lineOfNode(node: ClusterNode, other: NodeLine, mediaWay: UdpRelay | undefined): Line {
+    const { network, gateways } = this.#running;
+    if (network && node.namespace) {
+      if (other === 'redis') return lineInNetwork(node.namespace, [network.redis]);
+      if (other === 'clients') return lineInNetwork(node.namespace, [network.machine]);
+      const ends = gateways
+        .filter(({ id }) => other === 'gateways' || id === other.id)
+        .flatMap(({ namespace }) => namespace ?? []);
+      return lineInNetwork(node.namespace, ends);
+    }
+    if (other === 'clients') return byThisProcess(mediaWay);
+    const to = other === 'redis' ? `${node.id} redis` : `gateways ${node.id}`;
+    const ways = [byThisProcess(this.#ways.get(to))];
+    return typeof other === 'string'
+      ? lineOfWays(ways)
+      : lineOfWays(ways, (port) => other.owns(port));
   }
 }

@@ -1,4 +1,4 @@
-import type { Namespace } from './namespaces.mjs';
+import type { End, Namespace } from './namespaces.mjs';
 import type { Ports, Secrets, StackProcess } from './stack.mjs';
 
 export interface Address {
@@ -81,6 +81,8 @@ export interface RunningCluster {
   readonly balancer: StackProcess;
   readonly portal: StackProcess;
   readonly logDir: string;
+  /** This machine and Redis, as the namespaces reach them; undefined at loopback addresses. */
+  readonly network: { readonly machine: End; readonly redis: End } | undefined;
   /** Starts one more, which is not in the balancer's list, and resolves when it is ready. */
   addGateway(id: string, env?: Readonly<Record<string, string>>): Promise<ClusterMember>;
   /** Stops all, users before what they use; idempotent. */

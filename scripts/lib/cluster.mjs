@@ -227,6 +227,7 @@ async function startOn(
     gateways,
     balancer,
     portal,
+    network: hosts.network && { machine: hosts.network, redis: redisHost.namespace },
     async addGateway(id, more) {
       const gateway = await addGateway(id, more);
       gateway.process.start();

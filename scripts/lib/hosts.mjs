@@ -53,6 +53,7 @@ export class LoopbackHosts {
   balancer = '127.0.0.0/8';
   /** Between which nodes may have pipes; undefined: loopback. */
   pipes = undefined;
+  network = undefined;
   #nodes = 0;
   #gateways = 0;
 
@@ -80,15 +81,13 @@ export class LoopbackHosts {
 /** A namespace for each, on one bridge, which this machine is on, too. */
 export class NamespaceHosts {
   here = new LoopbackHost(host);
-  #network;
-
   /** @throws {Error} where the machine can have none, see networkProblem() */
   static async open() {
     return new NamespaceHosts(await Network.open());
   }
 
   constructor(network) {
-    this.#network = network;
+    this.network = network;
     this.balancer = network.address;
     this.pipes = network.cidr;
   }
@@ -98,10 +97,10 @@ export class NamespaceHosts {
   gateway = () => this.#join();
 
   close() {
-    this.#network.close();
+    this.network.close();
   }
 
   async #join() {
-    return new NamespaceHost(await this.#network.join());
+    return new NamespaceHost(await this.network.join());
   }
 }

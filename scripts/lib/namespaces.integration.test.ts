@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Network, networkProblem } from './namespaces.mjs';
+import { type Namespace, Network, networkProblem, reunite, separate } from './namespaces.mjs';
 
 const problem = networkProblem({ limited: true });
 if (problem) process.stderr.write(`Skipped, networks of their own: ${problem}\n`);
@@ -73,37 +73,50 @@ describe.skipIf(problem)('a network of its own', () => {
     expect(ip('-n', here.name, 'address')).toContain(here.address);
   });
 
-  it('keeps a connection of a namespace that is unplugged, silent, and what was sent arrives once it is plugged in', async () => {
-    const network = await open();
-    const far = await network.join();
-    const server = createServer();
-    server.listen(0, network.address);
-    await once(server, 'listening');
-    const { port } = server.address() as { port: number };
-    const script = `
-      const socket = require('node:net').connect(${port}, '${network.address}');
-      socket.on('data', (data) => socket.write(data));
-      socket.on('close', () => process.exit());`;
-    const child = start(...far.command(process.execPath, '-e', script));
-    // It is that process itself which runs in there.
-    const [socket] = (await once(server, 'connection')) as [Socket];
-    expect(ip('netns', 'pids', far.name).trim()).toBe(`${child.pid}`);
-    const answer = () => once(socket, 'data').then(([data]) => `${data}`);
-    socket.write('before');
-    expect(await answer()).toBe('before');
-    await far.unplug();
-    const answers: string[] = [];
-    const later = answer().then((text) => answers.push(text));
-    socket.write('meanwhile');
-    // Long enough to have been sent again.
-    await delay(1_000);
-    expect(answers).toEqual([]);
-    await far.plug();
-    await later;
-    expect(answers).toEqual(['meanwhile']);
-    socket.destroy();
-    server.close();
-    await once(child, 'exit');
+  describe.each([
+    {
+      what: 'unplugged',
+      cut: (far: Namespace) => far.unplug(),
+      mend: (far: Namespace) => far.plug(),
+    },
+    {
+      what: 'separated from the other end',
+      cut: (far: Namespace, network: Network) => separate(network, far),
+      mend: (far: Namespace, network: Network) => reunite(network, far),
+    },
+  ])('a namespace that is $what', ({ cut, mend }) => {
+    it('keeps its connections, silent, and what was sent arrives when that is over', async () => {
+      const network = await open();
+      const far = await network.join();
+      const server = createServer();
+      server.listen(0, network.address);
+      await once(server, 'listening');
+      const { port } = server.address() as { port: number };
+      const script = `
+        const socket = require('node:net').connect(${port}, '${network.address}');
+        socket.on('data', (data) => socket.write(data));
+        socket.on('close', () => process.exit());`;
+      const child = start(...far.command(process.execPath, '-e', script));
+      // It is that process itself which runs in there.
+      const [socket] = (await once(server, 'connection')) as [Socket];
+      expect(ip('netns', 'pids', far.name).trim()).toBe(`${child.pid}`);
+      const answer = () => once(socket, 'data').then(([data]) => `${data}`);
+      socket.write('before');
+      expect(await answer()).toBe('before');
+      await cut(far, network);
+      const answers: string[] = [];
+      const later = answer().then((text) => answers.push(text));
+      socket.write('meanwhile');
+      // Long enough to have been sent again.
+      await delay(1_000);
+      expect(answers).toEqual([]);
+      await mend(far, network);
+      await later;
+      expect(answers).toEqual(['meanwhile']);
+      socket.destroy();
+      server.close();
+      await once(child, 'exit');
+    });
   });
 
   it('is removed when its process exits without closing it', async () => {

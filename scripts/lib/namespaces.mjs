@@ -49,6 +49,19 @@ export function networkProblem({ limited = false } = {}) {
   return status === 0 ? undefined : `no network namespaces here: ${stderr.trim().split('\n')[0]}`;
 }
 
+/** The hardware address of nobody: what is sent there is lost. */
+const NOBODY = '02:00:00:00:00:01';
+
+/** What is sent between the two is lost, and nobody is told: namespaces, or the network itself for this machine. */
+export async function separate(one, other) {
+  await Promise.all([one.lose(other.address), other.lose(one.address)]);
+}
+
+/** After `separate`. */
+export async function reunite(one, other) {
+  await Promise.all([one.find(other.address), other.find(one.address)]);
+}
+
 /** A network namespace. Whatever runs in it reaches the others, and the machine, by their addresses. */
 export class Namespace {
   constructor(name, address, link) {
@@ -80,6 +93,27 @@ export class Namespace {
 
   async plug() {
     await ip('link', 'set', this.link, 'up');
+  }
+
+  /** What is sent from here to that address is lost. */
+  async lose(address) {
+    await ip(
+      '-n',
+      this.name,
+      'neigh',
+      'replace',
+      address,
+      'lladdr',
+      NOBODY,
+      'nud',
+      'permanent',
+      'dev',
+      'eth0',
+    );
+  }
+
+  async find(address) {
+    await ip('-n', this.name, 'neigh', 'del', address, 'dev', 'eth0');
   }
 }
 
@@ -131,6 +165,25 @@ export class Network {
     await inside('link', 'set', 'lo', 'up');
     await inside('route', 'add', 'default', 'via', this.address);
     return new Namespace(name, address, link);
+  }
+
+  /** What is sent from here to that address is lost. */
+  async lose(address) {
+    await ip(
+      'neigh',
+      'replace',
+      address,
+      'lladdr',
+      NOBODY,
+      'nud',
+      'permanent',
+      'dev',
+      this.#bridge,
+    );
+  }
+
+  async find(address) {
+    await ip('neigh', 'del', address, 'dev', this.#bridge);
   }
 
   /** Removes it all. Idempotent. */
