@@ -22,6 +22,8 @@ const { values, positionals } = parseArgs({
     pages: { type: 'string', default: '10000' },
     /** The commit that `rolling-upgrade` comes from. */
     previous: { type: 'string', default: 'HEAD^' },
+    /** Processes are in network namespaces, and lines are cut there; else at loopback addresses, with proxies between. */
+    namespaces: { type: 'boolean', default: false },
     record: { type: 'boolean', default: false },
   },
 });
@@ -146,6 +148,7 @@ async function runWith(
     cluster = await Cluster.start({
       gateways: 2,
       nodes: 2,
+      namespaces: values.namespaces,
       ...needs,
       ...(earlier === undefined ? {} : { root: earlier }),
       log: (line) => say(`  ${line}`),
@@ -161,12 +164,13 @@ async function runWith(
 }
 
 const names = [...Object.keys(DRILLS), IDLE_SOCKETS];
+const where = values.namespaces ? ' --namespaces' : '';
 const asked = positionals.includes('all') ? names : positionals;
 const unknown = asked.filter((name) => !names.includes(name));
 if (asked.length === 0 || unknown.length > 0) {
   for (const name of unknown) say(`There is no drill "${name}".`);
   say(
-    'npm run drill -- NAME... [--visits 10] [--pages 10000] [--previous HEAD^] [--record], or all:\n',
+    'npm run drill -- NAME... [--visits 10] [--pages 10000] [--previous HEAD^] [--namespaces] [--record], or all:\n',
   );
   for (const name of names) say(`  ${name.padEnd(22)}${DRILLS[name]?.what ?? WHAT_IDLE_SOCKETS}`);
   process.exitCode = unknown.length > 0 ? 1 : 0;
@@ -175,7 +179,7 @@ if (asked.length === 0 || unknown.length > 0) {
   for (const name of asked) {
     try {
       const body = await run(name);
-      if (values.record) record({ command: `npm run drill -- ${name}`, body });
+      if (values.record) record({ command: `npm run drill -- ${name}${where}`, body });
     } catch (error) {
       // The others say something nevertheless.
       say(`${name} could not be carried through: ${error instanceof Error ? error.stack : error}`);
