@@ -1,3 +1,4 @@
+import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eachOf, until } from '../lib/wait.ts';
 import { Caller } from '../native/caller.ts';
@@ -52,6 +53,8 @@ export interface Report {
   readonly mended: Felt;
   /** The longest time for which the process that measures stood still itself, from the fault on: no gap is known better. */
   readonly ownMs: number;
+  /** Of the machine, in the minute before the fault: processes that wanted a CPU. */
+  readonly load: number;
   /** What the drill itself says of its course. */
   readonly notes: readonly string[];
   /** Visits that are at another node in the end. */
@@ -201,6 +204,7 @@ async function run(
   losses.begin();
   own.begin();
   const struckAt = performance.now();
+  const load = loadavg()[0] ?? 0;
   const notes = [await drill.strike(scene)];
   await delay(Math.max(0, drill.lastsMs - (performance.now() - struckAt)));
   const notBack = await heard().then(
@@ -262,6 +266,7 @@ async function run(
     elsewhere,
     mended,
     ownMs,
+    load,
     notes: notes.filter((note) => typeof note === 'string'),
     moved: visits.filter((visit, index) => nodeOf(visit) !== places[index]).length,
     packets,
