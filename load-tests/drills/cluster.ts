@@ -165,21 +165,32 @@ export class DrillNode extends Victim {
   readonly url: string;
   readonly #member: ClusterNode;
   readonly #way: TcpProxy | undefined;
+  readonly #mediaWay: UdpRelay | undefined;
   readonly #lineTo: (other: NodeLine) => Line;
 
-  constructor(member: ClusterNode, way: TcpProxy | undefined, lineTo: (other: NodeLine) => Line) {
+  constructor(
+    member: ClusterNode,
+    { way, mediaWay }: { way: TcpProxy | undefined; mediaWay: UdpRelay | undefined },
+    lineTo: (other: NodeLine) => Line,
+  ) {
     super(member.process);
     this.id = member.id;
     this.url = member.url;
     this.host = new URL(member.url).hostname;
     this.#member = member;
     this.#way = way;
+    this.#mediaWay = mediaWay;
     this.#lineTo = lineTo;
   }
 
   /** The way of all gateways to it. @throws Error in network namespaces */
   get way(): TcpProxy {
     return byThisProcess(this.#way);
+  }
+
+  /** The way of media to it. @throws Error where that is direct, see DrillOptions */
+  get mediaWay(): UdpRelay {
+    return byThisProcess(this.#mediaWay);
   }
 
   /** @throws Error where it can not be cut, see DrillOptions */
@@ -291,8 +302,10 @@ export class Cluster {
     this.redis = new Victim(running.redis);
     this.nodes = running.nodes.map(
       (node, index) =>
-        new DrillNode(node, ways.get(`gateways ${node.id}`), (other) =>
-          this.#lineOfNode(node, other, relays[index]),
+        new DrillNode(
+          node,
+          { way: ways.get(`gateways ${node.id}`), mediaWay: relays[index] },
+          (other) => this.#lineOfNode(node, other, relays[index]),
         ),
     );
     this.gateways = running.gateways.map((gateway) => this.#gatewayOf(gateway));
@@ -383,6 +396,14 @@ export class Cluster {
   get detour(): Detour {
     return (address, port) =>
       this.#relays.find((relay) => relay.isTo(address, port))?.address ?? { address, port };
+  }
+
+  /** The same for who reads ICE candidates: "127.0.1.1 7200" and what is to stand there instead. */
+  get detours(): { from: string; to: string }[] {
+    return this.#relays.map(({ target, address: { address, port } }) => ({
+      from: target,
+      to: `${address} ${port}`,
+    }));
   }
 
   /** From now on the wall clock of a gateway, a node, or `redis`, is ahead of the machine's by so many ms. */
