@@ -36,32 +36,26 @@ describe('two pages that nothing comes to from their node', () => {
   async function open(): Promise<Page> {
     const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
     const page = await context.newPage();
-    await page.addInitScript(
-      (detours) => {
-        const { prototype } = RTCPeerConnection;
-        const { setRemoteDescription } = prototype;
-        prototype.setRemoteDescription = function (description: RTCSessionDescriptionInit) {
-          const lines = description.sdp
-            ?.split('\r\n')
-            .filter((line) => !/^a=candidate.* tcp /.test(line));
-          const sdp = lines?.map((line) => {
-            const detour = detours.find(({ from }) => line.includes(` ${from} typ `));
-            return detour ? line.replace(detour.from, detour.to) : line;
-          });
-          return (setRemoteDescription as (to: RTCSessionDescriptionInit) => Promise<void>).call(
-            this,
-            {
-              ...description,
-              sdp: sdp?.join('\r\n') ?? '',
-            },
-          );
-        };
-      },
-      cluster.nodes.map((node) => {
-        const { address, port } = node.mediaWay.address;
-        return { from: node.mediaWay.target, to: `${address} ${port}` };
-      }),
-    );
+    await page.addInitScript((detours) => {
+      const { prototype } = RTCPeerConnection;
+      const { setRemoteDescription } = prototype;
+      prototype.setRemoteDescription = function (description: RTCSessionDescriptionInit) {
+        const lines = description.sdp
+          ?.split('\r\n')
+          .filter((line) => !/^a=candidate.* tcp /.test(line));
+        const sdp = lines?.map((line) => {
+          const detour = detours.find(({ from }) => line.includes(` ${from} typ `));
+          return detour ? line.replace(detour.from, detour.to) : line;
+        });
+        return (setRemoteDescription as (to: RTCSessionDescriptionInit) => Promise<void>).call(
+          this,
+          {
+            ...description,
+            sdp: sdp?.join('\r\n') ?? '',
+          },
+        );
+      };
+    }, cluster.detours);
     await page.goto(server.origin);
     // As text: the test runner rewrites an import() that it sees.
     await page.evaluate("import('/bedside.mjs').then((sdk) => { globalThis.sdk = sdk; })");
@@ -117,7 +111,7 @@ describe('two pages that nothing comes to from their node', () => {
     const counts = await peersAt();
     const node = cluster.nodes[counts.indexOf(2)];
     expect(node).toBeDefined();
-    node?.mediaWay.cut();
+    await node?.lineTo('clients').cut();
     await until('both to be elsewhere', peersAt, (now) => now[counts.indexOf(0)] === 2);
     await more();
     console.info('cut off', await felt(ben));
