@@ -62,6 +62,16 @@ test('the visits of a gateway that is gone are taken up, each by one of those th
   expect(clock.pending).toBe(0);
 });
 
+test('what an heir does not take up, who began after that one was gone, is taken up by another, later', async () => {
+  const us = heir(one);
+  us.meet(viewOf(one, two, three));
+  us.meet(viewOf(one, two));
+  await wait();
+  expect(adopted.length).toBeLessThan(left.length);
+  await wait();
+  expect(adopted.map(([, visit]) => visit).toSorted()).toEqual(left.toSorted());
+});
+
 test('those of one that is back in time, or is only cut off from Redis, are its own', async () => {
   const us = heir(one);
   us.meet(viewOf(one, three));

@@ -25,8 +25,8 @@ export interface InheritanceOptions {
 export class Inheritance {
   readonly #options: InheritanceOptions;
   #present: ReadonlyMap<GatewayId, string> = new Map();
-  /** Addresses of gateways that are not there any more, and may have left visits. */
-  readonly #gone = new Map<GatewayId, string>();
+  /** Gateways that are not there any more, and may have left visits. */
+  readonly #gone = new Map<GatewayId, { address: string; isOld: boolean }>();
   #cancel: (() => void) | undefined;
   #stopped = false;
 
@@ -38,7 +38,8 @@ export class Inheritance {
   meet(view: View): void {
     const gateways = [...view.values()].filter(({ kind }) => kind === 'gateway');
     const present = new Map(gateways.map(({ id, address }) => [id as GatewayId, address]));
-    for (const [id, address] of this.#present) if (!present.has(id)) this.#gone.set(id, address);
+    for (const [id, address] of this.#present)
+      if (!present.has(id)) this.#gone.set(id, { address, isOld: false });
     for (const id of present.keys()) this.#gone.delete(id);
     this.#present = present;
     this.#wait();
@@ -57,19 +58,22 @@ export class Inheritance {
 
   async #takeUp(): Promise<void> {
     // Where Redis is away, or something could not be opened, it is looked at again.
-    for (const [gateway, address] of [...this.#gone])
-      await this.#takeUpOf(gateway, address).catch(() => {});
+    for (const gateway of [...this.#gone.keys()]) await this.#takeUpOf(gateway).catch(() => {});
     this.#cancel = undefined;
     this.#wait();
   }
 
-  async #takeUpOf(gateway: GatewayId, address: string): Promise<void> {
+  async #takeUpOf(gateway: GatewayId): Promise<void> {
     const { store, self, answers } = this.#options;
+    const gone = this.#gone.get(gateway);
     // Cut off from Redis alone, it goes on with its visits.
-    if (await answers(address)) return;
+    if (!gone || (await answers(gone.address))) return;
     const visits = await store.visitsOf(gateway);
-    if (visits.length === 0 && this.#isGone(gateway)) this.#gone.delete(gateway);
-    const ours = visits.filter((visit) => heirOf(visit, this.#present.keys()) === self).values();
+    if (visits.length === 0 && this.#gone.get(gateway) === gone) this.#gone.delete(gateway);
+    // An heir that began later knows nothing of it: what is left then is anybody's.
+    const isOurs = (visit: VisitKey) => gone.isOld || heirOf(visit, this.#present.keys()) === self;
+    const ours = visits.filter(isOurs).values();
+    gone.isOld = true;
     const take = async () => {
       for (const visit of ours) if (this.#isGone(gateway)) await this.#adopt(visit, gateway);
     };

@@ -27,7 +27,8 @@ export interface Settled {
 export function check(settled: Settled): string[] {
   return [...settled.visits].flatMap(([name, key]) => {
     const stored = read(settled.stage, key);
-    if (!stored) return [`${name} is not stored`];
+    // Its only page may not have come in.
+    if (!stored) return isUsed(settled, name) ? [`${name} is not stored`] : [];
     const found = [
       ...checkMessages(settled, name, stored),
       ...checkRegisters(settled, name, stored),
@@ -37,6 +38,9 @@ export function check(settled: Settled): string[] {
     return found.map((violation) => `${name}: ${violation}`);
   });
 }
+
+const isUsed = ({ stage, operations }: Settled, name: string): boolean =>
+  operations.some((operation) => operation.visit === name && mustBeThere(stage, operation));
 
 interface Stored {
   visit: Visit;

@@ -166,7 +166,9 @@ export class SimPage {
     if (this.connected) this.#produceAll();
   }
 
+  /** Whatever else it asked for is forgotten: it is not asked for again under a session to come. */
   leave(): void {
+    for (const operation of [...this.#pending]) this.#settle(operation, 'unknown');
     this.issue('leave', {});
   }
 
