@@ -1,5 +1,6 @@
 import type { ProducerId, VisitId } from '@bedside/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { networkProblem } from '../../scripts/lib/namespaces.mjs';
 import { Cluster, type DrillGateway, type DrillNode } from './cluster.ts';
 import type { Visitor } from './visitor.ts';
 
@@ -15,6 +16,8 @@ let gateway: DrillGateway;
 beforeEach(async () => {
   cluster = await Cluster.start({
     nodes: 3,
+    // Then pipes go between addresses of hosts, by the list of those that may.
+    namespaces: networkProblem() === undefined,
     env: {
       node: { BEDSIDE_WORKERS: '1', BEDSIDE_MAX_CONSUMERS_PER_WORKER: `${CONSUMERS}` },
     },

@@ -51,6 +51,9 @@ export function networkProblem({ limited = false } = {}) {
 
 /** The hardware address of nobody: what is sent there is lost. */
 const NOBODY = '02:00:00:00:00:01';
+const losing = (address, device) =>
+  `neigh replace ${address} lladdr ${NOBODY} nud permanent dev ${device}`.split(' ');
+const finding = (address, device) => `neigh del ${address} dev ${device}`.split(' ');
 
 /** What is sent between the two is lost, and nobody is told: namespaces, or the network itself for this machine. */
 export async function separate(one, other) {
@@ -97,23 +100,11 @@ export class Namespace {
 
   /** What is sent from here to that address is lost. */
   async lose(address) {
-    await ip(
-      '-n',
-      this.name,
-      'neigh',
-      'replace',
-      address,
-      'lladdr',
-      NOBODY,
-      'nud',
-      'permanent',
-      'dev',
-      'eth0',
-    );
+    await ip('-n', this.name, ...losing(address, 'eth0'));
   }
 
   async find(address) {
-    await ip('-n', this.name, 'neigh', 'del', address, 'dev', 'eth0');
+    await ip('-n', this.name, ...finding(address, 'eth0'));
   }
 }
 
@@ -169,21 +160,11 @@ export class Network {
 
   /** What is sent from here to that address is lost. */
   async lose(address) {
-    await ip(
-      'neigh',
-      'replace',
-      address,
-      'lladdr',
-      NOBODY,
-      'nud',
-      'permanent',
-      'dev',
-      this.#bridge,
-    );
+    await ip(...losing(address, this.#bridge));
   }
 
   async find(address) {
-    await ip('neigh', 'del', address, 'dev', this.#bridge);
+    await ip(...finding(address, this.#bridge));
   }
 
   /** Removes it all. Idempotent. */
