@@ -100,7 +100,10 @@ export type NodeConsumer = z.infer<typeof NodeConsumer>;
 
 const consumers = z.array(NodeConsumer).check(z.maxLength(LIMITS.consumersPerParticipant));
 const consumerIds = z.array(ConsumerId).check(z.maxLength(LIMITS.consumersPerParticipant));
-/** Producers that this listener can not consume, with the reason as an error code. */
+/**
+ * Producers that this listener can not consume, with the reason as an error code: `capacity` and
+ * `media-unavailable` are worth another try.
+ */
 const refused = z
   .array(z.object({ producerId: ProducerId, code: z.string().check(z.maxLength(64)) }))
   .check(z.maxLength(LIMITS.consumersPerParticipant));

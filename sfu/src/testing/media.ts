@@ -85,7 +85,18 @@ export async function joinTalking(
   level: () => number = () => 20,
   heard: ProducerId[] = [],
 ) {
-  const { peer, transport } = await joinToSend(gateway, scope, heard);
+  const sender = await joinToSend(gateway, scope, heard);
+  const producerId = await startTalking(gateway, scope, sender, level);
+  return { talker: sender.peer, producerId };
+}
+
+/** Who has joined opens a microphone and talks. */
+export async function startTalking(
+  gateway: TestGateway,
+  scope: Scope,
+  { peer, transport }: Awaited<ReturnType<typeof joinToSend>>,
+  level: () => number = () => 20,
+) {
   const producerId = newProducer();
   const parameters = rtpParametersOf('audio/opus');
   const rtpParameters = { ...parameters, headerExtensions: [{ uri: LEVEL_URI, id: levelId }] };
@@ -100,7 +111,7 @@ export async function joinTalking(
   });
   const ssrc = rtpParameters.encodings?.[0]?.ssrc ?? 0;
   talk(transport, ssrc, rtpParameters.codecs[0]?.payloadType ?? 0, level);
-  return { talker: peer, producerId };
+  return producerId;
 }
 
 /** A visit with somebody who talks. */

@@ -22,6 +22,7 @@ export class SpeakerDetection {
   readonly #deadlineMs: number;
   readonly #onSpeaker: (producerId: ProducerId | null) => void;
   #observers: Observers | undefined;
+  #heard = new WeakSet<types.Producer>();
   #state = NOBODY_SPEAKS;
 
   constructor(deadlineMs: number, onSpeaker: (producerId: ProducerId | null) => void) {
@@ -59,16 +60,32 @@ export class SpeakerDetection {
     this.#observers = { speakers, levels };
   }
 
+  /** Whether it is listened to. */
+  hears(producer: types.Producer): boolean {
+    return this.#heard.has(producer);
+  }
+
   /**
-   * @param producerId of a microphone, as the branch that listens has it; one that closes is forgotten
-   * @throws what mediasoup throws, or BedsideError `media-unavailable`
+   * @param producer of a microphone, as the branch that listens has it; one that closes is forgotten
+   * @throws what mediasoup throws, or BedsideError `media-unavailable`; it can be repeated
    */
-  async add(producerId: ProducerId): Promise<void> {
-    const observers = Object.values(this.#observers ?? {}) as types.RtpObserver[];
-    await call(
-      Promise.all(observers.map((observer) => observer.addProducer({ producerId }))),
-      this.#deadlineMs,
-    );
+  async add(producer: types.Producer): Promise<void> {
+    const observers = this.#observers;
+    if (!observers) return;
+    const { speakers, levels } = observers;
+    const both: types.RtpObserver[] = [speakers, levels];
+    const which = { producerId: producer.id };
+    try {
+      await call(
+        Promise.all(both.map((observer) => observer.addProducer(which))),
+        this.#deadlineMs,
+      );
+    } catch (error) {
+      // One may have it, or still get it, and would refuse it the next time.
+      for (const observer of both) observer.removeProducer(which).catch(() => {});
+      throw error;
+    }
+    if (observers === this.#observers) this.#heard.add(producer);
   }
 
   /** Nothing more is heard of it. */
@@ -81,6 +98,7 @@ export class SpeakerDetection {
     this.#observers?.speakers.close();
     this.#observers?.levels.close();
     this.#observers = undefined;
+    this.#heard = new WeakSet();
     this.#hear({ type: 'silence' });
     this.#state = NOBODY_SPEAKS;
   }

@@ -20,8 +20,8 @@ export interface NodePipesOptions {
   sources: Sources;
   /** Consumers that a worker still has room for. */
   room: (worker: MediaWorker) => number;
-  /** What came by a pipe is there for the visit; throws, and closes it, where it can not be. */
-  onSource: (id: ProducerId, source: Source) => Promise<void>;
+  /** What came by a pipe is there for the visit; throws where it has closed. */
+  onSource: (id: ProducerId, source: Source) => void;
   /** What is sent through it stays without an answer. */
   onSilent: (pipe: PipeId) => void;
 }
@@ -84,7 +84,8 @@ export class NodePipes {
       sending = await SendingPipe.open(this.#pipeOptions(home), () => onSilent(pipe));
       this.#sending.set(pipe, sending);
     }
-    await sources.bring(outgoing.keys(), home);
+    const failed = await sources.bring(outgoing.keys(), home);
+    if (failed.size > 0) throw new BedsideError('media-unavailable');
     return { end: sending.end, producers: await sending.carry(outgoing) };
   }
 
@@ -147,7 +148,7 @@ export class NodePipes {
       return;
     }
     const producer = await from.produce(piped);
-    await onSource(producerId, { producer, branch, from, observed });
+    onSource(producerId, { producer, branch, from, observed });
   }
 
   #pipeOptions({ router }: Branch) {

@@ -179,18 +179,23 @@ export class Peer {
   /**
    * Makes the consumers those of the plan. Where it throws, the consumers it added are closed again,
    * so that the same call later adds, and names, them all.
-   * @param brought until then what is new waits; what goes, or changes, does not
+   * @param brought until then what is new waits; what goes, or changes, does not. Names what is not to be had
+   *   at the moment
    * @throws BedsideError `media-unavailable`
    */
-  async applyFlows(flows: readonly Flow[], brought?: Promise<void>): Promise<PeerPlanResult> {
+  async applyFlows(
+    flows: readonly Flow[],
+    brought: Promise<ReadonlySet<ProducerId>>,
+  ): Promise<PeerPlanResult> {
     const diff = diffPlan(flows, new Set(this.#listening.keys()));
     for (const producerId of diff.remove) this.#stopListening(producerId);
 
     const refused: PeerPlanResult['refused'] = [];
     const added: Listening[] = [];
     const adding = diff.add.map(async (flow) => {
-      await brought;
-      const reason = this.#reasonToRefuse(flow);
+      const failed = await brought;
+      if (this.recvTransport.closed) throw new BedsideError('media-unavailable');
+      const reason = failed.has(flow.producerId) ? 'media-unavailable' : this.#reasonToRefuse(flow);
       if (reason) {
         refused.push({ producerId: flow.producerId, code: reason });
         return;

@@ -74,17 +74,18 @@ export class Sources {
 
   /**
    * Has these in the branch, too; those that are not there, or close meanwhile, are passed over.
-   * @throws BedsideError `media-unavailable`, after all that can be brought were
+   * @returns those that could not be brought, by no fault of the others
    */
-  async bring(ids: Iterable<ProducerId>, to: Branch): Promise<void> {
-    const outcomes = await Promise.allSettled(
+  async bring(ids: Iterable<ProducerId>, to: Branch): Promise<ReadonlySet<ProducerId>> {
+    const failed = new Set<ProducerId>();
+    await Promise.all(
       [...new Set(ids)].map(async (id) => {
         const source = this.#sources.get(id);
-        if (source && !this.at(to, id)) await this.#copy(source, to);
+        if (!source || this.at(to, id)) return;
+        await this.#copy(source, to).catch(() => failed.add(id));
       }),
     );
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed) throw failed.reason;
+    return failed;
   }
 
   /** Takes away from the branch what was brought there and is not needed any more. */

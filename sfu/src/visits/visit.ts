@@ -17,7 +17,6 @@ import {
 } from '@bedside/protocol';
 import type { types } from 'mediasoup';
 import type { PipeSettings } from '../config.ts';
-import { blame } from '../media/call.ts';
 import type { CapabilitySets } from '../media/capabilities.ts';
 import type { MediaWorker } from '../workers/media-worker.ts';
 import { Branch } from './branch.ts';
@@ -196,7 +195,7 @@ export class Visit {
       this.scores.producer(producerId, Math.max(0, ...scores.map(({ score }) => score))),
     );
     producer.observer.once('close', () => this.scores.forgetProducer(producerId));
-    await this.#addSource(producerId, { producer, branch, from: peer, observed });
+    this.#addSource(producerId, { producer, branch, from: peer, observed });
   }
 
   /** @throws BedsideError `not-found`, `media-unavailable` */
@@ -297,21 +296,24 @@ export class Visit {
     return { peers: members.map(([id]) => id), pipes };
   }
 
-  /** Whether what a lost worker did for the whole visit is not done by another one yet. */
+  /** Whether somebody speaks unheard by detection: they are new, or the worker that listened is lost, or late. */
   get isHurt(): boolean {
-    return !this.closed && this.#listening !== this.#home;
+    if (this.closed) return false;
+    return this.#listening !== this.#home || this.#unheard.length > 0;
   }
 
-  /** Has another branch do what a lost one did. @throws BedsideError `media-unavailable` */
+  /** Has detection hear everybody, at home. @throws BedsideError `media-unavailable`; it can be repeated */
   async mend(): Promise<void> {
     if (!this.isHurt) return;
     const home = this.#home;
-    await this.#detection.open(home);
-    const { observed } = this.#sources;
-    const outcomes = await Promise.allSettled(observed.map((id) => this.#observe(id)));
+    if (this.#listening !== home) {
+      await this.#detection.open(home);
+      if (home !== this.#branches[0]) throw new BedsideError('media-unavailable');
+      this.#listening = home;
+    }
+    const outcomes = await Promise.allSettled(this.#unheard.map((id) => this.#observe(id, home)));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed) throw failed.reason;
-    if (home === this.#home) this.#listening = home;
   }
 
   /** Idempotent; also right after the worker died. */
@@ -406,10 +408,10 @@ export class Visit {
     const brought = new Map(
       [...wanted].map(([branch, ids]) => [branch, this.#sources.bring(ids, branch)]),
     );
-    // Waited for where something new waits for it.
-    for (const bringing of brought.values()) bringing.catch(() => {});
     const outcomes = await Promise.allSettled(
-      planned.map(({ member, flows }) => member.peer.applyFlows(flows, brought.get(member.branch))),
+      planned.map(({ member: { peer, branch }, flows }) =>
+        peer.applyFlows(flows, brought.get(branch) ?? this.#sources.bring([], branch)),
+      ),
     );
     const results = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     const failed = outcomes.find((one) => one.status === 'rejected');
@@ -433,25 +435,31 @@ export class Visit {
     transport.on('dtlsstatechange', report);
   }
 
-  /** Where it throws, the producer is closed again: the repeat has to do it all. */
-  async #addSource(producerId: ProducerId, source: Source): Promise<void> {
+  /** @throws BedsideError `media-unavailable` where it has closed */
+  #addSource(producerId: ProducerId, source: Source): void {
     const { producer } = source;
     if (producer.closed) throw new BedsideError('media-unavailable');
-    const observed = source.observed && producer.kind === 'audio';
-    this.#sources.add(producerId, { ...source, observed });
+    this.#sources.add(producerId, {
+      ...source,
+      observed: source.observed && producer.kind === 'audio',
+    });
     producer.observer.once('close', () => this.#detection.forget(producerId));
-    if (!observed || this.isHurt) return;
-    try {
-      await this.#observe(producerId);
-    } catch (error) {
-      producer.close();
-      throw blame(error, 'producerId');
-    }
   }
 
-  async #observe(producerId: ProducerId): Promise<void> {
-    await this.#sources.bring([producerId], this.#home);
-    await this.#detection.add(producerId);
+  /** Microphones that detection does not listen to yet. */
+  get #unheard(): ProducerId[] {
+    const home = this.#home;
+    return this.#sources.observed.filter((id) => {
+      const producer = this.#sources.at(home, id);
+      return !producer || !this.#detection.hears(producer);
+    });
+  }
+
+  async #observe(id: ProducerId, home: Branch): Promise<void> {
+    const failed = await this.#sources.bring([id], home);
+    if (failed.size > 0) throw new BedsideError('media-unavailable');
+    const producer = this.#sources.at(home, id);
+    if (producer) await this.#detection.add(producer);
   }
 
   /** Closes what was brought to this branch and is not needed there any more, and the branch where it is not. */

@@ -309,6 +309,7 @@ export class Visits {
     'restart-ice': (record, request) => present(record).restartIce(request),
     produce: async (record, request) => {
       await present(record).produce(request);
+      this.#mend(record);
       return {};
     },
     'pause-producer': async (record, request) => {
@@ -339,7 +340,9 @@ export class Visits {
     'send-pipe': (record, request) => present(record).sendPipe(request),
     'receive-pipe': async (record, request) => {
       const visit = record.visit ?? (await this.#open(record, 0));
-      return visit.receivePipe(request);
+      const answer = await visit.receivePipe(request);
+      this.#mend(record);
+      return answer;
     },
     'connect-pipe': async (record, request) => {
       await present(record).connectPipe(request);
@@ -432,11 +435,15 @@ export class Visits {
     this.#mend(record);
   }
 
+  /** Who speaks is worth knowing, and nothing that anybody waits for. */
   #mend({ lane, visit }: VisitRecord): void {
     if (!visit?.isHurt) return;
     lane
       .run(() => visit.mend())
-      .catch((error: unknown) => this.#log.warn({ err: error }, 'a visit is not mended yet'));
+      .catch((error: unknown) => {
+        if (!visit.closed)
+          this.#log.warn({ err: error }, 'not everybody is heard as a speaker yet');
+      });
   }
 }
 
