@@ -218,8 +218,12 @@ export class RedisStore implements VisitStore {
     if (reply[0] === 'owned') {
       const [, gateway, boot, epoch] = reply;
       if (!overtake && (await this.#isLive(gateway, boot, count))) throw movedTo(gateway);
-      const why = overtake ? 'that its pages do not reach' : 'that is gone';
-      this.#options.log.warn({ gateway }, `a visit is taken over from a gateway ${why}`);
+      this.#options.log.warn(
+        { gateway },
+        overtake
+          ? 'a visit is taken over from a gateway that its pages do not reach'
+          : 'a visit is taken over from a gateway that is gone',
+      );
       reply = await this.#tryAcquire(key, keepers, epoch, count);
       if (reply[0] === 'owned') throw movedTo(reply[1]);
       void this.untrack(gateway as GatewayId, key).catch(() => {});
