@@ -45,7 +45,7 @@ export class Keeper {
 
   /** A visit's keepers from now on: its home, and others that stay while they are there. */
   keepersFor(home: Media | undefined): readonly Media[] {
-    this.#others = chooseKeepers(this.#options.nodes, this.#others);
+    this.#others = chooseKeepers(this.#options.nodes, this.#others, home?.node);
     return home ? [home, ...this.#others] : this.#others;
   }
 
@@ -89,13 +89,20 @@ export class Keeper {
   }
 }
 
-/** Keepers that are there, and others by chance in place of those that are not. */
-export function chooseKeepers(nodes: NodeClient, before: readonly Media[] = []): readonly Media[] {
-  const kept = before.filter((keeper) => !isGone(nodes, keeper)).slice(0, OTHERS);
+/** Keepers besides the home that are there, and others by chance in place of those that are not. */
+export function chooseKeepers(
+  nodes: NodeClient,
+  before: readonly Media[] = [],
+  home?: NodeId,
+): readonly Media[] {
+  const kept = before
+    .filter((keeper) => keeper.node !== home && !isGone(nodes, keeper))
+    .slice(0, OTHERS);
   if (kept.length === OTHERS) return kept;
+  const known = [home, ...kept.map(({ node }) => node)];
   const fresh = nodes
     .linked()
-    .filter(({ nodeId, state }) => state === 'ready' && kept.every(({ node }) => node !== nodeId));
+    .filter(({ nodeId, state }) => state === 'ready' && !known.includes(nodeId));
   while (kept.length < OTHERS && fresh.length > 0) {
     const [one] = fresh.splice(Math.floor(Math.random() * fresh.length), 1);
     if (one) kept.push({ node: one.nodeId, bootId: one.bootId });

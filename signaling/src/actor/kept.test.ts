@@ -218,6 +218,30 @@ describe('a visit that another gateway had', () => {
   });
 });
 
+test('home and two more nodes hold it, as long as there are as many; another one in place of one that is gone', async () => {
+  const all = [1, 2, 3, 4].map((number) => new FakeNode(`node-${number}`));
+  const at = createTestVisits({ nodes: new FakeNodes(...all) });
+  const ana = await enter(at, 'ana', 'provider');
+  const holders = async () => {
+    await ana.command('raise-hand', hand);
+    await settled();
+    at.store.goAway();
+    await ana.command('raise-hand', { raised: false });
+    at.store.comeBack();
+    return all.filter((node) => node.visits.get(key)?.held !== undefined);
+  };
+  const first = await holders();
+  const home = all.find((node) => node.peersOf(key).length > 0);
+  expect(first).toContain(home);
+  expect(first).toHaveLength(3);
+  const gone = first.find((node) => node !== home) as FakeNode;
+  gone.up = false;
+  for (const node of all) for (const visit of node.visits.values()) visit.held = undefined;
+  const second = await holders();
+  expect(second).toHaveLength(3);
+  expect(second).not.toContain(gone);
+});
+
 test('a node that is full takes no part: visits go on, and the log says so once', async () => {
   const at = createTestVisits();
   const ana = await enter(at, 'ana', 'provider');
