@@ -180,12 +180,13 @@ describe('a visit over two workers', () => {
     let level = 20;
     const node = await startNode(TWO_SMALL_WORKERS);
     const gateway = await TestGateway.link(node);
-    const { scope, producerId } = await visitWithTalker(gateway, () => 127);
+    const scope = { visit: newVisit(), epoch: 1 };
+    const { producerId } = await joinShowing(gateway, scope);
     await spread(node, gateway, scope, [producerId]);
     const talk = () => level;
     const { producerId: other } = await joinTalking(gateway, scope, talk, [producerId]);
-    await expect.poll(() => piped(node)).toBe(2);
     await gateway.hear('speaker', (heard) => heard.producerId === other);
+    expect(await piped(node)).toBe(2);
     level = 127;
     await gateway.hear('speaker', (heard) => heard.producerId === null);
   });
@@ -237,18 +238,18 @@ describe('a worker that dies under a visit', () => {
     expect(left.sends).toEqual([]);
   });
 
-  test('its gateway hears of it when it is back', async () => {
-    const { node, gateway, scope, there } = await spreadVisit();
+  test('its gateway that is away meanwhile finds the others when it asks, as it does when it is back', async () => {
+    const { node, gateway, scope, talker, here, there } = await spreadVisit();
     gateway.socket.disconnect();
     await expect.poll(() => metric(node, 'bedside_node_gateways')).toBe(0);
     killWorker(node, 1);
     await expect.poll(() => metric(node, 'bedside_node_peers_lost_total')).toBe(1);
     const back = await TestGateway.link(node, GATEWAY);
-    expect(await back.hear('peers-lost')).toEqual({
-      visit: scope.visit,
-      peers: [there.peer],
-      pipes: [],
-    });
+    const { peers } = await back.call('describe-visit', scope);
+    const left = peers.map(({ peer }) => peer);
+    expect(left).toEqual(expect.arrayContaining([talker, here.peer]));
+    expect(left).not.toContain(there.peer);
+    expect(back.heard('peers-lost')).toBe(0);
   });
 
   test('the last one takes the visit', async () => {

@@ -54,8 +54,6 @@ interface VisitRecord {
   held: string | undefined;
   /** Why the visit was lost, while its owner is away and could not be told. */
   untold: LostReason | undefined;
-  /** What the visit, which goes on, lost meanwhile. */
-  untoldLoss: VisitLoss | undefined;
   /** Since when it has had nobody, or no gateway; on the clock of performance.now(). */
   emptySince: number | undefined;
   unlinkedSince: number | undefined;
@@ -147,14 +145,12 @@ export class Visits {
     });
   }
 
-  /** A gateway is there, or back: it gets the events of its visits, and what was lost without it. */
+  /** A gateway is there, or back: it gets the events of its visits, and hears which were lost without it. */
   attach(link: GatewayLink): void {
     this.#links.set(link.gatewayId, link);
     const missed = new Map<LostReason, VisitKey[]>();
     for (const record of this.#records.values()) {
       if (record.owner !== link.gatewayId) continue;
-      if (record.untoldLoss) link.send('peers-lost', { visit: record.key, ...record.untoldLoss });
-      record.untoldLoss = undefined;
       if (record.untold === undefined) continue;
       append(missed, record.untold, record.key);
       record.untold = undefined;
@@ -235,7 +231,6 @@ export class Visits {
         visit: undefined,
         held: undefined,
         untold: undefined,
-        untoldLoss: undefined,
         emptySince: undefined,
         unlinkedSince: undefined,
       };
@@ -258,7 +253,6 @@ export class Visits {
     this.#count(to, { visits: 1, peers, held });
     record.owner = to;
     record.untold = undefined;
-    record.untoldLoss = undefined;
   }
 
   /** Whether it may be at several workers; one whose gateway is away stays as it is. */
@@ -411,7 +405,6 @@ export class Visits {
     for (const record of records) {
       if (!record.visit) continue;
       this.#close(record);
-      record.untoldLoss = undefined;
       count += 1;
       const link = this.#links.get(record.owner);
       if (link) append(byLink, link, record.key);
@@ -423,15 +416,8 @@ export class Visits {
 
   #losePart(record: VisitRecord, loss: VisitLoss, reason: WorkerLoss): void {
     this.#telemetry.peersLost(reason, loss.peers.length);
-    const link = this.#links.get(record.owner);
-    if (link) link.send('peers-lost', { visit: record.key, ...loss });
-    else {
-      const { peers = [], pipes = [] } = record.untoldLoss ?? {};
-      record.untoldLoss = {
-        peers: [...peers, ...loss.peers],
-        pipes: [...pipes, ...loss.pipes],
-      };
-    }
+    // A gateway that is away asks what is left when it is back.
+    this.#links.get(record.owner)?.send('peers-lost', { visit: record.key, ...loss });
     this.#mend(record);
   }
 
