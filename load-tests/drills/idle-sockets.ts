@@ -20,8 +20,10 @@ export interface IdleReport {
   readonly pages: number;
   /** Of the gateway that has them, for each. */
   readonly bytesPerPage: number;
-  /** From the gateway's death, in ms, of each page that came back. */
+  /** From the gateway's death until it was back for good, in ms, of each page. */
   readonly back: number[];
+  /** How often a page that was back was lost again. */
+  readonly lostAgain: number;
   /** The most that came back within a tenth of a second. */
   readonly peak: number;
   /** Refusals on the way, by code. */
@@ -52,7 +54,8 @@ export async function runIdleSockets(
 ): Promise<IdleReport> {
   const [gateway, heir] = cluster.gateways as [DrillGateway, DrillGateway];
   const pages: IdlePage[] = [];
-  const back: number[] = [];
+  const backAt = new Map<number, number>();
+  let lostAgain = 0;
   const refused: Record<string, number> = {};
   let killedAt = Number.POSITIVE_INFINITY;
   const welcomedNow = () => pages.filter(({ isWelcomed }) => isWelcomed).length;
@@ -72,10 +75,12 @@ export async function runIdleSockets(
           },
           {
             welcomed(at) {
-              if (at > killedAt) back.push(at - killedAt);
+              if (at > killedAt) backAt.set(index, at - killedAt);
               resolve();
             },
-            lost: () => {},
+            lost: () => {
+              if (backAt.has(index)) lostAgain += 1;
+            },
             refused(code) {
               refused[code] = (refused[code] ?? 0) + 1;
             },
@@ -106,10 +111,12 @@ export async function runIdleSockets(
     await delay(WINDOW_MS);
     const there = await heir.holds();
     say(`${there.sockets} pages are at the other gateway`);
+    const back = [...backAt.values()];
     return {
       pages: count,
       bytesPerPage: (after - before) / count,
       back,
+      lostAgain,
       peak: peakOf(back),
       refused,
     };

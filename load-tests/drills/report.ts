@@ -102,7 +102,7 @@ export function summaryOf(
 
 export function idleText(
   what: string,
-  { pages, bytesPerPage, back, peak, refused }: IdleReport,
+  { pages, bytesPerPage, back, lostAgain, peak, refused }: IdleReport,
 ): string {
   const refusals = Object.entries(refused).map(([code, count]) => `${count} ${code}`);
   return [
@@ -112,6 +112,7 @@ export function idleText(
       [
         'back after its death, ms: p50 / p95 / max',
         'pages back',
+        'lost again on the way',
         'most within 100 ms',
         'refused on the way',
         'memory of a page at the gateway, kB',
@@ -120,6 +121,7 @@ export function idleText(
         [
           spread(back),
           `${back.length}`,
+          `${lostAgain}`,
           `${peak}`,
           refusals.join(', ') || '0',
           (bytesPerPage / 1_024).toFixed(1),
