@@ -154,8 +154,8 @@ export class DrillGateway extends Victim {
 
 export type Counts = Record<'transports' | 'producers' | 'consumers', number>;
 
-/** What a node has a line to: all gateways, or one of them. */
-export type NodeLine = 'gateways' | DrillGateway | 'redis' | 'clients';
+/** What a node has a line to: all gateways, or one of them, or, in network namespaces, another node. */
+export type NodeLine = 'gateways' | DrillGateway | DrillNode | 'redis' | 'clients';
 
 export class DrillNode extends Victim {
   readonly id: string;
@@ -619,15 +619,17 @@ export class Cluster {
   }
 
   #lineOfNode(node: ClusterNode, other: NodeLine, mediaWay: UdpRelay | undefined): Line {
-    const { network, gateways } = this.#running;
+    const { network, gateways, nodes } = this.#running;
     if (network && node.namespace) {
       if (other === 'redis') return lineInNetwork(node.namespace, [network.redis]);
       if (other === 'clients') return lineInNetwork(node.namespace, [network.machine]);
-      const ends = gateways
+      const ends = [...gateways, ...(other instanceof DrillNode ? nodes : [])]
         .filter(({ id }) => other === 'gateways' || id === other.id)
         .flatMap(({ namespace }) => namespace ?? []);
       return lineInNetwork(node.namespace, ends);
     }
+    if (other instanceof DrillNode)
+      throw new Error('nodes are cut off from each other in namespaces only');
     if (other === 'clients') return byThisProcess(mediaWay);
     const to = other === 'redis' ? `${node.id} redis` : `gateways ${node.id}`;
     const ways = [byThisProcess(this.#ways.get(to))];

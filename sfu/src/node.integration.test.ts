@@ -548,6 +548,17 @@ describe('ownership', () => {
     expect((await back.hear('visits-lost')).visits).toEqual([scope.visit]);
   });
 
+  test('events go over the link that a gateway still has, when its latest one ends', async () => {
+    const node = await startNode();
+    const lasting = await TestGateway.link(node, 'gateway-twice');
+    const { scope } = await visitWithSender(lasting);
+    const short = await TestGateway.link(node, 'gateway-twice');
+    short.socket.disconnect();
+    await expect.poll(() => metric(node, 'bedside_node_gateways')).toBe(1);
+    process.kill(node.workerPids[0] ?? -1, 'SIGKILL');
+    expect((await lasting.hear('visits-lost')).visits).toEqual([scope.visit]);
+  });
+
   test('what was lost without its owner is no news for the next one', async () => {
     const node = await startNode();
     const away = await TestGateway.link(node, 'gateway-away');

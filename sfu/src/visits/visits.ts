@@ -81,8 +81,11 @@ export class Visits {
   readonly #takesVisits: () => boolean;
   readonly #capabilities = new CapabilitySets();
   readonly #records = new Map<VisitKey, VisitRecord>();
-  /** The latest link of each gateway: one that was cut off may be back before its old link is noticed dead. */
-  readonly #links = new Map<GatewayId, GatewayLink>();
+  /**
+   * The links of each gateway, the latest last: one that was cut off may be back before its old link is noticed
+   * dead. The latest gets what there is to tell.
+   */
+  readonly #links = new Map<GatewayId, readonly GatewayLink[]>();
   /** What each gateway has here. */
   readonly #holdings = new Map<GatewayId, Holdings>();
   #stopped = false;
@@ -147,7 +150,8 @@ export class Visits {
 
   /** A gateway is there, or back: it gets the events of its visits, and hears which were lost without it. */
   attach(link: GatewayLink): void {
-    this.#links.set(link.gatewayId, link);
+    const links = this.#links.get(link.gatewayId) ?? [];
+    this.#links.set(link.gatewayId, [...links, link]);
     const missed = new Map<LostReason, VisitKey[]>();
     for (const record of this.#records.values()) {
       if (record.owner !== link.gatewayId) continue;
@@ -160,7 +164,9 @@ export class Visits {
 
   /** A link is closed. Its gateway's visits live on for a while. */
   detach(link: GatewayLink): void {
-    if (this.#links.get(link.gatewayId) === link) this.#links.delete(link.gatewayId);
+    const links = (this.#links.get(link.gatewayId) ?? []).filter((each) => each !== link);
+    if (links.length > 0) this.#links.set(link.gatewayId, links);
+    else this.#links.delete(link.gatewayId);
   }
 
   /** A worker is gone: its visits are lost, and their gateways are told at once. */
@@ -178,7 +184,7 @@ export class Visits {
   /** Sends the scores that changed; to be called about once a second. */
   reportScores(): void {
     for (const { visit, owner, key } of this.#records.values()) {
-      const link = this.#links.get(owner);
+      const link = this.#linkOf(owner);
       const scores = link && visit?.scores.take();
       if (scores) link.send('scores', { visit: key, ...scores });
     }
@@ -255,9 +261,13 @@ export class Visits {
     record.untold = undefined;
   }
 
+  #linkOf(gateway: GatewayId): GatewayLink | undefined {
+    return this.#links.get(gateway)?.at(-1);
+  }
+
   /** Whether it may be at several workers; one whose gateway is away stays as it is. */
   #spreads({ owner }: VisitRecord): boolean {
-    return this.#links.get(owner)?.spreads ?? true;
+    return this.#linkOf(owner)?.spreads ?? true;
   }
 
   #holdingsOf(gateway: GatewayId): Readonly<Holdings> {
@@ -367,10 +377,9 @@ export class Visits {
       room: (worker) => this.#pool.room(worker),
       mayOpenPeer: () => this.#holdingsOf(record.owner).peers < this.#config.perGateway.peers,
       onPeers: (peers) => this.#count(record.owner, { peers }),
-      onTransportState: (payload) =>
-        this.#links.get(record.owner)?.send('transport-state', payload),
-      onSpeaker: (payload) => this.#links.get(record.owner)?.send('speaker', payload),
-      onPipeSilent: (payload) => this.#links.get(record.owner)?.send('pipes-silent', payload),
+      onTransportState: (payload) => this.#linkOf(record.owner)?.send('transport-state', payload),
+      onSpeaker: (payload) => this.#linkOf(record.owner)?.send('speaker', payload),
+      onPipeSilent: (payload) => this.#linkOf(record.owner)?.send('pipes-silent', payload),
     };
     const visit = await Visit.open(options, consumers);
     if (this.#stopped || visit.closed) {
@@ -406,7 +415,7 @@ export class Visits {
       if (!record.visit) continue;
       this.#close(record);
       count += 1;
-      const link = this.#links.get(record.owner);
+      const link = this.#linkOf(record.owner);
       if (link) append(byLink, link, record.key);
       else record.untold = reason;
     }
@@ -417,7 +426,7 @@ export class Visits {
   #losePart(record: VisitRecord, loss: VisitLoss, reason: WorkerLoss): void {
     this.#telemetry.peersLost(reason, loss.peers.length);
     // A gateway that is away asks what is left when it is back.
-    this.#links.get(record.owner)?.send('peers-lost', { visit: record.key, ...loss });
+    this.#linkOf(record.owner)?.send('peers-lost', { visit: record.key, ...loss });
     this.#mend(record);
   }
 
