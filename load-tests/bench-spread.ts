@@ -236,8 +236,6 @@ try {
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
   process.exitCode = 1;
-  const { execSync } = await import('node:child_process');
-  execSync(`cp -r ${cluster.logDir} /tmp/spreadlogs`);
 } finally {
   await cluster.stop();
 }
